@@ -1,0 +1,84 @@
+// Datasets: samples by index, gathered into batches.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "gossamer/tensor.h"
+
+namespace gossamer::data {
+
+// A model's input and its target; the first dimension of both counts the samples.
+struct Batch {
+  Tensor x;
+  Tensor y;
+};
+
+// What a DataLoader reads. Derive from it for samples that do not fit memory or are made on the fly.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+
+  // Number of samples.
+  virtual int64_t size() const = 0;
+  // The samples at `indices`, in their order; an index may come twice. Must be safe to call from several threads at
+  // once and must not depend on earlier calls. Throws ShapeError when an index is outside [0, size()).
+  virtual Batch gather(std::span<const int64_t> indices) const = 0;
+
+ protected:
+  Dataset() = default;
+  Dataset(const Dataset&) = default;
+  Dataset& operator=(const Dataset&) = default;
+};
+
+// Two tensors of any element type: x [n, ...] and y [n, ...]. It shares their storage: do not write to them while a
+// loader runs.
+class TensorDataset final : public Dataset {
+ public:
+  // Throws ShapeError when a tensor is undefined or a scalar, or the first dimensions differ.
+  TensorDataset(Tensor x, Tensor y);
+
+  int64_t size() const override;
+  Batch gather(std::span<const int64_t> indices) const override;
+
+ private:
+  Tensor x_;
+  Tensor y_;
+};
+
+// Grey images with class labels, as read from a file.
+struct LabeledImages {
+  std::vector<uint8_t> pixels;  // [n, features], row-major
+  std::vector<int64_t> labels;  // [n], each in [0, classes)
+  int64_t features = 0;         // pixels per image
+  int64_t classes = 0;
+};
+
+// A pixel p in 0..255 becomes (p / 255 - mean) / std. The default maps to [0, 1].
+struct PixelScale {
+  double mean = 0;
+  double std = 1;
+};
+
+// Images kept as bytes, a quarter of what floats take; gather() converts a batch at a time.
+class ImageDataset final : public Dataset {
+ public:
+  // Throws ShapeError when the numbers of pixels and labels do not fit or a label is no class; ConfigError unless
+  // scale.mean is finite and scale.std is finite and positive.
+  explicit ImageDataset(LabeledImages images, const PixelScale& scale = {});
+
+  int64_t size() const override { return static_cast<int64_t>(images_.labels.size()); }
+  int64_t features() const { return images_.features; }
+  int64_t classes() const { return images_.classes; }
+
+  // x: f32 [indices, features], scaled; y: i64 [indices].
+  Batch gather(std::span<const int64_t> indices) const override;
+
+ private:
+  LabeledImages images_;
+  std::array<float, 256> value_of_pixel_{};
+};
+
+}  // namespace gossamer::data

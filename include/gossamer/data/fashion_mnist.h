@@ -1,0 +1,30 @@
+// Fashion-MNIST (Xiao, Rasul and Vollgraf 2017, https://arxiv.org/abs/1708.07747): 28x28 grey images of ten kinds of
+// clothes.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "gossamer/data/dataset.h"
+
+namespace gossamer::data {
+
+struct FashionMnistOptions {
+  // Holds {train,t10k}-{images-idx3,labels-idx1}-ubyte, plain or with .gz; the default is where Debian's package
+  // dataset-fashion-mnist puts them. MNIST itself, in the same form, can be read too.
+  std::filesystem::path folder = "/usr/share/datasets/fashion-mnist";
+  // The usual choice of those who standardize is {.mean = 0.2860, .std = 0.3530}, measured on the training images.
+  PixelScale scale = {};
+};
+
+// 60000 images for training and 10000 for testing, 784 features, 10 classes.
+struct FashionMnist {
+  std::shared_ptr<const ImageDataset> train;
+  std::shared_ptr<const ImageDataset> test;
+};
+
+// Throws FormatError, naming the file and the fault, when a file is missing, is not sound IDX, does not hold 28x28
+// images or labels below 10, or when the numbers of images and labels differ; ConfigError for a bad scale.
+FashionMnist load_fashion_mnist(const FashionMnistOptions& options = {});
+
+}  // namespace gossamer::data

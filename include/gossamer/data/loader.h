@@ -1,0 +1,79 @@
+// DataLoader: the batches of a dataset, epoch after epoch, shuffled by seed and prepared ahead on a thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+
+#include "gossamer/data/dataset.h"
+
+namespace gossamer::data {
+
+struct DataLoaderOptions {
+  int64_t batch_size = 128;
+  // The order is a function of (seed, epoch) alone. Without shuffle it is that of the dataset.
+  bool shuffle = true;
+  // Leaves out the last batch of an epoch when it is smaller than batch_size.
+  bool drop_last = false;
+  uint64_t seed = 0;
+  // Batches kept ready by a thread of its own; 0 gathers them in the calling thread. The batches are the same.
+  int64_t prefetch = 2;
+};
+
+// Each pass over the loader is an epoch:
+//   for (auto& batch : loader) { ... batch.x, batch.y ... }
+// A pass may be left early, and may outlive the loader. It is used from one thread at a time.
+class DataLoader {
+ public:
+  class Iterator;
+
+  // Throws ConfigError when there is no dataset, batch_size < 1 or prefetch < 0.
+  explicit DataLoader(std::shared_ptr<const Dataset> dataset, const DataLoaderOptions& options = {});
+
+  // Starts epoch() and counts it up. What the dataset throws, in whatever thread, is rethrown here or by the iterator's
+  // increment, after the batches before it.
+  Iterator begin();
+  std::default_sentinel_t end() const { return {}; }
+
+  // Batches per epoch.
+  int64_t size() const;
+  // The epoch that the next pass runs, from 0.
+  int64_t epoch() const { return epoch_; }
+  // Resumes at the start of an epoch. Throws ConfigError when epoch < 0.
+  void set_epoch(int64_t epoch);
+
+ private:
+  std::shared_ptr<const Dataset> dataset_;
+  DataLoaderOptions options_;
+  int64_t epoch_ = 0;
+};
+
+// A move-only input iterator. Destroying it ends its epoch.
+class DataLoader::Iterator {
+ public:
+  using difference_type = std::ptrdiff_t;
+  using value_type = Batch;
+
+  Iterator() noexcept;  // at the end
+  Iterator(Iterator&&) noexcept;
+  Iterator& operator=(Iterator&&) noexcept;
+  ~Iterator();
+
+  // Valid until the increment; may be moved from.
+  Batch& operator*() const;
+  Batch* operator->() const { return &**this; }
+  // If it throws, the iterator is at the end.
+  Iterator& operator++();
+  void operator++(int) { ++*this; }
+  bool operator==(std::default_sentinel_t) const noexcept { return epoch_ == nullptr; }
+
+ private:
+  friend class DataLoader;
+  class Epoch;
+  explicit Iterator(std::unique_ptr<Epoch> epoch) noexcept;
+
+  std::unique_ptr<Epoch> epoch_;  // null at the end
+};
+
+}  // namespace gossamer::data

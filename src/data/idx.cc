@@ -1,0 +1,142 @@
+// Parser of IDX files. Nothing that a header claims is trusted before the bytes are there.
+#include "gossamer/data/idx.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <limits>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "data/byte_source.h"
+#include "gossamer/error.h"
+#include "runtime/check.h"
+
+namespace gossamer::data {
+namespace {
+
+// Memory for this much is taken at once; beyond it, memory follows the data that arrives.
+constexpr int64_t kReserveBytes = int64_t{64} << 20;
+constexpr int64_t kChunkBytes = int64_t{1} << 20;
+
+class Parser {
+ public:
+  Parser(ByteSource& source, std::string_view op) : source_(source), op_(op) {}
+
+  IdxArray parse() {
+    IdxArray array;
+    const std::array<uint8_t, 4> magic = header_bytes<4>();
+    if (magic[0] != 0 || magic[1] != 0) {
+      fail_format("an IDX file must start with two zero bytes",
+                  fmt::format("'{}' starts with {:02x} {:02x}", source_.name(), magic[0], magic[1]));
+    }
+    array.type = checked_type(magic[2]);
+    for (int rank = magic[3]; rank > 0; --rank) {
+      int64_t dim = 0;
+      for (const uint8_t b : header_bytes<4>()) dim = dim << 8 | b;
+      array.shape.push_back(dim);
+    }
+    read_elements(array);
+    to_host_order(array);
+    return array;
+  }
+
+ private:
+  template <size_t N>
+  std::array<uint8_t, N> header_bytes() {
+    std::array<uint8_t, N> bytes{};
+    if (source_.read(bytes) != N) {
+      fail_format("the header must hold 4 bytes, and 4 for each dimension",
+                  fmt::format("'{}' ends inside it", source_.name()));
+    }
+    return bytes;
+  }
+
+  IdxType checked_type(uint8_t code) const {
+    for (const IdxType type : {IdxType::U8, IdxType::I8, IdxType::I16, IdxType::I32, IdxType::F32, IdxType::F64}) {
+      if (code == static_cast<uint8_t>(type)) return type;
+    }
+    fail_format("the element type must be 08, 09, 0b, 0c, 0d or 0e",
+                fmt::format("'{}' says {:02x}", source_.name(), code));
+  }
+
+  // Bytes of all elements. Dimensions of 0 do not excuse the others: whoever multiplies a part of the shape is safe.
+  int64_t checked_bytes(const IdxArray& array) const {
+    int64_t bytes = element_size(array.type);
+    for (const int64_t dim : array.shape) {
+      if (dim > std::numeric_limits<int64_t>::max() / bytes) {
+        fail_format("the size in bytes must fit 63 bits", fmt::format("'{}' declares {}", source_.name(), array.shape));
+      }
+      bytes *= std::max<int64_t>(dim, 1);
+    }
+    return std::ranges::count(array.shape, 0) > 0 ? 0 : bytes;
+  }
+
+  void read_elements(IdxArray& array) {
+    const int64_t size = checked_bytes(array);
+    array.bytes.reserve(static_cast<size_t>(std::min(size, kReserveBytes)));
+    for (int64_t done = 0; done < size;) {
+      const int64_t chunk = std::min(size - done, kChunkBytes);
+      array.bytes.resize(static_cast<size_t>(done + chunk));
+      const auto got = static_cast<int64_t>(source_.read(std::span(array.bytes).subspan(static_cast<size_t>(done))));
+      done += got;
+      if (got < chunk) {
+        fail_format(fmt::format("{} bytes must follow the header", size),
+                    fmt::format("'{}' has {}", source_.name(), done));
+      }
+    }
+    std::array<uint8_t, 1> surplus{};
+    if (source_.read(surplus) != 0) {
+      fail_format(fmt::format("the file must end after {} bytes of elements", size),
+                  fmt::format("'{}' goes on", source_.name()));
+    }
+  }
+
+  static void to_host_order(IdxArray& array) {
+    if constexpr (std::endian::native == std::endian::little) {
+      const int64_t size = element_size(array.type);
+      if (size == 1) return;
+      for (auto element = array.bytes.begin(); element != array.bytes.end(); element += size) {
+        std::reverse(element, element + size);
+      }
+    }
+  }
+
+  [[noreturn]] void fail_format(std::string_view must, std::string_view given) const {
+    fail<FormatError>(op_, must, given, "download or generate the file again");
+  }
+
+  ByteSource& source_;
+  std::string_view op_;
+};
+
+}  // namespace
+
+int64_t element_size(IdxType type) noexcept {
+  switch (type) {
+    case IdxType::U8:
+    case IdxType::I8:
+      return 1;
+    case IdxType::I16:
+      return 2;
+    case IdxType::I32:
+    case IdxType::F32:
+      return 4;
+    case IdxType::F64:
+      break;
+  }
+  return 8;
+}
+
+IdxArray read_idx(const std::filesystem::path& path) {
+  return Parser(*open_file(path, "read_idx"), "read_idx").parse();
+}
+
+IdxArray parse_idx(std::span<const uint8_t> file, std::string_view name) {
+  return Parser(*open_memory(file, name), "parse_idx").parse();
+}
+
+}  // namespace gossamer::data

@@ -1,0 +1,288 @@
+// DataLoader: order, epochs, prefetch on a thread, and what happens when a pass ends before its last batch.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <iterator>
+#include <limits>
+#include <map>
+#include <memory>
+#include <numeric>
+#include <optional>
+#include <ranges>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gossamer/data/loader.h"
+#include "gossamer/error.h"
+#include "tests/data/support.h"
+
+namespace gossamer::data {
+namespace {
+
+static_assert(std::input_iterator<DataLoader::Iterator>);
+static_assert(std::ranges::input_range<DataLoader>);
+
+constexpr int64_t kPrefetchDepths[] = {0, 1, 2, 7};
+
+// Sample i is x = i and y = i. Counts its calls, and fails when it meets the sample `broken`.
+class CountingDataset final : public Dataset {
+ public:
+  explicit CountingDataset(int64_t size, int64_t broken = -1) : size_(size), broken_(broken) {}
+
+  int64_t size() const override { return size_; }
+  Batch gather(std::span<const int64_t> indices) const override {
+    if (std::ranges::count(indices, broken_) > 0) throw FormatError("sample " + std::to_string(broken_) + " is broken");
+    const Shape shape{static_cast<int64_t>(indices.size())};
+    Batch batch{.x = Tensor::empty(shape), .y = Tensor::from(indices, shape)};
+    std::ranges::copy(indices, batch.x.mutable_data<float>());
+    ++gathered_;
+    gathered_.notify_all();
+    return batch;
+  }
+
+  int64_t gathered() const { return gathered_; }
+  void wait_until_gathered(int64_t count) const {
+    for (int64_t now = gathered_; now < count; now = gathered_) gathered_.wait(now);
+  }
+
+ private:
+  int64_t size_;
+  int64_t broken_;
+  mutable std::atomic<int64_t> gathered_ = 0;
+};
+
+std::vector<int64_t> labels_of(const Batch& batch) {
+  return {batch.y.span<int64_t>().begin(), batch.y.span<int64_t>().end()};
+}
+
+// The labels of the next epoch, batch by batch.
+std::vector<std::vector<int64_t>> batches_of(DataLoader& loader) {
+  std::vector<std::vector<int64_t>> batches;
+  for (const Batch& batch : loader) batches.push_back(labels_of(batch));
+  return batches;
+}
+
+std::vector<int64_t> order_of(DataLoader& loader) {
+  std::vector<int64_t> order;
+  for (const auto& batch : batches_of(loader)) order.insert(order.end(), batch.begin(), batch.end());
+  return order;
+}
+
+std::vector<int64_t> ascending(int64_t n) {
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  return order;
+}
+
+DataLoader make_loader(int64_t samples, const DataLoaderOptions& options) {
+  return DataLoader(std::make_shared<CountingDataset>(samples), options);
+}
+
+TEST(DataLoader, GivesEverySampleOncePerEpoch) {
+  for (const int64_t prefetch : kPrefetchDepths) {
+    DataLoader loader = make_loader(103, {.batch_size = 10, .seed = 1, .prefetch = prefetch});
+    for (int epoch = 0; epoch < 3; ++epoch) {
+      std::vector<int64_t> order = order_of(loader);
+      EXPECT_NE(order, ascending(103));
+      std::ranges::sort(order);
+      EXPECT_EQ(order, ascending(103));
+    }
+  }
+}
+
+TEST(DataLoader, KeepsInputsAndTargetsTogether) {
+  DataLoader loader = make_loader(50, {.batch_size = 8, .seed = 1});
+  for (auto& batch : loader) {
+    EXPECT_TRUE(std::ranges::equal(batch.x.span<float>(), batch.y.span<int64_t>()));
+  }
+}
+
+TEST(DataLoader, CutsTheLastBatchShortOrDropsIt) {
+  struct Case {
+    int64_t samples, batch_size;
+    bool drop_last;
+    std::vector<size_t> sizes;
+  };
+  const Case cases[] = {
+      {10, 4, false, {4, 4, 2}}, {10, 4, true, {4, 4}},
+      {8, 4, false, {4, 4}},     {8, 4, true, {4, 4}},
+      {3, 4, false, {3}},        {3, 4, true, {}},
+      {0, 4, false, {}},         {3, std::numeric_limits<int64_t>::max(), false, {3}},
+  };
+  for (const Case& c : cases) {
+    for (const int64_t prefetch : kPrefetchDepths) {
+      DataLoader loader =
+          make_loader(c.samples, {.batch_size = c.batch_size, .drop_last = c.drop_last, .prefetch = prefetch});
+      EXPECT_EQ(loader.size(), static_cast<int64_t>(c.sizes.size()));
+      std::vector<size_t> sizes;
+      for (const auto& batch : batches_of(loader)) sizes.push_back(batch.size());
+      EXPECT_EQ(sizes, c.sizes) << c.samples << " samples by " << c.batch_size;
+    }
+  }
+}
+
+TEST(DataLoader, WithoutShuffleKeepsTheOrderOfTheDataset) {
+  DataLoader loader = make_loader(20, {.batch_size = 6, .shuffle = false});
+  for (int epoch = 0; epoch < 2; ++epoch) EXPECT_EQ(order_of(loader), ascending(20));
+}
+
+TEST(DataLoader, OrdersByNothingButSeedAndEpoch) {
+  DataLoader first = make_loader(100, {.batch_size = 10, .seed = 7, .prefetch = 2});
+  DataLoader second = make_loader(100, {.batch_size = 33, .seed = 7, .prefetch = 0});
+  DataLoader other_seed = make_loader(100, {.batch_size = 10, .seed = 8});
+  const std::vector<int64_t> epoch0 = order_of(first);
+  const std::vector<int64_t> epoch1 = order_of(first);
+  EXPECT_NE(epoch0, epoch1);
+  EXPECT_EQ(order_of(second), epoch0);
+  EXPECT_EQ(order_of(second), epoch1);
+  EXPECT_NE(order_of(other_seed), epoch0);
+}
+
+TEST(DataLoader, GivesTheSameBatchesForEveryPrefetchDepth) {
+  DataLoader synchronous = make_loader(101, {.batch_size = 7, .seed = 3, .prefetch = 0});
+  const auto expected = batches_of(synchronous);
+  for (const int64_t prefetch : kPrefetchDepths) {
+    DataLoader loader = make_loader(101, {.batch_size = 7, .seed = 3, .prefetch = prefetch});
+    EXPECT_EQ(batches_of(loader), expected) << "prefetch " << prefetch;
+  }
+}
+
+TEST(DataLoader, ResumesAtAnEpoch) {
+  DataLoader unbroken = make_loader(64, {.batch_size = 16, .seed = 5});
+  for (int epoch = 0; epoch < 3; ++epoch) order_of(unbroken);
+  EXPECT_EQ(unbroken.epoch(), 3);
+
+  DataLoader resumed = make_loader(64, {.batch_size = 16, .seed = 5});
+  resumed.set_epoch(3);
+  EXPECT_EQ(order_of(resumed), order_of(unbroken));
+  EXPECT_EQ(resumed.epoch(), 4);
+}
+
+TEST(DataLoader, ShufflesWithoutBias) {
+  // Each of the 24 orders of four samples should come up 1000 times in 24000 epochs; the standard deviation is 31.
+  DataLoader loader = make_loader(4, {.batch_size = 4, .seed = 11, .prefetch = 0});
+  std::map<std::vector<int64_t>, int> counts;
+  for (int epoch = 0; epoch < 24000; ++epoch) ++counts[order_of(loader)];
+  EXPECT_EQ(counts.size(), 24U);
+  for (const auto& [order, count] : counts) EXPECT_NEAR(count, 1000, 150);
+}
+
+TEST(DataLoader, WorksAheadByNoMoreThanItsDepth) {
+  constexpr int64_t kDepth = 3;
+  const auto dataset = std::make_shared<CountingDataset>(40);
+  DataLoader loader(dataset, {.batch_size = 2, .prefetch = kDepth});
+  int64_t taken = 0;
+  for ([[maybe_unused]] const Batch& batch : loader) {
+    ++taken;
+    dataset->wait_until_gathered(std::min<int64_t>(taken + kDepth, loader.size()));
+    EXPECT_LE(dataset->gathered(), taken + kDepth);
+  }
+  EXPECT_EQ(taken, 20);
+}
+
+TEST(DataLoader, GathersOnDemandWithoutPrefetch) {
+  const auto dataset = std::make_shared<CountingDataset>(40);
+  DataLoader loader(dataset, {.batch_size = 2, .prefetch = 0});
+  int64_t taken = 0;
+  for ([[maybe_unused]] const Batch& batch : loader) EXPECT_EQ(dataset->gathered(), ++taken);
+}
+
+TEST(DataLoader, CanBeLeftEarlyAndGoesOnWithTheNextEpoch) {
+  for (const int64_t prefetch : kPrefetchDepths) {
+    DataLoader whole = make_loader(60, {.batch_size = 4, .seed = 9, .prefetch = prefetch});
+    order_of(whole);
+    DataLoader left = make_loader(60, {.batch_size = 4, .seed = 9, .prefetch = prefetch});
+    for ([[maybe_unused]] const Batch& batch : left) break;
+    EXPECT_EQ(order_of(left), order_of(whole));
+  }
+}
+
+TEST(DataLoader, FreesTheDatasetWithTheLastUser) {
+  for (const int64_t prefetch : kPrefetchDepths) {
+    auto dataset = std::make_shared<CountingDataset>(1000);
+    const std::weak_ptr<CountingDataset> watch = dataset;
+    std::optional<DataLoader> loader(std::in_place, std::move(dataset),
+                                     DataLoaderOptions{.batch_size = 1, .prefetch = prefetch});
+    {
+      const auto pass = loader->begin();
+      loader.reset();
+      EXPECT_FALSE(watch.expired());
+    }
+    EXPECT_TRUE(watch.expired());
+  }
+}
+
+TEST(DataLoader, MayBeDestroyedOrMovedDuringAPass) {
+  for (const int64_t prefetch : kPrefetchDepths) {
+    std::optional<DataLoader> loader = make_loader(30, {.batch_size = 4, .seed = 2, .prefetch = prefetch});
+    DataLoader reference = *loader;
+    const std::vector<int64_t> expected = order_of(reference);
+
+    auto pass = loader->begin();
+    DataLoader moved = std::move(*loader);
+    loader.reset();
+    std::vector<int64_t> order;
+    for (; pass != std::default_sentinel; ++pass) std::ranges::copy(labels_of(*pass), std::back_inserter(order));
+    EXPECT_EQ(order, expected);
+    EXPECT_EQ(moved.epoch(), 1);
+    EXPECT_EQ(order_of(moved), order_of(reference));
+  }
+}
+
+TEST(DataLoader, RunsTwoPassesSideBySide) {
+  DataLoader loader = make_loader(12, {.batch_size = 12, .seed = 4});
+  DataLoader reference = loader;
+  const auto first = loader.begin();
+  const auto second = loader.begin();
+  EXPECT_EQ(labels_of(*first), order_of(reference));
+  EXPECT_EQ(labels_of(*second), order_of(reference));
+}
+
+TEST(DataLoader, LetsABatchOutliveItsPass) {
+  DataLoader loader = make_loader(6, {.batch_size = 3, .shuffle = false});
+  std::vector<Batch> kept;
+  for (Batch& batch : loader) kept.push_back(std::move(batch));
+  ASSERT_EQ(kept.size(), 2U);
+  EXPECT_EQ(labels_of(kept[0]), (std::vector<int64_t>{0, 1, 2}));
+  EXPECT_EQ(labels_of(kept[1]), (std::vector<int64_t>{3, 4, 5}));
+}
+
+TEST(DataLoader, RethrowsWhatTheDatasetThrowsAfterTheBatchesBefore) {
+  for (const int64_t prefetch : kPrefetchDepths) {
+    DataLoader loader(std::make_shared<CountingDataset>(40, /*broken=*/25),
+                      {.batch_size = 10, .shuffle = false, .prefetch = prefetch});
+    auto pass = loader.begin();
+    EXPECT_EQ(labels_of(*pass).front(), 0);
+    ++pass;
+    EXPECT_EQ(labels_of(*pass).front(), 10);
+    EXPECT_EQ(message_of<FormatError>([&] { ++pass; }), "sample 25 is broken");
+    EXPECT_TRUE(pass == std::default_sentinel);
+  }
+}
+
+TEST(DataLoader, KeepsItsEpochWhenTheFirstBatchFails) {
+  for (const int64_t prefetch : kPrefetchDepths) {
+    DataLoader loader(std::make_shared<CountingDataset>(4, /*broken=*/0), {.batch_size = 4, .prefetch = prefetch});
+    loader.set_epoch(6);
+    EXPECT_THROW(loader.begin(), FormatError);
+    EXPECT_EQ(loader.epoch(), 6);
+  }
+}
+
+TEST(DataLoader, RefusesSettingsOutOfRange) {
+  const auto dataset = std::make_shared<CountingDataset>(4);
+  EXPECT_THROW(DataLoader(nullptr), ConfigError);
+  EXPECT_THROW(DataLoader(dataset, {.batch_size = 0}), ConfigError);
+  EXPECT_THROW(DataLoader(dataset, {.prefetch = -1}), ConfigError);
+  DataLoader loader(dataset);
+  loader.set_epoch(2);
+  EXPECT_THROW(loader.set_epoch(-1), ConfigError);
+  EXPECT_EQ(loader.epoch(), 2);
+}
+
+}  // namespace
+}  // namespace gossamer::data

@@ -1,5 +1,4 @@
-// CsrPattern: where the nonzeros of a matrix are. Immutable and shared; values
-// live elsewhere, as 1-D tensors.
+// CsrPattern: where the nonzeros of a matrix are. Immutable and shared; values live elsewhere, as 1-D tensors.
 #pragma once
 
 #include <cstdint>
@@ -11,22 +10,20 @@
 
 namespace gossamer {
 
-struct StreamPlan; // the streaming order and what kernels need of it; internal
+struct StreamPlan;  // the streaming order and what kernels need of it; internal
 
-// Canonical compressed sparse rows: the columns of row r are col_idx[row_ptr[r]
-// .. row_ptr[r + 1]), ascending.
+// Canonical compressed sparse rows: the columns of row r are col_idx[row_ptr[r] .. row_ptr[r + 1]), ascending.
 struct Csr {
   std::vector<int64_t> row_ptr;
   std::vector<int32_t> col_idx;
 };
 
-// A shape of any rank as a matrix: [dim 0, the rest]; rank 1 (a bias) is one
-// row, rank 0 one element.
+// A shape of any rank as a matrix: [dim 0, the rest]; rank 1 (a bias) is one row, rank 0 one element.
 struct MatrixSize {
   int64_t rows;
   int64_t cols;
 };
-MatrixSize as_matrix(const Shape &shape);
+MatrixSize as_matrix(const Shape& shape);
 
 // A matrix position and the number of its nonzero.
 struct SlotPosition {
@@ -35,33 +32,27 @@ struct SlotPosition {
   int64_t slot;
 };
 
-// The pattern numbers its nonzeros by slots: element s of a values, gradient or
-// state array belongs to slot s. The order of the slots is the one in which the
-// kernels stream them and is nobody's business outside; all that is exchanged
-// with the outside (csr(), mask(), dense(), to_canonical()) is in row-major
-// order. A full pattern stores no indices: its values are the row-major matrix.
+// The pattern numbers its nonzeros by slots: element s of a values, gradient or state array belongs to slot s. The
+// order of the slots is the one in which the kernels stream them and is nobody's business outside; all that is
+// exchanged with the outside (csr(), mask(), dense(), to_canonical()) is in row-major order. A full pattern stores no
+// indices: its values are the row-major matrix.
 class CsrPattern {
-public:
-  // Throws ShapeError (sizes), ConfigError (row_ptr not ascending from 0 to
-  // nnz, a column outside [0, cols), columns not strictly ascending within a
-  // row). cols must be below 2^31.
-  static std::shared_ptr<const CsrPattern>
-  create(int64_t rows, int64_t cols, std::span<const int64_t> row_ptr,
-         std::span<const int32_t> col_idx);
-  // From ascending row-major positions row * cols + col (ConfigError where they
-  // are not).
-  static std::shared_ptr<const CsrPattern>
-  from_positions(int64_t rows, int64_t cols,
-                 std::span<const int64_t> positions);
-  // The nonzeros of a boolean tensor of any rank, seen as [dim 0, rest]; rank 1
-  // is one row.
-  static std::shared_ptr<const CsrPattern> from_mask(const Tensor &mask);
+ public:
+  // Throws ShapeError (sizes), ConfigError (row_ptr not ascending from 0 to nnz, a column outside [0, cols), columns
+  // not strictly ascending within a row). cols must be below 2^31.
+  static std::shared_ptr<const CsrPattern> create(int64_t rows, int64_t cols, std::span<const int64_t> row_ptr,
+                                                  std::span<const int32_t> col_idx);
+  // From ascending row-major positions row * cols + col (ConfigError where they are not).
+  static std::shared_ptr<const CsrPattern> from_positions(int64_t rows, int64_t cols,
+                                                          std::span<const int64_t> positions);
+  // The nonzeros of a boolean tensor of any rank, seen as [dim 0, rest]; rank 1 is one row.
+  static std::shared_ptr<const CsrPattern> from_mask(const Tensor& mask);
   // Every position.
   static std::shared_ptr<const CsrPattern> full(int64_t rows, int64_t cols);
 
   ~CsrPattern();
-  CsrPattern(const CsrPattern &) = delete;
-  CsrPattern &operator=(const CsrPattern &) = delete;
+  CsrPattern(const CsrPattern&) = delete;
+  CsrPattern& operator=(const CsrPattern&) = delete;
 
   int64_t rows() const { return rows_; }
   int64_t cols() const { return cols_; }
@@ -74,18 +65,17 @@ public:
   // The canonical arrays (a copy, made on request).
   Csr csr() const;
   // Same rows, columns and positions.
-  bool operator==(const CsrPattern &other) const;
+  bool operator==(const CsrPattern& other) const;
 
-  // All nonzeros in row-major order, pulled one by one or block by block.
-  // Scratch: one row block. Holds a reference to the pattern.
+  // All nonzeros in row-major order, pulled one by one or block by block. Scratch: one row block. Holds a reference to
+  // the pattern.
   class Walk {
-  public:
-    explicit Walk(const CsrPattern &pattern) : pattern_(pattern) {}
+   public:
+    explicit Walk(const CsrPattern& pattern) : pattern_(pattern) {}
     // The next nonzero; false at the end.
-    bool next(SlotPosition &position) {
+    bool next(SlotPosition& position) {
       while (at_ == positions_.size()) {
-        if (!next_block())
-          return false;
+        if (!next_block()) return false;
       }
       position = positions_[at_++];
       return true;
@@ -94,8 +84,8 @@ public:
     bool next_block();
     std::span<const SlotPosition> positions() const { return positions_; }
 
-  private:
-    const CsrPattern &pattern_;
+   private:
+    const CsrPattern& pattern_;
     int64_t next_block_ = 0;
     size_t at_ = 0;
     std::vector<SlotPosition> positions_;
@@ -103,26 +93,24 @@ public:
   };
 
   // Calls f(SlotPosition) for every nonzero, in row-major order.
-  template <class F> void for_each(F &&f) const {
+  template <class F>
+  void for_each(F&& f) const {
     for (Walk walk(*this); walk.next_block();) {
-      for (const SlotPosition &p : walk.positions())
-        f(p);
+      for (const SlotPosition& p : walk.positions()) f(p);
     }
   }
 
   // Dense boolean mask [rows, cols].
   Tensor mask() const;
-  // Dense [rows, cols] with `values` (nnz elements in slot order, any dtype) at
-  // the nonzeros and 0 elsewhere.
-  Tensor dense(const Tensor &values) const;
-  // The values (slot order) of the nonzeros of a dense tensor with rows * cols
-  // elements: the inverse of dense().
-  Tensor gather(const Tensor &dense) const;
+  // Dense [rows, cols] with `values` (nnz elements in slot order, any dtype) at the nonzeros and 0 elsewhere.
+  Tensor dense(const Tensor& values) const;
+  // The values (slot order) of the nonzeros of a dense tensor with rows * cols elements: the inverse of dense().
+  Tensor gather(const Tensor& dense) const;
   // Between slot order and row-major order; each a copy.
-  Tensor to_canonical(const Tensor &values) const;
-  Tensor from_canonical(const Tensor &values) const;
+  Tensor to_canonical(const Tensor& values) const;
+  Tensor from_canonical(const Tensor& values) const;
 
-private:
+ private:
   friend struct CsrPatternAccess;
 
   CsrPattern(int64_t rows, int64_t cols, int64_t nnz);
@@ -131,9 +119,8 @@ private:
   int64_t cols_;
   int64_t nnz_;
   bool full_;
-  std::unique_ptr<StreamPlan> stream_; // null when full
-  mutable std::shared_ptr<const StreamPlan>
-      transposed_; // built when first asked for
+  std::unique_ptr<StreamPlan> stream_;                    // null when full
+  mutable std::shared_ptr<const StreamPlan> transposed_;  // built when first asked for
 };
 
-} // namespace gossamer
+}  // namespace gossamer

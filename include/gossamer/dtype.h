@@ -8,9 +8,8 @@
 
 namespace gossamer {
 
-// f32 is what trains; f64 serves gradient checks (a float32 check cannot see
-// errors below 1e-4); i64 and i32 hold labels and indices; boolean holds masks,
-// one byte each.
+// f32 is what trains; f64 serves gradient checks (a float32 check cannot see errors below 1e-4); i64 and i32 hold
+// labels and indices; boolean holds masks, one byte each.
 enum class DType : uint8_t { f32, f64, i64, i32, boolean };
 
 // "f32", "f64", "i64", "i32" or "bool".
@@ -25,15 +24,12 @@ constexpr int64_t dtype_size(DType dtype) {
   return kSizes[static_cast<size_t>(dtype)];
 }
 
-constexpr bool is_floating(DType dtype) {
-  return dtype == DType::f32 || dtype == DType::f64;
-}
+constexpr bool is_floating(DType dtype) { return dtype == DType::f32 || dtype == DType::f64; }
 
 // The C++ types that a tensor can hold.
 template <class T>
-concept Element = std::is_same_v<T, float> || std::is_same_v<T, double> ||
-    std::is_same_v<T, int64_t> || std::is_same_v<T, int32_t> ||
-    std::is_same_v<T, bool>;
+concept Element = std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, int64_t> ||
+    std::is_same_v<T, int32_t> || std::is_same_v<T, bool>;
 
 // The DType of a C++ type: dtype_of<float> is DType::f32.
 template <Element T>
@@ -43,4 +39,4 @@ inline constexpr DType dtype_of = std::is_same_v<T, float>     ? DType::f32
                                   : std::is_same_v<T, int32_t> ? DType::i32
                                                                : DType::boolean;
 
-} // namespace gossamer
+}  // namespace gossamer

@@ -1,5 +1,4 @@
-// Parameter: what a module trains. Dense, or CSR: a pattern and the values of
-// its nonzeros.
+// Parameter: what a module trains. Dense, or CSR: a pattern and the values of its nonzeros.
 #pragma once
 
 #include <cstdint>
@@ -13,57 +12,46 @@
 
 namespace gossamer {
 
-// A new pattern, and for each of its slots the slot of the old pattern that it
-// continues, or -1 for a new connection. The only way to change sparsity. The
-// slots of a dense parameter are its elements, row-major.
+// A new pattern, and for each of its slots the slot of the old pattern that it continues, or -1 for a new connection.
+// The only way to change sparsity. The slots of a dense parameter are its elements, row-major.
 struct TopologyChange {
   std::shared_ptr<const CsrPattern> pattern;
   std::vector<int64_t> source;
 
-  // Positions that both patterns have continue; all others are new. Time and
-  // memory are linear in the nonzeros.
-  static TopologyChange between(const CsrPattern &from,
-                                std::shared_ptr<const CsrPattern> to);
+  // Positions that both patterns have continue; all others are new. Time and memory are linear in the nonzeros.
+  static TopologyChange between(const CsrPattern& from, std::shared_ptr<const CsrPattern> to);
 };
 
-// An array with one element per slot of a parameter, such as a momentum. It
-// follows the parameter's pattern: survivors keep their element, new slots
-// start at 0. Optimizers own them; the parameter only knows those still alive.
+// An array with one element per slot of a parameter, such as a momentum. It follows the parameter's pattern: survivors
+// keep their element, new slots start at 0. Optimizers own them; the parameter only knows those still alive.
 struct SlotArray {
   Tensor data;
 };
 
-// A shared handle: copies name the same parameter. Of its two storages exactly
-// one is in use:
+// A shared handle: copies name the same parameter. Of its two storages exactly one is in use:
 //   dense  values() is the tensor itself, any shape
 //   CSR    values() is 1-D with nnz elements in slot order; pattern() says
 //   where they are in as_matrix(shape())
-// values() is the leaf of the graph in both, so its gradient has nnz elements
-// in the second.
+// values() is the leaf of the graph in both, so its gradient has nnz elements in the second.
 class Parameter {
-public:
+ public:
   // Undefined.
   Parameter() = default;
-  // Dense. `value` must be f32 or f64 (DTypeError); it is taken over, not
-  // copied.
-  explicit Parameter(const Tensor &value, std::string name = "");
-  // CSR from the start: no dense form ever exists. `values` holds
-  // pattern->nnz() elements in slot order.
-  static Parameter csr(const Shape &shape,
-                       std::shared_ptr<const CsrPattern> pattern,
-                       const Tensor &values, std::string name = "");
+  // Dense. `value` must be f32 or f64 (DTypeError); it is taken over, not copied.
+  explicit Parameter(const Tensor& value, std::string name = "");
+  // CSR from the start: no dense form ever exists. `values` holds pattern->nnz() elements in slot order.
+  static Parameter csr(const Shape& shape, std::shared_ptr<const CsrPattern> pattern, const Tensor& values,
+                       std::string name = "");
 
   bool defined() const { return state_ != nullptr; }
   // Whether both handles name one parameter.
-  bool operator==(const Parameter &other) const {
-    return state_ == other.state_;
-  }
+  bool operator==(const Parameter& other) const { return state_ == other.state_; }
   // Stays the same for the parameter's life: a key for maps.
-  const void *id() const { return state_.get(); }
+  const void* id() const { return state_.get(); }
 
-  const std::string &name() const;
+  const std::string& name() const;
   void set_name(std::string name) const;
-  const Shape &shape() const;
+  const Shape& shape() const;
   DType dtype() const { return values().dtype(); }
   // Elements of the dense shape, and of the storage.
   int64_t numel() const { return shape().numel(); }
@@ -72,7 +60,7 @@ public:
 
   bool is_csr() const { return pattern() != nullptr; }
   // Null when dense.
-  const std::shared_ptr<const CsrPattern> &pattern() const;
+  const std::shared_ptr<const CsrPattern>& pattern() const;
   // The pattern as stored, or the full one of a dense parameter.
   std::shared_ptr<const CsrPattern> topology() const;
   Tensor values() const;
@@ -88,25 +76,20 @@ public:
   // Also drops what was retained for growth.
   void zero_grad() const;
 
-  // The general way: the parameter as a dense tensor in the graph. For a dense
-  // parameter the tensor itself; for CSR a recorded scatter that lives no
-  // longer than the graph.
+  // The general way: the parameter as a dense tensor in the graph. For a dense parameter the tensor itself; for CSR a
+  // recorded scatter that lives no longer than the graph.
   Tensor tensor() const;
 
-  // Dense copies on request, without history: the elements (0 where pruned),
-  // and a boolean mask of what is kept.
+  // Dense copies on request, without history: the elements (0 where pruned), and a boolean mask of what is kept.
   Tensor dense() const;
   Tensor mask() const;
 
-  // Takes up a new pattern: values, gradient and every slot array move with it.
-  // A pattern of another size, or a `source` of wrong length or range, throws
-  // ShapeError or ConfigError before anything changes.
-  void apply(const TopologyChange &change) const;
-  // Replaces pattern and elements, as a checkpoint does: `pattern` null makes
-  // it dense. `dense` has the parameter's shape and dtype (ShapeError,
-  // DTypeError). The gradient is cleared; slot arrays of survivors stay.
-  void assign(const Tensor &dense,
-              std::shared_ptr<const CsrPattern> pattern) const;
+  // Takes up a new pattern: values, gradient and every slot array move with it. A pattern of another size, or a
+  // `source` of wrong length or range, throws ShapeError or ConfigError before anything changes.
+  void apply(const TopologyChange& change) const;
+  // Replaces pattern and elements, as a checkpoint does: `pattern` null makes it dense. `dense` has the parameter's
+  // shape and dtype (ShapeError, DTypeError). The gradient is cleared; slot arrays of survivors stay.
+  void assign(const Tensor& dense, std::shared_ptr<const CsrPattern> pattern) const;
 
   // A new array of zeros that follows the pattern.
   std::shared_ptr<SlotArray> make_slot_array() const;
@@ -119,24 +102,22 @@ public:
   int64_t index_bytes() const;
   int64_t grad_bytes() const { return grad().bytes(); }
 
-  const std::shared_ptr<GradientTap> &gradient_tap() const;
+  const std::shared_ptr<GradientTap>& gradient_tap() const;
 
-  // A sparsity algorithm marks its parameters with a token; they are claimed
-  // for as long as the token lives.
+  // A sparsity algorithm marks its parameters with a token; they are claimed for as long as the token lives.
   bool is_claimed() const;
-  void claim(const std::shared_ptr<const void> &token) const;
+  void claim(const std::shared_ptr<const void>& token) const;
 
-private:
+ private:
   struct State;
   explicit Parameter(std::shared_ptr<State> state);
-  void check_defined(const char *op) const;
+  void check_defined(const char* op) const;
 
   std::shared_ptr<State> state_;
 };
 
-// x [..., in] times weight [out, in] transposed, plus bias [out] (may be
-// undefined). A CSR weight meets its kernel; a bias goes the general way.
-Tensor linear(const Tensor &x, const Parameter &weight,
-              const Parameter &bias = {});
+// x [..., in] times weight [out, in] transposed, plus bias [out] (may be undefined). A CSR weight meets its kernel; a
+// bias goes the general way.
+Tensor linear(const Tensor& x, const Parameter& weight, const Parameter& bias = {});
 
-} // namespace gossamer
+}  // namespace gossamer

@@ -1,5 +1,4 @@
-// Randomness as a function of (key, index): counter based, no hidden state, the
-// same on every machine and thread count.
+// Randomness as a function of (key, index): counter based, no hidden state, the same on every machine and thread count.
 #pragma once
 
 #include <array>
@@ -11,37 +10,30 @@
 
 namespace gossamer {
 
-// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2,
-// 3", https://doi.org/10.1145/2063384.2063405): 128 random bits for a 128-bit
-// counter and a 64-bit key.
-std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter,
-                                   std::array<uint32_t, 2> key);
+// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3",
+// https://doi.org/10.1145/2063384.2063405): 128 random bits for a 128-bit counter and a 64-bit key.
+std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
 // 64 random bits, number `index` of the stream `key`.
 uint64_t random_bits(uint64_t key, uint64_t index);
 
-// Uniform in [0, 1), number `index` of the stream `key`, with 24 (float) or 53
-// (double) random bits.
+// Uniform in [0, 1), number `index` of the stream `key`, with 24 (float) or 53 (double) random bits.
 float random_float(uint64_t key, uint64_t index);
 double random_double(uint64_t key, uint64_t index);
 
-// A key for whatever is random about `name` at `step`, given the seed:
-// independent streams for different arguments.
+// A key for whatever is random about `name` at `step`, given the seed: independent streams for different arguments.
 uint64_t derive_key(uint64_t seed, std::string_view name, int64_t step);
 
-// k different numbers of [0, n), ascending, every subset equally likely for all
-// practical purposes, in O(k) time and memory. A function of (key, n, k).
-// Throws ConfigError unless 0 <= k <= n.
-std::vector<int64_t> sample_without_replacement(uint64_t key, int64_t n,
-                                                int64_t k);
+// k different numbers of [0, n), ascending, every subset equally likely for all practical purposes, in O(k) time and
+// memory. A function of (key, n, k). Throws ConfigError unless 0 <= k <= n.
+std::vector<int64_t> sample_without_replacement(uint64_t key, int64_t n, int64_t k);
 
 // Elements i of a floating tensor become low + (high - low) * uniform(key, i).
-void fill_uniform(Tensor &tensor, uint64_t key, double low, double high);
+void fill_uniform(Tensor& tensor, uint64_t key, double low, double high);
 
-// Hands out keys. Copyable and comparable state: (seed, number of keys handed
-// out).
+// Hands out keys. Copyable and comparable state: (seed, number of keys handed out).
 class Generator {
-public:
+ public:
   explicit Generator(uint64_t seed) : seed_(seed) {}
 
   uint64_t next_key() { return random_bits(seed_, count_++); }
@@ -50,9 +42,9 @@ public:
   uint64_t count() const { return count_; }
   void set_count(uint64_t count) { count_ = count; }
 
-private:
+ private:
   uint64_t seed_;
   uint64_t count_ = 0;
 };
 
-} // namespace gossamer
+}  // namespace gossamer

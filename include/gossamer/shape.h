@@ -10,17 +10,14 @@
 
 namespace gossamer {
 
-// Up to kMaxRank dimensions, row-major, outermost first. Rank 0 is a scalar
-// with one element.
+// Up to kMaxRank dimensions, row-major, outermost first. Rank 0 is a scalar with one element.
 class Shape {
-public:
+ public:
   static constexpr int kMaxRank = 8;
 
   Shape() = default;
-  // Throws ShapeError for a negative size, a rank above kMaxRank, or a number
-  // of elements above 2^63 - 1.
-  Shape(std::initializer_list<int64_t> dims)
-      : Shape(std::span(dims.begin(), dims.size())) {}
+  // Throws ShapeError for a negative size, a rank above kMaxRank, or a number of elements above 2^63 - 1.
+  Shape(std::initializer_list<int64_t> dims) : Shape(std::span(dims.begin(), dims.size())) {}
   explicit Shape(std::span<const int64_t> dims);
 
   int rank() const { return rank_; }
@@ -28,24 +25,23 @@ public:
   int64_t operator[](int dim) const { return dims_[static_cast<size_t>(dim)]; }
   int64_t back() const { return dims_[static_cast<size_t>(rank_ - 1)]; }
 
-  const int64_t *begin() const { return dims_.data(); }
-  const int64_t *end() const { return dims_.data() + rank_; }
+  const int64_t* begin() const { return dims_.data(); }
+  const int64_t* end() const { return dims_.data() + rank_; }
   std::span<const int64_t> dims() const { return {begin(), end()}; }
 
-  bool operator==(const Shape &other) const;
+  bool operator==(const Shape& other) const;
 
   // "[2, 3]"
   std::string to_string() const;
 
-private:
+ private:
   std::array<int64_t, kMaxRank> dims_{};
   int rank_ = 0;
   int64_t numel_ = 1;
 };
 
-// The shape of an elementwise result: sizes are aligned at the last dimension,
-// and 1 stretches. `op` names the caller in the ShapeError that is thrown where
-// the sizes do not fit.
-Shape broadcast_shapes(const Shape &a, const Shape &b, const char *op);
+// The shape of an elementwise result: sizes are aligned at the last dimension, and 1 stretches. `op` names the caller
+// in the ShapeError that is thrown where the sizes do not fit.
+Shape broadcast_shapes(const Shape& a, const Shape& b, const char* op);
 
-} // namespace gossamer
+}  // namespace gossamer

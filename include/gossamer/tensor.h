@@ -16,98 +16,86 @@ namespace autograd {
 struct Meta;
 }
 
-// Copying a Tensor copies the handle: both see the same elements, and the same
-// gradient. Elements are contiguous. Reading is thread-safe; writing is the
-// caller's to synchronize.
+// Copying a Tensor copies the handle: both see the same elements, and the same gradient. Elements are contiguous.
+// Reading is thread-safe; writing is the caller's to synchronize.
 class Tensor {
-public:
+ public:
   // An undefined tensor: no shape, no elements; defined() is false.
   Tensor() = default;
 
   // Elements are uninitialized.
-  static Tensor empty(const Shape &shape, DType dtype = DType::f32);
-  static Tensor zeros(const Shape &shape, DType dtype = DType::f32);
-  static Tensor ones(const Shape &shape, DType dtype = DType::f32) {
-    return full(shape, 1, dtype);
-  }
-  static Tensor full(const Shape &shape, double value,
-                     DType dtype = DType::f32);
+  static Tensor empty(const Shape& shape, DType dtype = DType::f32);
+  static Tensor zeros(const Shape& shape, DType dtype = DType::f32);
+  static Tensor ones(const Shape& shape, DType dtype = DType::f32) { return full(shape, 1, dtype); }
+  static Tensor full(const Shape& shape, double value, DType dtype = DType::f32);
   // Copies `values`, which must hold shape.numel() elements (ShapeError).
   template <Element T>
-  static Tensor from(std::span<const T> values, const Shape &shape);
+  static Tensor from(std::span<const T> values, const Shape& shape);
   template <Element T>
-  static Tensor from(std::initializer_list<T> values, const Shape &shape) {
+  static Tensor from(std::initializer_list<T> values, const Shape& shape) {
     return from(std::span<const T>(values.begin(), values.size()), shape);
   }
   template <Element T>
-  static Tensor from(const std::vector<T> &values,
-                     const Shape &shape) requires(!std::is_same_v<T, bool>) {
+  static Tensor from(const std::vector<T>& values, const Shape& shape) requires(!std::is_same_v<T, bool>) {
     return from(std::span<const T>(values), shape);
   }
 
   bool defined() const { return storage_ != nullptr; }
-  const Shape &shape() const { return shape_; }
+  const Shape& shape() const { return shape_; }
   int rank() const { return shape_.rank(); }
-  int64_t dim(int index)
-      const; // negative counts from the end; throws ShapeError outside
+  int64_t dim(int index) const;  // negative counts from the end; throws ShapeError outside
   int64_t numel() const { return defined() ? shape_.numel() : 0; }
   DType dtype() const { return dtype_; }
   int64_t bytes() const { return numel() * dtype_size(dtype_); }
 
-  // The elements, row-major. Throws DTypeError when T is not the element type,
-  // StateError when undefined.
-  template <Element T> const T *data() const;
-  // The same for writing: marks the storage as written, so that a graph that
-  // saved it refuses to run backward.
-  template <Element T> T *mutable_data();
-  template <Element T> std::span<const T> span() const {
+  // The elements, row-major. Throws DTypeError when T is not the element type, StateError when undefined.
+  template <Element T>
+  const T* data() const;
+  // The same for writing: marks the storage as written, so that a graph that saved it refuses to run backward.
+  template <Element T>
+  T* mutable_data();
+  template <Element T>
+  std::span<const T> span() const {
     return {data<T>(), static_cast<size_t>(numel())};
   }
-  // The only element of a tensor of one element (ShapeError otherwise),
-  // converted to T.
-  template <Element T> T item() const;
+  // The only element of a tensor of one element (ShapeError otherwise), converted to T.
+  template <Element T>
+  T item() const;
 
   // A new tensor with its own storage and no history.
   Tensor clone() const;
-  // A copy with another element type (itself when the type is the same), no
-  // history. Floating to bool is `!= 0`.
+  // A copy with another element type (itself when the type is the same), no history. Floating to bool is `!= 0`.
   Tensor to(DType dtype) const;
-  // A view on the same storage without history: `shape` at `offset` elements
-  // from the first of this tensor.
-  Tensor alias(const Shape &shape, int64_t offset = 0) const;
+  // A view on the same storage without history: `shape` at `offset` elements from the first of this tensor.
+  Tensor alias(const Shape& shape, int64_t offset = 0) const;
   // Writes the elements of `source` (same shape and dtype) into this storage.
-  void copy_from(const Tensor &source);
+  void copy_from(const Tensor& source);
   void fill(double value);
 
   // Number of times that the storage was opened for writing.
   uint64_t version() const;
-  bool shares_storage_with(const Tensor &other) const {
-    return storage_ == other.storage_;
-  }
+  bool shares_storage_with(const Tensor& other) const { return storage_ == other.storage_; }
   // No other tensor, graph or view holds this storage.
   bool owns_storage_alone() const { return storage_.use_count() == 1; }
 
   // ---- Gradients (defined by the autograd layer, see autograd.h) ----
 
   bool requires_grad() const;
-  // Makes a leaf record operations from here on. Floating dtypes only
-  // (DTypeError); StateError on a computed tensor.
-  Tensor &set_requires_grad(bool requires_grad = true);
+  // Makes a leaf record operations from here on. Floating dtypes only (DTypeError); StateError on a computed tensor.
+  Tensor& set_requires_grad(bool requires_grad = true);
   // The accumulated gradient of a leaf; undefined before backward().
   Tensor grad() const;
-  // Replaces the gradient (an undefined tensor clears it). Shape and dtype must
-  // match.
-  void set_grad(const Tensor &grad) const;
-  // Adds d(this)/d(leaf) to the gradient of every leaf that this tensor was
-  // computed from. Without an argument the tensor must have one element. The
-  // graph is released; a second backward through it, or one over tensors
-  // written since, throws StateError and changes no gradient.
+  // Replaces the gradient (an undefined tensor clears it). Shape and dtype must match.
+  void set_grad(const Tensor& grad) const;
+  // Adds d(this)/d(leaf) to the gradient of every leaf that this tensor was computed from. Without an argument the
+  // tensor must have one element. The graph is released; a second backward through it, or one over tensors written
+  // since, throws StateError and changes no gradient.
   void backward() const;
-  void backward(const Tensor &grad) const;
+  void backward(const Tensor& grad) const;
   // The same elements without history.
   Tensor detach() const { return alias(shape_); }
 
-private:
+ private:
   friend struct TensorAccess;
 
   std::shared_ptr<Storage> storage_;
@@ -117,4 +105,4 @@ private:
   DType dtype_ = DType::f32;
 };
 
-} // namespace gossamer
+}  // namespace gossamer

@@ -1,51 +1,48 @@
-// What RigL's growth needs of a backward pass: the factors of the dense weight
-// gradient, never the gradient itself.
+// What RigL's growth needs of a backward pass: the factors of the dense weight gradient, never the gradient itself.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include "gossamer/tensor.h"
 
 namespace gossamer {
 
-// One per parameter, shared by the parameter and the nodes of its uses. While
-// armed, backward adds every use of the parameter; they stay until clear().
-// Tensors are retained as handles, not copied.
+// One per parameter, shared by the parameter and the nodes of its uses. While armed, backward adds every use of the
+// parameter; they stay until clear(). Tensors are retained as handles, not copied.
 class GradientTap {
-public:
+ public:
   bool armed() const { return armed_; }
   void arm(bool armed) { armed_ = armed; }
   void clear() { uses_.clear(); }
   bool empty() const { return uses_.empty(); }
 
-  // A use as x [n, cols] with output gradient dy [n, rows]: contributes dyᵀ x.
-  void add_product(const Tensor &x, const Tensor &dy);
-  // A use through the general way, whose dense gradient [rows * cols] existed
-  // anyway.
-  void add_dense(const Tensor &grad);
+  // Throws StateError naming the parameter when a retained tensor was written since backward.
+  void check_unwritten(std::string_view parameter) const;
 
-  // Calls f(row_begin, block) for consecutive row blocks [n, cols] of the
-  // summed dense gradient [rows, cols]. A block has at most kBlockBytes (or one
-  // row). Throws StateError when a retained tensor was written since backward.
+  // A use as x [n, cols] with output gradient dy [n, rows]: contributes dyᵀ x.
+  void add_product(const Tensor& x, const Tensor& dy);
+  // A use through the general way, whose dense gradient [rows * cols] existed anyway.
+  void add_dense(const Tensor& grad);
+
+  // Calls f(row_begin, block) for consecutive row blocks [n, cols] of the summed dense gradient [rows, cols]. A block
+  // has at most kBlockBytes (or one row).
   void for_each_block(int64_t rows, int64_t cols,
-                      const std::function<void(int64_t row_begin,
-                                               const Tensor &block)> &f) const;
+                      const std::function<void(int64_t row_begin, const Tensor& block)>& f) const;
 
   static constexpr int64_t kBlockBytes = int64_t{4} << 20;
 
-private:
+ private:
   struct Use {
-    Tensor x; // undefined for a dense use
+    Tensor x;  // undefined for a dense use
     Tensor dy;
     uint64_t x_version;
     uint64_t dy_version;
   };
-  void check_unwritten() const;
-
   bool armed_ = false;
   std::vector<Use> uses_;
 };
 
-} // namespace gossamer
+}  // namespace gossamer

@@ -26,67 +26,52 @@ struct Parameter::State {
 namespace {
 
 // array[new slot] = old[source], 0 where the slot is new.
-Tensor remap(const Tensor &old, const std::vector<int64_t> &source) {
-  Tensor moved =
-      Tensor::empty({static_cast<int64_t>(source.size())}, old.dtype());
+Tensor remap(const Tensor& old, const std::vector<int64_t>& source) {
+  Tensor moved = Tensor::empty({static_cast<int64_t>(source.size())}, old.dtype());
   dispatch_all(old.dtype(), [&]<class T>() {
-    const T *from = old.data<T>();
+    const T* from = old.data<T>();
     std::transform(source.begin(), source.end(), moved.mutable_data<T>(),
                    [&](int64_t s) { return s < 0 ? T(0) : from[s]; });
   });
   return moved;
 }
 
-void check_change(const Parameter &p, const TopologyChange &change) {
+void check_change(const Parameter& p, const TopologyChange& change) {
   const std::string op = fmt::format("Parameter::apply('{}')", p.name());
   const MatrixSize size = as_matrix(p.shape());
-  if (!change.pattern)
-    fail<StateError>(op, "the change must have a pattern", "none");
-  if (change.pattern->rows() != size.rows ||
-      change.pattern->cols() != size.cols) {
-    fail<ShapeError>(
-        op, fmt::format("the pattern must be {} x {}", size.rows, size.cols),
-        fmt::format("{} x {}", change.pattern->rows(), change.pattern->cols()));
+  if (!change.pattern) fail<StateError>(op, "the change must have a pattern", "none");
+  if (change.pattern->rows() != size.rows || change.pattern->cols() != size.cols) {
+    fail<ShapeError>(op, fmt::format("the pattern must be {} x {}", size.rows, size.cols),
+                     fmt::format("{} x {}", change.pattern->rows(), change.pattern->cols()));
   }
   if (static_cast<int64_t>(change.source.size()) != change.pattern->nnz()) {
-    fail<ShapeError>(op,
-                     fmt::format("source must have {} elements, one per slot",
-                                 change.pattern->nnz()),
-                     fmt::format("{}", change.source.size()),
-                     "build it with TopologyChange::between");
+    fail<ShapeError>(op, fmt::format("source must have {} elements, one per slot", change.pattern->nnz()),
+                     fmt::format("{}", change.source.size()), "build it with TopologyChange::between");
   }
-  const auto bad = std::ranges::find_if(
-      change.source, [&](int64_t s) { return s < -1 || s >= p.nnz(); });
+  const auto bad = std::ranges::find_if(change.source, [&](int64_t s) { return s < -1 || s >= p.nnz(); });
   if (bad != change.source.end()) {
-    fail<ConfigError>(
-        op, fmt::format("source must name old slots below {}, or -1", p.nnz()),
-        fmt::format("{}", *bad), "build it with TopologyChange::between");
+    fail<ConfigError>(op, fmt::format("source must name old slots below {}, or -1", p.nnz()), fmt::format("{}", *bad),
+                      "build it with TopologyChange::between");
   }
 }
 
-} // namespace
+}  // namespace
 
-TopologyChange TopologyChange::between(const CsrPattern &from,
-                                       std::shared_ptr<const CsrPattern> to) {
+TopologyChange TopologyChange::between(const CsrPattern& from, std::shared_ptr<const CsrPattern> to) {
   if (!to || from.rows() != to->rows() || from.cols() != to->cols()) {
-    fail<ShapeError>(
-        "TopologyChange::between",
-        fmt::format("both patterns must be {} x {}", from.rows(), from.cols()),
-        to ? fmt::format("{} x {}", to->rows(), to->cols()) : "none");
+    fail<ShapeError>("TopologyChange::between", fmt::format("both patterns must be {} x {}", from.rows(), from.cols()),
+                     to ? fmt::format("{} x {}", to->rows(), to->cols()) : "none");
   }
   std::vector<int64_t> source(static_cast<size_t>(to->nnz()));
   if (from.is_full()) {
-    to->for_each([&](const SlotPosition &p) {
-      source[static_cast<size_t>(p.slot)] = p.row * from.cols() + p.col;
-    });
+    to->for_each([&](const SlotPosition& p) { source[static_cast<size_t>(p.slot)] = p.row * from.cols() + p.col; });
     return {std::move(to), std::move(source)};
   }
   CsrPattern::Walk old_walk(from);
   SlotPosition old{};
   bool more = old_walk.next(old);
-  to->for_each([&](const SlotPosition &p) {
-    while (more && (old.row < p.row || (old.row == p.row && old.col < p.col)))
-      more = old_walk.next(old);
+  to->for_each([&](const SlotPosition& p) {
+    while (more && (old.row < p.row || (old.row == p.row && old.col < p.col))) more = old_walk.next(old);
     const bool survives = more && old.row == p.row && old.col == p.col;
     source[static_cast<size_t>(p.slot)] = survives ? old.slot : -1;
   });
@@ -95,12 +80,10 @@ TopologyChange TopologyChange::between(const CsrPattern &from,
 
 Parameter::Parameter(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
-Parameter::Parameter(const Tensor &value, std::string name)
-    : state_(std::make_shared<State>()) {
+Parameter::Parameter(const Tensor& value, std::string name) : state_(std::make_shared<State>()) {
   if (!value.defined() || !is_floating(value.dtype())) {
     fail<DTypeError>("Parameter", "the value must be f32 or f64",
-                     value.defined() ? dtype_name(value.dtype())
-                                     : "an undefined tensor");
+                     value.defined() ? dtype_name(value.dtype()) : "an undefined tensor");
   }
   state_->name = std::move(name);
   state_->shape = value.shape();
@@ -108,23 +91,16 @@ Parameter::Parameter(const Tensor &value, std::string name)
   state_->values.set_requires_grad();
 }
 
-Parameter Parameter::csr(const Shape &shape,
-                         std::shared_ptr<const CsrPattern> pattern,
-                         const Tensor &values, std::string name) {
+Parameter Parameter::csr(const Shape& shape, std::shared_ptr<const CsrPattern> pattern, const Tensor& values,
+                         std::string name) {
   const MatrixSize size = as_matrix(shape);
-  if (!pattern || pattern->rows() != size.rows ||
-      pattern->cols() != size.cols) {
-    fail<ShapeError>(
-        "Parameter::csr",
-        fmt::format("the pattern must be {} x {}", size.rows, size.cols),
-        pattern ? fmt::format("{} x {}", pattern->rows(), pattern->cols())
-                : "none");
+  if (!pattern || pattern->rows() != size.rows || pattern->cols() != size.cols) {
+    fail<ShapeError>("Parameter::csr", fmt::format("the pattern must be {} x {}", size.rows, size.cols),
+                     pattern ? fmt::format("{} x {}", pattern->rows(), pattern->cols()) : "none");
   }
   if (!values.defined() || values.shape() != Shape({pattern->nnz()})) {
-    fail<ShapeError>(
-        "Parameter::csr",
-        fmt::format("values must be [{}], one per nonzero", pattern->nnz()),
-        values.defined() ? values.shape().to_string() : "an undefined tensor");
+    fail<ShapeError>("Parameter::csr", fmt::format("values must be [{}], one per nonzero", pattern->nnz()),
+                     values.defined() ? values.shape().to_string() : "an undefined tensor");
   }
   Parameter p(values, std::move(name));
   p.state_->shape = shape;
@@ -132,13 +108,11 @@ Parameter Parameter::csr(const Shape &shape,
   return p;
 }
 
-void Parameter::check_defined(const char *op) const {
-  if (!state_)
-    fail<StateError>(op, "the parameter must be defined",
-                     "an undefined parameter");
+void Parameter::check_defined(const char* op) const {
+  if (!state_) fail<StateError>(op, "the parameter must be defined", "an undefined parameter");
 }
 
-const std::string &Parameter::name() const {
+const std::string& Parameter::name() const {
   check_defined("Parameter::name");
   return state_->name;
 }
@@ -146,11 +120,11 @@ void Parameter::set_name(std::string name) const {
   check_defined("Parameter::set_name");
   state_->name = std::move(name);
 }
-const Shape &Parameter::shape() const {
+const Shape& Parameter::shape() const {
   check_defined("Parameter::shape");
   return state_->shape;
 }
-const std::shared_ptr<const CsrPattern> &Parameter::pattern() const {
+const std::shared_ptr<const CsrPattern>& Parameter::pattern() const {
   check_defined("Parameter::pattern");
   return state_->pattern;
 }
@@ -162,7 +136,7 @@ bool Parameter::requires_dense() const {
   check_defined("Parameter::requires_dense");
   return state_->requires_dense;
 }
-const std::shared_ptr<GradientTap> &Parameter::gradient_tap() const {
+const std::shared_ptr<GradientTap>& Parameter::gradient_tap() const {
   check_defined("Parameter::gradient_tap");
   return state_->tap;
 }
@@ -171,33 +145,26 @@ bool Parameter::is_claimed() const {
   check_defined("Parameter::is_claimed");
   return !state_->claim.expired();
 }
-void Parameter::claim(const std::shared_ptr<const void> &token) const {
+void Parameter::claim(const std::shared_ptr<const void>& token) const {
   check_defined("Parameter::claim");
   state_->claim = token;
 }
 
-double Parameter::sparsity() const {
-  return is_csr() ? pattern()->sparsity() : 0;
-}
+double Parameter::sparsity() const { return is_csr() ? pattern()->sparsity() : 0; }
 
 std::shared_ptr<const CsrPattern> Parameter::topology() const {
-  if (is_csr())
-    return pattern();
+  if (is_csr()) return pattern();
   const MatrixSize size = as_matrix(shape());
   return CsrPattern::full(size.rows, size.cols);
 }
 
-void Parameter::set_requires_grad(bool requires_grad) const {
-  values().set_requires_grad(requires_grad);
-}
+void Parameter::set_requires_grad(bool requires_grad) const { values().set_requires_grad(requires_grad); }
 
 void Parameter::set_requires_dense(bool requires_dense) const {
   check_defined("Parameter::set_requires_dense");
   if (requires_dense && is_csr()) {
-    fail<StateError>("Parameter::set_requires_dense",
-                     "the parameter must be dense still",
-                     fmt::format("'{}' is CSR", name()),
-                     "mark it before model.apply(sparsity)");
+    fail<StateError>("Parameter::set_requires_dense", "the parameter must be dense still",
+                     fmt::format("'{}' is CSR", name()), "mark it before model.apply(sparsity)");
   }
   state_->requires_dense = requires_dense;
 }
@@ -208,26 +175,20 @@ void Parameter::zero_grad() const {
 }
 
 Tensor Parameter::tensor() const {
-  return is_csr() ? csr_to_dense(pattern(), values(), shape(), gradient_tap())
-                  : values();
+  return is_csr() ? csr_to_dense(pattern(), values(), shape(), gradient_tap()) : values();
 }
 
-Tensor Parameter::dense() const {
-  return is_csr() ? pattern()->dense(values()).alias(shape())
-                  : values().clone();
-}
+Tensor Parameter::dense() const { return is_csr() ? pattern()->dense(values()).alias(shape()) : values().clone(); }
 
 Tensor Parameter::mask() const {
-  return is_csr() ? pattern()->mask().alias(shape())
-                  : Tensor::ones(shape(), DType::boolean);
+  return is_csr() ? pattern()->mask().alias(shape()) : Tensor::ones(shape(), DType::boolean);
 }
 
-void Parameter::apply(const TopologyChange &change) const {
+void Parameter::apply(const TopologyChange& change) const {
   check_defined("Parameter::apply");
   check_change(*this, change);
-  State &s = *state_;
-  // The old pattern and its plans go first, then one array after the other: the
-  // peak is one array above the sum.
+  State& s = *state_;
+  // The old pattern and its plans go first, then one array after the other: the peak is one array above the sum.
   s.pattern = change.pattern;
   Tensor values = remap(s.values, change.source);
   values.set_requires_grad(s.values.requires_grad());
@@ -235,60 +196,47 @@ void Parameter::apply(const TopologyChange &change) const {
     s.values.set_grad({});
     values.set_grad(remap(grad, change.source));
   }
-  autograd::retire_leaf(
-      s.values,
-      fmt::format("the pattern of '{}' changed since the forward pass",
-                  s.name));
+  autograd::retire_leaf(s.values, fmt::format("the pattern of '{}' changed since the forward pass", s.name));
   s.values = values;
   values = {};
-  std::erase_if(s.arrays, [](const std::weak_ptr<SlotArray> &weak) {
-    return weak.expired();
-  });
-  for (const std::weak_ptr<SlotArray> &weak : s.arrays) {
-    if (const auto array = weak.lock())
-      array->data = remap(array->data, change.source);
+  std::erase_if(s.arrays, [](const std::weak_ptr<SlotArray>& weak) { return weak.expired(); });
+  for (const std::weak_ptr<SlotArray>& weak : s.arrays) {
+    if (const auto array = weak.lock()) array->data = remap(array->data, change.source);
   }
 }
 
-void Parameter::assign(const Tensor &dense,
-                       std::shared_ptr<const CsrPattern> pattern) const {
+void Parameter::assign(const Tensor& dense, std::shared_ptr<const CsrPattern> pattern) const {
   check_defined("Parameter::assign");
-  State &s = *state_;
+  State& s = *state_;
   const std::string op = fmt::format("Parameter::assign('{}')", s.name);
   if (!dense.defined() || dense.shape() != s.shape) {
-    fail<ShapeError>(
-        op, fmt::format("the value must have shape {}", s.shape.to_string()),
-        dense.defined() ? dense.shape().to_string() : "an undefined tensor");
+    fail<ShapeError>(op, fmt::format("the value must have shape {}", s.shape.to_string()),
+                     dense.defined() ? dense.shape().to_string() : "an undefined tensor");
   }
   if (dense.dtype() != dtype()) {
-    fail<DTypeError>(op,
-                     fmt::format("the value must be {}", dtype_name(dtype())),
-                     dtype_name(dense.dtype()), "convert with .to(dtype)");
+    fail<DTypeError>(op, fmt::format("the value must be {}", dtype_name(dtype())), dtype_name(dense.dtype()),
+                     "convert with .to(dtype)");
   }
   const MatrixSize size = as_matrix(s.shape);
-  const auto target =
-      pattern ? pattern : CsrPattern::full(size.rows, size.cols);
+  const auto target = pattern ? pattern : CsrPattern::full(size.rows, size.cols);
   apply(TopologyChange::between(*topology(), target));
   zero_grad();
   s.values.copy_from(target->gather(dense));
   if (!pattern) {
-    // The dense storage has the parameter's own shape, and so has its leaf;
-    // slot arrays follow.
+    // The dense storage has the parameter's own shape, and so has its leaf; slot arrays follow.
     const bool requires_grad = s.values.requires_grad();
     s.pattern = nullptr;
     s.values = s.values.alias(s.shape);
     s.values.set_requires_grad(requires_grad);
-    for (const std::weak_ptr<SlotArray> &weak : s.arrays) {
-      if (const auto array = weak.lock())
-        array->data = array->data.alias(s.shape);
+    for (const std::weak_ptr<SlotArray>& weak : s.arrays) {
+      if (const auto array = weak.lock()) array->data = array->data.alias(s.shape);
     }
   }
 }
 
 std::shared_ptr<SlotArray> Parameter::make_slot_array() const {
   check_defined("Parameter::make_slot_array");
-  auto array = std::make_shared<SlotArray>(
-      SlotArray{Tensor::zeros(values().shape(), dtype())});
+  auto array = std::make_shared<SlotArray>(SlotArray{Tensor::zeros(values().shape(), dtype())});
   state_->arrays.push_back(array);
   return array;
 }
@@ -305,17 +253,14 @@ Parameter Parameter::clone() const {
   return Parameter(std::move(state));
 }
 
-int64_t Parameter::index_bytes() const {
-  return is_csr() ? pattern()->bytes() : 0;
-}
+int64_t Parameter::index_bytes() const { return is_csr() ? pattern()->bytes() : 0; }
 
-Tensor linear(const Tensor &x, const Parameter &weight, const Parameter &bias) {
+Tensor linear(const Tensor& x, const Parameter& weight, const Parameter& bias) {
   const Tensor b = bias.defined() ? bias.tensor() : Tensor();
   if (weight.is_csr() && weight.shape().rank() == 2) {
-    return csr_linear(x, weight.pattern(), weight.values(), b,
-                      weight.gradient_tap());
+    return csr_linear(x, weight.pattern(), weight.values(), b, weight.gradient_tap());
   }
   return linear(x, weight.tensor(), b);
 }
 
-} // namespace gossamer
+}  // namespace gossamer

@@ -14,73 +14,61 @@
 
 namespace gossamer::sparse {
 
-void SparseParameter::set_mask(const Tensor &mask) const {
+void SparseParameter::set_mask(const Tensor& mask) const {
   const std::string op = fmt::format("set_mask('{}')", name_);
   if (!mask.defined() || mask.shape() != parameter_.shape()) {
-    fail<ShapeError>(op,
-                     fmt::format("the mask must have shape {}",
-                                 parameter_.shape().to_string()),
-                     mask.defined() ? mask.shape().to_string()
-                                    : "an undefined tensor");
+    fail<ShapeError>(op, fmt::format("the mask must have shape {}", parameter_.shape().to_string()),
+                     mask.defined() ? mask.shape().to_string() : "an undefined tensor");
   }
-  if (mask.dtype() != DType::boolean)
-    fail<DTypeError>(op, "the mask must be bool", dtype_name(mask.dtype()));
-  parameter_.apply(TopologyChange::between(*parameter_.topology(),
-                                           CsrPattern::from_mask(mask)));
+  if (mask.dtype() != DType::boolean) fail<DTypeError>(op, "the mask must be bool", dtype_name(mask.dtype()));
+  parameter_.apply(TopologyChange::between(*parameter_.topology(), CsrPattern::from_mask(mask)));
 }
 
 int64_t num_kept(float sparsity, int64_t n) {
-  return static_cast<int64_t>((1 - sparsity) * static_cast<float>(n));
+  // Above 2^24 a float may be larger than the n it stands for.
+  return std::clamp<int64_t>(static_cast<int64_t>((1 - sparsity) * static_cast<float>(n)), 0, n);
 }
 
 InitMethod random_init() {
-  return [](const InitContext &context) {
+  return [](const InitContext& context) {
     const MatrixSize size = as_matrix(context.parameter.param().shape());
     const int64_t n = size.rows * size.cols;
-    return CsrPattern::from_positions(
-        size.rows, size.cols,
-        sample_without_replacement(context.key, n,
-                                   num_kept(context.sparsity, n)));
+    return CsrPattern::from_positions(size.rows, size.cols,
+                                      sample_without_replacement(context.key, n, num_kept(context.sparsity, n)));
   };
 }
 
 struct SparsityAlgorithm::Anchor {
-  SparsityAlgorithm *algorithm;
+  SparsityAlgorithm* algorithm;
 };
 
 SparsityAlgorithm::SparsityAlgorithm()
-    : anchor_(std::make_shared<Anchor>(Anchor{this})),
-      claim_(std::make_shared<const int>(0)) {}
+    : anchor_(std::make_shared<Anchor>(Anchor{this})), claim_(std::make_shared<const int>(0)) {}
 
 SparsityAlgorithm::~SparsityAlgorithm() {
-  if (anchor_)
-    anchor_->algorithm = nullptr;
+  if (anchor_) anchor_->algorithm = nullptr;
 }
 
-SparsityAlgorithm::SparsityAlgorithm(SparsityAlgorithm &&other) noexcept
-    : anchor_(std::move(other.anchor_)), claim_(std::move(other.claim_)),
+SparsityAlgorithm::SparsityAlgorithm(SparsityAlgorithm&& other) noexcept
+    : anchor_(std::move(other.anchor_)),
+      claim_(std::move(other.claim_)),
       sparse_params_(std::move(other.sparse_params_)),
       attachments_(std::move(other.attachments_)),
       applied_(std::exchange(other.applied_, false)),
       autoupdate_(other.autoupdate_) {
-  if (anchor_)
-    anchor_->algorithm = this;
+  if (anchor_) anchor_->algorithm = this;
 }
 
-SparsityAlgorithm &
-SparsityAlgorithm::operator=(SparsityAlgorithm &&other) noexcept {
-  if (this == &other)
-    return *this;
-  if (anchor_)
-    anchor_->algorithm = nullptr;
+SparsityAlgorithm& SparsityAlgorithm::operator=(SparsityAlgorithm&& other) noexcept {
+  if (this == &other) return *this;
+  if (anchor_) anchor_->algorithm = nullptr;
   anchor_ = std::move(other.anchor_);
   claim_ = std::move(other.claim_);
   sparse_params_ = std::move(other.sparse_params_);
   attachments_ = std::move(other.attachments_);
   applied_ = std::exchange(other.applied_, false);
   autoupdate_ = other.autoupdate_;
-  if (anchor_)
-    anchor_->algorithm = this;
+  if (anchor_) anchor_->algorithm = this;
   return *this;
 }
 
@@ -89,68 +77,55 @@ void SparsityAlgorithm::adopt(std::vector<SparseParameter> parameters) {
   applied_ = true;
 }
 
-void SparsityAlgorithm::apply(const std::vector<Parameter> &parameters) {
+void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
   if (applied_) {
-    rt::log(LogLevel::Warning, "model.apply(sparsity): the algorithm was "
-                               "applied before; the second call does nothing");
+    rt::log(LogLevel::Warning, "model.apply(sparsity): the algorithm was applied before; the second call does nothing");
     return;
   }
   std::set<std::string> names;
   std::vector<SparseParameter> candidates;
-  for (const Parameter &p : parameters) {
+  for (const Parameter& p : parameters) {
     if (!names.insert(p.name()).second) {
-      fail<ConfigError>("model.apply(sparsity)",
-                        "names of parameters must be unique",
-                        fmt::format("'{}' twice", p.name()),
-                        "register the modules under different names");
+      fail<ConfigError>("model.apply(sparsity)", "names of parameters must be unique",
+                        fmt::format("'{}' twice", p.name()), "register the modules under different names");
     }
-    if (!p.requires_dense())
-      candidates.emplace_back(p.name(), p);
+    if (!p.requires_dense()) candidates.emplace_back(p.name(), p);
   }
   candidates = select(std::move(candidates));
   std::vector<TopologyChange> changes;
-  for (const SparseParameter &p : candidates) {
+  for (const SparseParameter& p : candidates) {
     if (p.param().is_claimed()) {
-      fail<StateError>("model.apply(sparsity)",
-                       "a parameter may belong to one algorithm only",
-                       fmt::format("'{}' belongs to another", p.name()),
-                       "combine algorithms with a Group");
+      fail<StateError>("model.apply(sparsity)", "a parameter may belong to one algorithm only",
+                       fmt::format("'{}' belongs to another", p.name()), "combine algorithms with a Group");
     }
     changes.push_back(first_change(p));
   }
   for (size_t i = 0; i < candidates.size(); ++i) {
-    if (changes[i].pattern)
-      candidates[i].apply(std::exchange(changes[i], {}));
+    if (changes[i].pattern) candidates[i].apply(std::exchange(changes[i], {}));
     candidates[i].param().claim(claim_);
   }
   adopt(std::move(candidates));
 }
 
-void SparsityAlgorithm::apply(optim::Optimizer &optimizer) {
-  constexpr const char *kOp = "optimizer.apply(sparsity)";
+void SparsityAlgorithm::apply(optim::Optimizer& optimizer) {
+  constexpr const char* kOp = "optimizer.apply(sparsity)";
   if (!applied_) {
-    fail<StateError>(kOp, "the algorithm must be applied to the model first",
-                     "it was not", "call model.apply(sparsity) before");
+    fail<StateError>(kOp, "the algorithm must be applied to the model first", "it was not",
+                     "call model.apply(sparsity) before");
   }
   if (attachments_.contains(optimizer.id())) {
     rt::log(LogLevel::Warning,
-            "optimizer.apply(sparsity): applied to this optimizer before; the "
-            "second call does nothing");
+            "optimizer.apply(sparsity): applied to this optimizer before; the second call does nothing");
     return;
   }
-  const std::vector<SparseParameter> own =
-      get_sparse_params(optimizer.params());
+  const std::vector<SparseParameter> own = get_sparse_params(optimizer.params());
   if (own.empty() && num_sparse_params() > 0) {
-    fail<ConfigError>(kOp,
-                      "the optimizer must have a parameter of the algorithm",
-                      "it has none of them",
+    fail<ConfigError>(kOp, "the optimizer must have a parameter of the algorithm", "it has none of them",
                       "construct it from the parameters of the same model");
   }
-  for (const auto &[id, attachment] : attachments_) {
-    for (const SparseParameter &p : own) {
-      const auto same = [&](const SparseParameter &q) {
-        return q.param() == p.param();
-      };
+  for (const auto& [id, attachment] : attachments_) {
+    for (const SparseParameter& p : own) {
+      const auto same = [&](const SparseParameter& q) { return q.param() == p.param(); };
       if (id != 0 && std::ranges::any_of(attachment.parameters, same)) {
         fail<StateError>(kOp, "a parameter may belong to one optimizer only",
                          fmt::format("'{}' belongs to another", p.name()));
@@ -159,31 +134,27 @@ void SparsityAlgorithm::apply(optim::Optimizer &optimizer) {
   }
   attach(optimizer);
   // Not `this`: the algorithm may move, or be gone before the optimizer.
-  optimizer.after_step([anchor = anchor_](optim::Optimizer &o) {
-    if (anchor->algorithm != nullptr && anchor->algorithm->autoupdate())
-      anchor->algorithm->update(&o);
+  optimizer.after_step([anchor = anchor_](optim::Optimizer& o) {
+    if (anchor->algorithm != nullptr && anchor->algorithm->autoupdate()) anchor->algorithm->update(&o);
   });
 }
 
-void SparsityAlgorithm::attach(optim::Optimizer &optimizer) {
+void SparsityAlgorithm::attach(optim::Optimizer& optimizer) {
   attachments_[optimizer.id()] = {{}, get_sparse_params(optimizer.params())};
 }
 
-std::vector<SparseParameter> SparsityAlgorithm::get_sparse_params(
-    const std::vector<Parameter> &parameters) const {
+std::vector<SparseParameter> SparsityAlgorithm::get_sparse_params(const std::vector<Parameter>& parameters) const {
   std::vector<SparseParameter> found;
-  for (const SparseParameter &p : sparse_params()) {
-    if (std::ranges::find(parameters, p.param()) != parameters.end())
-      found.push_back(p);
+  for (const SparseParameter& p : sparse_params()) {
+    if (std::ranges::find(parameters, p.param()) != parameters.end()) found.push_back(p);
   }
   return found;
 }
 
-SparsityAlgorithm::Attachment &
-SparsityAlgorithm::attachment(optim::Optimizer *optimizer) {
+SparsityAlgorithm::Attachment& SparsityAlgorithm::attachment(optim::Optimizer* optimizer) {
   if (!applied_) {
-    fail<StateError>("update", "the algorithm must be applied to a model first",
-                     "it was not", "call model.apply(sparsity) before");
+    fail<StateError>("update", "the algorithm must be applied to a model first", "it was not",
+                     "call model.apply(sparsity) before");
   }
   if (optimizer != nullptr) {
     const auto found = attachments_.find(optimizer->id());
@@ -193,23 +164,18 @@ SparsityAlgorithm::attachment(optim::Optimizer *optimizer) {
     }
     return found->second;
   }
-  if (attachments_.empty())
-    attachments_[0] = {{}, sparse_params()};
+  if (attachments_.empty()) attachments_[0] = {{}, sparse_params()};
   if (attachments_.size() > 1) {
-    fail<StateError>("update",
-                     "with several optimizers attached, one must be named",
-                     fmt::format("{} are attached", attachments_.size()),
-                     "call update(&optimizer)");
+    fail<StateError>("update", "with several optimizers attached, one must be named",
+                     fmt::format("{} are attached", attachments_.size()), "call update(&optimizer)");
   }
   return attachments_.begin()->second;
 }
 
-} // namespace gossamer::sparse
+}  // namespace gossamer::sparse
 
 namespace gossamer::optim {
 
-void Optimizer::apply(sparse::SparsityAlgorithm &algorithm) {
-  algorithm.apply(*this);
-}
+void Optimizer::apply(sparse::SparsityAlgorithm& algorithm) { algorithm.apply(*this); }
 
-} // namespace gossamer::optim
+}  // namespace gossamer::optim

@@ -22,68 +22,53 @@ RigL::RigL(RigLOptions options)
       out_groups_(options.balance_out_groups) {
   if (in_groups_ < 0 || out_groups_ < 0) {
     fail<ConfigError>("RigL", "numbers of groups must be at least 0",
-                      fmt::format("balance_in_groups {}, balance_out_groups {}",
-                                  in_groups_, out_groups_));
+                      fmt::format("balance_in_groups {}, balance_out_groups {}", in_groups_, out_groups_));
   }
   if (in_groups_ > 0 && out_groups_ > 0) {
-    fail<ConfigError>(
-        "RigL", "balance_in_groups and balance_out_groups exclude each other",
-        fmt::format("{} and {}", in_groups_, out_groups_), "give one of them");
+    fail<ConfigError>("RigL", "balance_in_groups and balance_out_groups exclude each other",
+                      fmt::format("{} and {}", in_groups_, out_groups_), "give one of them");
   }
 }
 
-TopologyChange RigL::first_change(const SparseParameter &parameter) const {
+TopologyChange RigL::first_change(const SparseParameter& parameter) const {
   const MatrixSize size = as_matrix(parameter.param().shape());
-  if ((in_groups_ > 0 && size.cols % in_groups_ != 0) ||
-      (out_groups_ > 0 && size.rows % out_groups_ != 0)) {
+  if ((in_groups_ > 0 && size.cols % in_groups_ != 0) || (out_groups_ > 0 && size.rows % out_groups_ != 0)) {
     fail<ConfigError>("RigL",
-                      fmt::format("the groups must divide '{}', {} x {}",
-                                  parameter.name(), size.rows, size.cols),
-                      fmt::format("balance_in_groups {}, balance_out_groups {}",
-                                  in_groups_, out_groups_));
+                      fmt::format("the groups must divide '{}', {} x {}", parameter.name(), size.rows, size.cols),
+                      fmt::format("balance_in_groups {}, balance_out_groups {}", in_groups_, out_groups_));
   }
   return DynamicSparsityAlgorithm::first_change(parameter);
 }
 
-TopologyChange RigL::plan(const SparseParameter &parameter, float sparsity) {
-  const Parameter &p = parameter.param();
+TopologyChange RigL::plan(const SparseParameter& parameter, float sparsity) {
+  const Parameter& p = parameter.param();
   const MatrixSize size = as_matrix(p.shape());
   const Groups groups{.rows = size.rows,
                       .cols = size.cols,
                       .out = std::max<int64_t>(1, out_groups_),
                       .in = std::max<int64_t>(1, in_groups_)};
-  Positions kept = largest_magnitudes(
-      *p.topology(), p.values(), groups,
-      num_after_drop(drop_fraction_.at(time()), p.nnz(), groups.count()));
-  std::vector<int64_t> missing(static_cast<size_t>(groups.count()),
-                               num_kept(sparsity, groups.size()));
-  for (const int64_t at : kept)
-    --missing[static_cast<size_t>(groups.of(at / size.cols, at % size.cols))];
+  Positions kept = largest_magnitudes(*p.topology(), p.values(), groups,
+                                      num_after_drop(drop_fraction_.at(time()), p.nnz(), groups.count()));
+  std::vector<int64_t> missing(static_cast<size_t>(groups.count()), num_kept(sparsity, groups.size()));
+  for (const int64_t at : kept) --missing[static_cast<size_t>(groups.of(at / size.cols, at % size.cols))];
   std::vector<TopK> best;
-  for (const int64_t k : missing)
-    best.emplace_back(std::max<int64_t>(k, 0));
+  for (const int64_t k : missing) best.emplace_back(std::max<int64_t>(k, 0));
 
   bool finite = true;
-  for_each_gradient_block(parameter, [&](int64_t row_begin,
-                                         const Tensor &block) {
+  for_each_gradient_block(parameter, [&](int64_t row_begin, const Tensor& block) {
     finite = finite && all_finite(block);
-    if (!finite)
-      return;
+    if (!finite) return;
     dispatch_floating(block.dtype(), "RigL", [&]<class T>() {
-      const T *g = block.data<T>();
-      for_each_absent(kept, size.cols, row_begin, row_begin + block.dim(0),
-                      [&](int64_t row, int64_t col, int64_t at) {
-                        best[static_cast<size_t>(groups.of(row, col))].offer(
-                            std::abs(g[at - row_begin * size.cols]), at);
-                      });
+      const T* g = block.data<T>();
+      for_each_absent(kept, size.cols, row_begin, row_begin + block.dim(0), [&](int64_t row, int64_t col, int64_t at) {
+        best[static_cast<size_t>(groups.of(row, col))].offer(std::abs(g[at - row_begin * size.cols]), at);
+      });
     });
   });
-  if (!finite)
-    return {};
+  if (!finite) return {};
   Positions grown;
-  for (TopK &top : best)
-    top.take(grown);
+  for (TopK& top : best) top.take(grown);
   return change_to(p, std::move(kept), std::move(grown));
 }
 
-} // namespace gossamer::sparse
+}  // namespace gossamer::sparse

@@ -3,12 +3,10 @@
 namespace gossamer::sparse {
 
 Static::Static(StaticOptions options)
-    : PatternAlgorithm("Static", {.sparsity = options.sparsity,
-                                  .init_method = std::move(options.init_method),
-                                  .seed = options.seed}) {}
+    : PatternAlgorithm(
+          "Static",
+          {.sparsity = options.sparsity, .init_method = std::move(options.init_method), .seed = options.seed}) {}
 
-void Static::update(optim::Optimizer *optimizer) {
-  ++attachment(optimizer).time.step;
-}
+void Static::update(optim::Optimizer* optimizer) { ++attachment(optimizer).time.step; }
 
-} // namespace gossamer::sparse
+}  // namespace gossamer::sparse

@@ -1,5 +1,4 @@
-// The streaming order behind CsrPattern, for the pattern itself and for the
-// operations that call the kernels.
+// The streaming order behind CsrPattern, for the pattern itself and for the operations that call the kernels.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +11,8 @@
 
 namespace gossamer {
 
-// Owns the arrays of a kernels::CsrStream. For a transposed stream, `source`
-// names for each of its slots the slot of the pattern: 32 bits wide where they
-// suffice, else 64.
+// Owns the arrays of a kernels::CsrStream. For a transposed stream, `source` names for each of its slots the slot of
+// the pattern: 32 bits wide where they suffice, else 64.
 struct StreamPlan {
   int64_t rows = 0;
   int64_t cols = 0;
@@ -28,37 +26,25 @@ struct StreamPlan {
   std::vector<int64_t> source64;
 
   kernels::CsrStream view() const {
-    return {rows,
-            cols,
-            block_rows,
-            panel_cols,
-            segment_begin.data(),
-            slot_begin.data(),
-            segments.data(),
-            col.data()};
+    return {rows, cols, block_rows, panel_cols, segment_begin.data(), slot_begin.data(), segments.data(), col.data()};
   }
   int64_t nnz() const { return static_cast<int64_t>(col.size()); }
   int64_t bytes() const;
 
-  // values_t[s] = values[source of s]: the values in the order of this
-  // transposed stream.
-  template <class T> void gather_values(const T *values, T *values_t) const;
+  // values_t[s] = values[source of s]: the values in the order of this transposed stream.
+  template <class T>
+  void gather_values(const T* values, T* values_t) const;
 };
 
-// The streaming order of a canonical CSR matrix. `source` is empty, or one
-// number per nonzero to be carried along.
-StreamPlan build_stream(int64_t rows, int64_t cols,
-                        std::span<const int64_t> row_ptr,
-                        std::span<const int32_t> col_idx,
+// The streaming order of a canonical CSR matrix. `source` is empty, or one number per nonzero to be carried along.
+StreamPlan build_stream(int64_t rows, int64_t cols, std::span<const int64_t> row_ptr, std::span<const int32_t> col_idx,
                         std::span<const int64_t> source);
 
 struct CsrPatternAccess {
   // Of a pattern that is not full.
-  static kernels::CsrStream stream(const CsrPattern &pattern);
-  // The stream of the transposed matrix, built at the first call and kept.
-  // Thread-safe.
-  static std::shared_ptr<const StreamPlan>
-  transposed(const CsrPattern &pattern);
+  static kernels::CsrStream stream(const CsrPattern& pattern);
+  // The stream of the transposed matrix, built at the first call and kept. Thread-safe.
+  static std::shared_ptr<const StreamPlan> transposed(const CsrPattern& pattern);
 };
 
-} // namespace gossamer
+}  // namespace gossamer

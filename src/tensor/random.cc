@@ -11,15 +11,12 @@
 
 namespace gossamer {
 
-std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter,
-                                   std::array<uint32_t, 2> key) {
+std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {
     const uint64_t p0 = uint64_t{0xD2511F53} * counter[0];
     const uint64_t p1 = uint64_t{0xCD9E8D57} * counter[2];
-    counter = {static_cast<uint32_t>(p1 >> 32) ^ counter[1] ^ key[0],
-               static_cast<uint32_t>(p1),
-               static_cast<uint32_t>(p0 >> 32) ^ counter[3] ^ key[1],
-               static_cast<uint32_t>(p0)};
+    counter = {static_cast<uint32_t>(p1 >> 32) ^ counter[1] ^ key[0], static_cast<uint32_t>(p1),
+               static_cast<uint32_t>(p0 >> 32) ^ counter[3] ^ key[1], static_cast<uint32_t>(p0)};
     key[0] += 0x9E3779B9;
     key[1] += 0xBB67AE85;
   }
@@ -27,10 +24,8 @@ std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter,
 }
 
 namespace {
-std::array<uint32_t, 2> halves(uint64_t x) {
-  return {static_cast<uint32_t>(x), static_cast<uint32_t>(x >> 32)};
-}
-} // namespace
+std::array<uint32_t, 2> halves(uint64_t x) { return {static_cast<uint32_t>(x), static_cast<uint32_t>(x >> 32)}; }
+}  // namespace
 
 uint64_t random_bits(uint64_t key, uint64_t index) {
   const auto [low, high] = halves(index / 2);
@@ -48,13 +43,11 @@ double random_double(uint64_t key, uint64_t index) {
 }
 
 uint64_t derive_key(uint64_t seed, std::string_view name, int64_t step) {
-  // Absorbs the name eight bytes at a time; the length first, so that no two
-  // names share a sequence of blocks.
+  // Absorbs the name eight bytes at a time; the length first, so that no two names share a sequence of blocks.
   uint64_t key = random_bits(seed, name.size());
   for (size_t i = 0; i < name.size(); i += 8) {
     uint64_t chunk = 0;
-    for (size_t j = i; j < std::min(i + 8, name.size()); ++j)
-      chunk = chunk << 8 | static_cast<unsigned char>(name[j]);
+    for (size_t j = i; j < std::min(i + 8, name.size()); ++j) chunk = chunk << 8 | static_cast<unsigned char>(name[j]);
     key = random_bits(key, chunk);
   }
   return random_bits(key, static_cast<uint64_t>(step));
@@ -62,15 +55,12 @@ uint64_t derive_key(uint64_t seed, std::string_view name, int64_t step) {
 
 namespace {
 
-// A keyed bijection of [0, 2^bits): an alternating Feistel network whose round
-// function is Philox. With few bits it is the rounds that mix, hence twelve of
-// them.
+// A keyed bijection of [0, 2^bits): an alternating Feistel network with round keys
+// from Philox. With few bits it is the rounds that mix, hence twelve of them.
 class Permutation {
-public:
-  Permutation(uint64_t key, int bits)
-      : low_bits_(bits / 2), high_bits_(bits - bits / 2) {
-    for (size_t i = 0; i < round_keys_.size(); ++i)
-      round_keys_[i] = random_bits(key, i);
+ public:
+  Permutation(uint64_t key, int bits) : low_bits_(bits / 2), high_bits_(bits - bits / 2) {
+    for (size_t i = 0; i < round_keys_.size(); ++i) round_keys_[i] = random_bits(key, i);
   }
 
   uint64_t operator()(uint64_t x) const {
@@ -83,7 +73,7 @@ public:
     return high << low_bits_ | low;
   }
 
-private:
+ private:
   static uint64_t mask(int bits) { return (uint64_t{1} << bits) - 1; }
   // The finalizer of splitmix64: full avalanche in two multiplications.
   static uint64_t mix(uint64_t x, uint64_t key) {
@@ -98,61 +88,50 @@ private:
   std::array<uint64_t, 12> round_keys_{};
 };
 
-// Least significant digit first, 11 bits a pass: linear in the number of
-// elements.
-void radix_sort(std::vector<int64_t> &values, int bits) {
+// Least significant digit first, 11 bits a pass: linear in the number of elements.
+void radix_sort(std::vector<int64_t>& values, int bits) {
   std::vector<int64_t> other(values.size());
   for (int shift = 0; shift < bits; shift += 11) {
     std::array<size_t, 2049> begin{};
-    for (const int64_t v : values)
-      ++begin[static_cast<size_t>(v >> shift & 2047) + 1];
-    for (size_t i = 1; i < begin.size(); ++i)
-      begin[i] += begin[i - 1];
-    for (const int64_t v : values)
-      other[begin[static_cast<size_t>(v >> shift & 2047)]++] = v;
+    for (const int64_t v : values) ++begin[static_cast<size_t>(v >> shift & 2047) + 1];
+    for (size_t i = 1; i < begin.size(); ++i) begin[i] += begin[i - 1];
+    for (const int64_t v : values) other[begin[static_cast<size_t>(v >> shift & 2047)]++] = v;
     values.swap(other);
   }
 }
 
-} // namespace
+}  // namespace
 
-std::vector<int64_t> sample_without_replacement(uint64_t key, int64_t n,
-                                                int64_t k) {
+std::vector<int64_t> sample_without_replacement(uint64_t key, int64_t n, int64_t k) {
   if (n < 0 || k < 0 || k > n) {
-    fail<ConfigError>("sample_without_replacement", "0 <= k <= n must hold",
-                      fmt::format("k {}, n {}", k, n));
+    fail<ConfigError>("sample_without_replacement", "0 <= k <= n must hold", fmt::format("k {}, n {}", k, n));
   }
   std::vector<int64_t> sample;
-  if (k == 0)
-    return sample;
+  if (k == 0) return sample;
   sample.reserve(static_cast<size_t>(k));
-  const int bits = std::max(
-      2, static_cast<int>(std::bit_width(static_cast<uint64_t>(n - 1))));
+  const int bits = std::max(2, static_cast<int>(std::bit_width(static_cast<uint64_t>(n - 1))));
   const Permutation permutation(key, bits);
-  // The first k images of a bijection of [0, n). The network's domain is the
-  // next power of two; walking along a cycle until it is back inside [0, n)
-  // makes a bijection of [0, n) of it, in under two steps on average.
+  // The first k images of a bijection of [0, n). The network's domain is the next power of two; walking along a cycle
+  // until it is back inside [0, n) makes a bijection of [0, n) of it, in under two steps on average.
   for (int64_t i = 0; i < k; ++i) {
     uint64_t image = permutation(static_cast<uint64_t>(i));
-    while (image >= static_cast<uint64_t>(n))
-      image = permutation(image);
+    while (image >= static_cast<uint64_t>(n)) image = permutation(image);
     sample.push_back(static_cast<int64_t>(image));
   }
   radix_sort(sample, bits);
   return sample;
 }
 
-void fill_uniform(Tensor &tensor, uint64_t key, double low, double high) {
+void fill_uniform(Tensor& tensor, uint64_t key, double low, double high) {
   dispatch_floating(tensor.dtype(), "fill_uniform", [&]<class T>() {
-    T *data = tensor.mutable_data<T>();
-    rt::parallel_chunks(
-        tensor.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
-          for (int64_t i = begin; i < end; ++i) {
-            const double u = random_float(key, static_cast<uint64_t>(i));
-            data[i] = static_cast<T>(low + (high - low) * u);
-          }
-        });
+    T* data = tensor.mutable_data<T>();
+    rt::parallel_chunks(tensor.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const double u = random_float(key, static_cast<uint64_t>(i));
+        data[i] = static_cast<T>(low + (high - low) * u);
+      }
+    });
   });
 }
 
-} // namespace gossamer
+}  // namespace gossamer

@@ -13,10 +13,9 @@
 
 namespace gossamer {
 
-Tensor Tensor::empty(const Shape &shape, DType dtype) {
+Tensor Tensor::empty(const Shape& shape, DType dtype) {
   if (shape.numel() > std::numeric_limits<int64_t>::max() / dtype_size(dtype)) {
-    fail<ShapeError>("Tensor::empty", "the number of bytes must fit 63 bits",
-                     shape.to_string());
+    fail<ShapeError>("Tensor::empty", "the number of bytes must fit 63 bits", shape.to_string());
   }
   Tensor t;
   t.storage_ = std::make_shared<Storage>(shape.numel() * dtype_size(dtype));
@@ -25,98 +24,87 @@ Tensor Tensor::empty(const Shape &shape, DType dtype) {
   return t;
 }
 
-Tensor Tensor::zeros(const Shape &shape, DType dtype) {
+Tensor Tensor::zeros(const Shape& shape, DType dtype) {
   Tensor t = empty(shape, dtype);
   std::memset(t.storage_->bytes(), 0, static_cast<size_t>(t.bytes()));
   return t;
 }
 
-Tensor Tensor::full(const Shape &shape, double value, DType dtype) {
+Tensor Tensor::full(const Shape& shape, double value, DType dtype) {
   Tensor t = empty(shape, dtype);
   t.fill(value);
   return t;
 }
 
 template <Element T>
-Tensor Tensor::from(std::span<const T> values, const Shape &shape) {
+Tensor Tensor::from(std::span<const T> values, const Shape& shape) {
   if (static_cast<int64_t>(values.size()) != shape.numel()) {
-    fail<ShapeError>(
-        "Tensor::from", "the values must fill the shape",
-        fmt::format("{} values for {}", values.size(), shape.to_string()));
+    fail<ShapeError>("Tensor::from", "the values must fill the shape",
+                     fmt::format("{} values for {}", values.size(), shape.to_string()));
   }
   Tensor t = empty(shape, dtype_of<T>);
-  std::copy(values.begin(), values.end(),
-            reinterpret_cast<T *>(t.storage_->bytes()));
+  std::copy(values.begin(), values.end(), reinterpret_cast<T*>(t.storage_->bytes()));
   return t;
 }
 
 int64_t Tensor::dim(int index) const {
   const int i = index < 0 ? index + rank() : index;
   if (i < 0 || i >= rank()) {
-    fail<ShapeError>("Tensor::dim",
-                     fmt::format("the index must be within rank {}", rank()),
-                     fmt::format("{}", index));
+    fail<ShapeError>("Tensor::dim", fmt::format("the index must be within rank {}", rank()), fmt::format("{}", index));
   }
   return shape_[i];
 }
 
-template <Element T> const T *Tensor::data() const {
-  if (!defined())
-    fail<StateError>("Tensor::data", "the tensor must be defined",
-                     "an undefined tensor");
+template <Element T>
+const T* Tensor::data() const {
+  if (!defined()) fail<StateError>("Tensor::data", "the tensor must be defined", "an undefined tensor");
   if (dtype_ != dtype_of<T>) {
-    fail<DTypeError>("Tensor::data",
-                     fmt::format("the element type is {}", dtype_name(dtype_)),
-                     fmt::format("{} was asked for", dtype_name(dtype_of<T>)),
-                     "convert with .to(dtype)");
+    fail<DTypeError>("Tensor::data", fmt::format("the element type is {}", dtype_name(dtype_)),
+                     fmt::format("{} was asked for", dtype_name(dtype_of<T>)), "convert with .to(dtype)");
   }
-  return reinterpret_cast<const T *>(storage_->bytes()) + offset_;
+  return reinterpret_cast<const T*>(storage_->bytes()) + offset_;
 }
 
-template <Element T> T *Tensor::mutable_data() {
-  const T *data = std::as_const(*this).data<T>();
+template <Element T>
+T* Tensor::mutable_data() {
+  const T* data = std::as_const(*this).data<T>();
   storage_->mark_written();
-  return const_cast<T *>(data);
+  return const_cast<T*>(data);
 }
 
-template <Element T> T Tensor::item() const {
+template <Element T>
+T Tensor::item() const {
   if (numel() != 1) {
     fail<ShapeError>("Tensor::item", "the tensor must have one element",
                      defined() ? shape_.to_string() : "an undefined tensor");
   }
-  return dispatch_all(dtype_,
-                      [&]<class S>() { return static_cast<T>(*data<S>()); });
+  return dispatch_all(dtype_, [&]<class S>() { return static_cast<T>(*data<S>()); });
 }
 
 Tensor Tensor::clone() const {
-  if (!defined())
-    return {};
+  if (!defined()) return {};
   Tensor t = empty(shape_, dtype_);
   t.copy_from(*this);
   return t;
 }
 
 Tensor Tensor::to(DType dtype) const {
-  if (dtype == dtype_)
-    return *this;
+  if (dtype == dtype_) return *this;
   Tensor t = empty(shape_, dtype);
   dispatch_all(dtype_, [&]<class S>() {
     dispatch_all(dtype, [&]<class D>() {
-      const S *source = data<S>();
-      std::transform(source, source + numel(), t.mutable_data<D>(),
-                     [](S x) { return static_cast<D>(x); });
+      const S* source = data<S>();
+      std::transform(source, source + numel(), t.mutable_data<D>(), [](S x) { return static_cast<D>(x); });
     });
   });
   return t;
 }
 
-Tensor Tensor::alias(const Shape &shape, int64_t offset) const {
-  if (!defined())
-    return {};
+Tensor Tensor::alias(const Shape& shape, int64_t offset) const {
+  if (!defined()) return {};
   if (offset < 0 || shape.numel() > numel() - offset) {
     fail<ShapeError>("Tensor::alias", "a view must lie within its tensor",
-                     fmt::format("{} at {} of {}", shape.to_string(), offset,
-                                 shape_.to_string()));
+                     fmt::format("{} at {} of {}", shape.to_string(), offset, shape_.to_string()));
   }
   Tensor t;
   t.storage_ = storage_;
@@ -126,36 +114,30 @@ Tensor Tensor::alias(const Shape &shape, int64_t offset) const {
   return t;
 }
 
-void Tensor::copy_from(const Tensor &source) {
+void Tensor::copy_from(const Tensor& source) {
   if (source.shape() != shape_) {
-    fail<ShapeError>(
-        "Tensor::copy_from",
-        fmt::format("the source must have shape {}", shape_.to_string()),
-        source.shape().to_string());
+    fail<ShapeError>("Tensor::copy_from", fmt::format("the source must have shape {}", shape_.to_string()),
+                     source.shape().to_string());
   }
   dispatch_all(dtype_, [&]<class T>() {
-    const T *from = source.data<T>();
-    T *to = mutable_data<T>();
-    rt::parallel_chunks(
-        numel(), 4 * rt::kElementGrain, [&](int64_t begin, int64_t end) {
-          std::memcpy(to + begin, from + begin,
-                      static_cast<size_t>(end - begin) * sizeof(T));
-        });
+    const T* from = source.data<T>();
+    T* to = mutable_data<T>();
+    rt::parallel_chunks(numel(), 4 * rt::kElementGrain, [&](int64_t begin, int64_t end) {
+      std::memcpy(to + begin, from + begin, static_cast<size_t>(end - begin) * sizeof(T));
+    });
   });
 }
 
 void Tensor::fill(double value) {
-  dispatch_all(dtype_, [&]<class T>() {
-    std::fill_n(mutable_data<T>(), numel(), static_cast<T>(value));
-  });
+  dispatch_all(dtype_, [&]<class T>() { std::fill_n(mutable_data<T>(), numel(), static_cast<T>(value)); });
 }
 
 uint64_t Tensor::version() const { return defined() ? storage_->version() : 0; }
 
-#define GOSSAMER_TENSOR_OF(T)                                                  \
-  template Tensor Tensor::from<T>(std::span<const T>, const Shape &);          \
-  template const T *Tensor::data<T>() const;                                   \
-  template T *Tensor::mutable_data<T>();                                       \
+#define GOSSAMER_TENSOR_OF(T)                                        \
+  template Tensor Tensor::from<T>(std::span<const T>, const Shape&); \
+  template const T* Tensor::data<T>() const;                         \
+  template T* Tensor::mutable_data<T>();                             \
   template T Tensor::item<T>() const;
 GOSSAMER_TENSOR_OF(float)
 GOSSAMER_TENSOR_OF(double)
@@ -164,4 +146,4 @@ GOSSAMER_TENSOR_OF(int32_t)
 GOSSAMER_TENSOR_OF(bool)
 #undef GOSSAMER_TENSOR_OF
 
-} // namespace gossamer
+}  // namespace gossamer

@@ -9,12 +9,8 @@
 namespace gossamer {
 
 struct TensorAccess {
-  static const std::shared_ptr<autograd::Meta> &meta(const Tensor &t) {
-    return t.meta_;
-  }
-  static void set_meta(Tensor &t, std::shared_ptr<autograd::Meta> meta) {
-    t.meta_ = std::move(meta);
-  }
+  static const std::shared_ptr<autograd::Meta>& meta(const Tensor& t) { return t.meta_; }
+  static void set_meta(Tensor& t, std::shared_ptr<autograd::Meta> meta) { t.meta_ = std::move(meta); }
 };
 
-} // namespace gossamer
+}  // namespace gossamer

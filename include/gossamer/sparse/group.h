@@ -12,10 +12,9 @@
 
 namespace gossamer::sparse {
 
-// Whether `name` matches a glob: * any run of characters, ? one character,
-// [abc] [a-z] one of, [!abc] none of. Case counts, dots are ordinary
-// characters, and the whole name must match.
-bool glob_match(const std::string &pattern, const std::string &name);
+// Whether `name` matches a glob: * any run of characters, ? one character, [abc] [a-z] one of, [!abc] none of. Case
+// counts, dots are ordinary characters, and the whole name must match.
+bool glob_match(const std::string& pattern, const std::string& name);
 
 class Group;
 
@@ -23,43 +22,38 @@ class Group;
 struct GroupEntry {
   template <std::derived_from<SparsityAlgorithm> A>
   requires(!std::same_as<A, Group>) GroupEntry(std::string glob_, A algorithm_)
-      : glob(std::move(glob_)),
-        algorithm(std::make_shared<A>(std::move(algorithm_))) {}
+      : glob(std::move(glob_)), algorithm(std::make_shared<A>(std::move(algorithm_))) {}
 
   std::string glob;
   std::shared_ptr<SparsityAlgorithm> algorithm;
 };
 
-// Each parameter goes to the first entry whose glob matches its name; one that
-// none matches stays dense.
+// Each parameter goes to the first entry whose glob matches its name; one that none matches stays dense.
 class Group final : public SparsityAlgorithm {
-public:
+ public:
   Group() = default;
   Group(std::initializer_list<GroupEntry> entries) : entries_(entries) {}
 
   // Before the group is applied (StateError after).
   void add(GroupEntry entry);
   size_t size() const { return entries_.size(); }
-  SparsityAlgorithm &operator[](size_t index) const {
-    return *entries_.at(index).algorithm;
-  }
+  SparsityAlgorithm& operator[](size_t index) const { return *entries_.at(index).algorithm; }
 
   // Updates every algorithm that has parameters of this optimizer.
-  void update(optim::Optimizer *optimizer = nullptr) override;
-  float target_sparsity(const SparseParameter &parameter) const override;
+  void update(optim::Optimizer* optimizer = nullptr) override;
+  float target_sparsity(const SparseParameter& parameter) const override;
 
-protected:
-  std::vector<SparseParameter>
-  select(std::vector<SparseParameter> parameters) const override;
-  TopologyChange first_change(const SparseParameter &parameter) const override;
+ protected:
+  std::vector<SparseParameter> select(std::vector<SparseParameter> parameters) const override;
+  TopologyChange first_change(const SparseParameter& parameter) const override;
   void adopt(std::vector<SparseParameter> parameters) override;
-  void attach(optim::Optimizer &optimizer) override;
+  void attach(optim::Optimizer& optimizer) override;
 
-private:
+ private:
   // The first entry whose glob matches; null where none does.
-  const GroupEntry *match(const SparseParameter &parameter) const;
+  const GroupEntry* match(const SparseParameter& parameter) const;
 
   std::vector<GroupEntry> entries_;
 };
 
-} // namespace gossamer::sparse
+}  // namespace gossamer::sparse

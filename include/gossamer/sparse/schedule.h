@@ -1,8 +1,6 @@
-// Hyperparameters that change over training, and the steps on which a pattern
-// changes.
+// Hyperparameters that change over training, and the steps on which a pattern changes.
 //
-// Names and formulas follow cerebras.pytorch.sparse; every operation is carried
-// out in float32, as there.
+// Names and formulas follow cerebras.pytorch.sparse; every operation is carried out in float32, as there.
 #pragma once
 
 #include <concepts>
@@ -15,8 +13,7 @@
 
 namespace gossamer::sparse {
 
-// Where training stands: steps taken, and how many of them changed the pattern
-// so far.
+// Where training stands: steps taken, and how many of them changed the pattern so far.
 struct ScheduleTime {
   int64_t step = 0;
   int64_t updates = 0;
@@ -45,16 +42,14 @@ struct Power {
   double beta = 1;
 };
 
-// Between init and minimum along a cosine; it reaches the minimum at
-// half_period and comes back.
+// Between init and minimum along a cosine; it reaches the minimum at half_period and comes back.
 struct Cosine {
   double init = 0;
-  double half_period = 1; // steps, above 0
+  double half_period = 1;  // steps, above 0
   double minimum = 0;
 };
 
-// One value after the other, again from the start after the last; moves on at
-// each update step.
+// One value after the other, again from the start after the last; moves on at each update step.
 struct Cycling {
   std::vector<double> values;
 };
@@ -71,35 +66,29 @@ struct MinMaxEnd {
   float end;
 };
 
-// A value as a function of training time. A number is Constant, a list of
-// numbers Cycling.
+// A value as a function of training time. A number is Constant, a list of numbers Cycling.
 class Schedule {
-public:
-  // Throws ConfigError: half_period not above 0, no values to cycle through, an
-  // empty function.
+ public:
+  // Throws ConfigError: half_period not above 0, no values to cycle through, an empty function.
   template <class S>
-  requires std::constructible_from<
-      std::variant<Constant, Linear, Exp, Power, Cosine, Cycling, Lambda>, S> &&
+  requires std::constructible_from<std::variant<Constant, Linear, Exp, Power, Cosine, Cycling, Lambda>, S> &&
       (!std::is_arithmetic_v<S>)Schedule(S schedule)
-      : kind_(std::move(schedule)) { // NOLINT: a schedule is where an option
-                                     // asks for a Schedule
+      : kind_(std::move(schedule)) {  // NOLINT: a schedule is where an option
+                                      // asks for a Schedule
     check();
   }
-  Schedule(double value) : kind_(Constant{value}) {} // NOLINT
-  Schedule(std::initializer_list<double> values) : kind_(Cycling{values}) {
-    check();
-  }
+  Schedule(double value) : kind_(Constant{value}) {}  // NOLINT
+  Schedule(std::initializer_list<double> values) : kind_(Cycling{values}) { check(); }
 
-  float at(const ScheduleTime &time) const;
+  float at(const ScheduleTime& time) const;
 
   // The same value at all times.
   bool is_constant() const { return std::holds_alternative<Constant>(kind_); }
 
-  // Over the steps from begin to end, both inclusive, as far as the ends and
-  // (cosine) the turning point show it.
+  // Over the steps from begin to end, both inclusive, as far as the ends and (cosine) the turning point show it.
   MinMaxEnd min_max_end(int64_t begin, int64_t end) const;
 
-private:
+ private:
   void check() const;
 
   std::variant<Constant, Linear, Exp, Power, Cosine, Cycling, Lambda> kind_;
@@ -111,16 +100,16 @@ private:
 //   {.steps = {100, 500}}                     exactly these
 //   {.fn = [](int64_t step) { ... }}          where it returns true
 struct UpdateSchedule {
-  std::optional<int64_t> freq = {}; // at least 1
-  int64_t start = 0;                // inclusive, and the origin of the count
-  std::optional<int64_t> stop = {}; // exclusive
+  std::optional<int64_t> freq = {};  // at least 1
+  int64_t start = 0;                 // inclusive, and the origin of the count
+  std::optional<int64_t> stop = {};  // exclusive
   std::optional<std::vector<int64_t>> steps = {};
   std::function<bool(int64_t step)> fn = {};
 
   bool is_update_step(int64_t step) const;
-  // Throws ConfigError: freq below 1, an empty list of steps, more than one of
-  // freq, steps and fn, start or stop without freq.
+  // Throws ConfigError: freq below 1, an empty list of steps, more than one of freq, steps and fn, start or stop
+  // without freq.
   void check() const;
 };
 
-} // namespace gossamer::sparse
+}  // namespace gossamer::sparse

@@ -7,36 +7,31 @@
 
 namespace gossamer::sparse {
 
-// Scores that rank the absent connections for growth, as a dense floating
-// tensor of the parameter's shape.
-using GrowthScores =
-    std::function<Tensor(const SparseParameter &parameter, int64_t step)>;
+// Scores that rank the absent connections for growth, as a dense floating tensor of the parameter's shape.
+using GrowthScores = std::function<Tensor(const SparseParameter& parameter, int64_t step)>;
 
 struct SETOptions {
-  Schedule sparsity = 0.0;      // a constant must be at least 0 and below 1
-  Schedule drop_fraction = 0.3; // share of the connections that an update drops
-  UpdateSchedule update = {};   // default: every step
-  InitMethod init_method = {};  // random_init() by default
+  Schedule sparsity = 0.0;       // a constant must be at least 0 and below 1
+  Schedule drop_fraction = 0.3;  // share of the connections that an update drops
+  UpdateSchedule update = {};    // default: every step
+  InitMethod init_method = {};   // random_init() by default
   uint64_t seed = 0;
-  GrowthScores growth_scores =
-      {}; // empty: random growth without replacement, in O(nnz)
+  GrowthScores growth_scores = {};  // empty: random growth without replacement, in O(nnz)
 };
 
-// An update keeps the int((1 - drop_fraction) * nnz) connections of largest
-// magnitude and grows max(int((1 - sparsity) * n) - kept, 0) at random among
-// the absent, those just dropped included. Mocanu et al. 2018,
+// An update keeps the int((1 - drop_fraction) * nnz) connections of largest magnitude and grows max(int((1 - sparsity)
+// * n) - kept, 0) at random among the absent, those just dropped included. Mocanu et al. 2018,
 // https://doi.org/10.1038/s41467-018-04316-3
 class SET final : public DynamicSparsityAlgorithm {
-public:
+ public:
   explicit SET(SETOptions options);
 
-protected:
-  TopologyChange plan(const SparseParameter &parameter,
-                      float sparsity) override;
+ protected:
+  TopologyChange plan(const SparseParameter& parameter, float sparsity) override;
 
-private:
+ private:
   Schedule drop_fraction_;
   GrowthScores growth_scores_;
 };
 
-} // namespace gossamer::sparse
+}  // namespace gossamer::sparse

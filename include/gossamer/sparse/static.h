@@ -6,21 +6,19 @@
 namespace gossamer::sparse {
 
 struct StaticOptions {
-  double sparsity =
-      0; // share of connections that are zero, at least 0 and below 1
-  InitMethod init_method = {}; // random_init() by default
+  double sparsity = 0;          // share of connections that are zero, at least 0 and below 1
+  InitMethod init_method = {};  // random_init() by default
   uint64_t seed = 0;
 };
 
 class Static final : public PatternAlgorithm {
-public:
+ public:
   // Throws ConfigError for a sparsity outside [0, 1).
   explicit Static(StaticOptions options);
-  explicit Static(double sparsity)
-      : Static(StaticOptions{.sparsity = sparsity}) {}
+  explicit Static(double sparsity) : Static(StaticOptions{.sparsity = sparsity}) {}
 
   // Counts the step; the pattern stays.
-  void update(optim::Optimizer *optimizer = nullptr) override;
+  void update(optim::Optimizer* optimizer = nullptr) override;
 };
 
-} // namespace gossamer::sparse
+}  // namespace gossamer::sparse

@@ -1,0 +1,28 @@
+// Flatten: several dimensions become one.
+#pragma once
+
+#include <memory>
+
+#include "gossamer/nn/module.h"
+
+namespace gossamer::nn {
+
+struct FlattenOptions {
+  int start_dim = 1;  // the first dimension to merge; negative counts from the end
+  int end_dim = -1;   // the last one
+};
+
+// [n, 28, 28] -> [n, 784] by default. The result is a view.
+class Flatten final : public Module {
+ public:
+  explicit Flatten(const FlattenOptions& options = {}) : options_(options) {}
+
+  // Throws ShapeError where a dimension does not exist, or start_dim comes after end_dim.
+  Tensor forward(const Tensor& x) override;
+  std::unique_ptr<Module> clone() const override;
+
+ private:
+  FlattenOptions options_;
+};
+
+}  // namespace gossamer::nn

@@ -1,0 +1,108 @@
+// Module: the base of layers and networks. It knows its parameters, buffers and child modules by name.
+//
+//   struct Net : nn::Module {
+//     nn::Linear fc1, fc2;
+//     explicit Net(Generator& rng) : fc1({.in = 784, .out = 300}, rng), fc2({.in = 300, .out = 10}, rng) {
+//       register_module("fc1", fc1);
+//       register_module("fc2", fc2);
+//     }
+//     Tensor forward(const Tensor& x) override { return fc2(relu(fc1(x))); }
+//   };
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gossamer/nn/state_dict.h"
+#include "gossamer/parameter.h"
+#include "gossamer/tensor.h"
+
+namespace gossamer::sparse {
+class SparsityAlgorithm;
+}
+
+namespace gossamer::nn {
+
+// Movable, not copyable (clone()). Names, parameters and flags live in a registry that moves along, so a module may be
+// moved, with its members, after it was registered in another; registries and Parameters outlive the modules. A module
+// that was moved from can only be assigned to or destroyed; everything else throws StateError.
+//
+// Names are unique within a module and hold no dot. The parameters of a child "fc1" are called "fc1.weight" and so on,
+// through all levels; Parameter::name() follows. Several threads may run forward at once on one model under NoGrad.
+class Module {
+ public:
+  virtual ~Module();
+
+  // The output for x. A module that takes other arguments has a function of its own; this one then throws StateError.
+  virtual Tensor forward(const Tensor& x);
+  Tensor operator()(const Tensor& x) { return forward(x); }
+
+  // An independent module with equal parameters, buffers and flags, and no gradients. The built-in modules implement
+  // it; elsewhere it throws StateError. A module of one's own makes another one and calls copy_state_from:
+  //   auto copy = std::make_unique<Net>(rng);
+  //   copy->copy_state_from(*this);
+  //   return copy;
+  virtual std::unique_ptr<Module> clone() const;
+
+  // The module's own first, then those of its children, in the order of registration. One that comes under several
+  // names is listed once, under the first.
+  std::vector<Parameter> parameters() const;
+  std::vector<std::pair<std::string, Parameter>> named_parameters() const;
+  std::vector<std::pair<std::string, Tensor>> named_buffers() const;
+  // This module under "", then its descendants. The pointers are good until one of the modules moves or goes.
+  std::vector<std::pair<std::string, Module*>> named_modules();
+
+  // Training is what a new module is in; evaluation turns off dropout. For all children too.
+  void train(bool training = true);
+  void eval() { train(false); }
+  bool training() const;
+
+  // Clears all gradients.
+  void zero_grad();
+  // Sparsity algorithms leave the parameters of this module alone. Throws StateError, and marks none, where one is CSR.
+  void requires_dense(bool requires_dense = true);
+  // Gives parameters() to the algorithm, which makes those that it wants CSR.
+  void apply(sparse::SparsityAlgorithm& algorithm);
+
+  // Copies of all parameters and buffers.
+  StateDict state_dict() const;
+  // Takes up parameters, patterns and buffers. A parameter with a mask beside it becomes CSR with that pattern; one
+  // without a mask keeps its form: a dense one is dense, and for a CSR one the mask counts as missing. Gradients are
+  // cleared; optimizer states of the connections that stay are kept. Throws FormatError that lists all faults, with
+  // nothing changed: names missing or unexpected (unless strict = false: what is missing keeps its value, and a CSR
+  // parameter without a mask takes the values at its own pattern), another shape or dtype, a mask for a parameter with
+  // requires_dense.
+  LoadResult load_state_dict(const StateDict& dict, const LoadOptions& options = {});
+
+ protected:
+  Module();
+  // Protected, so that a derived module moves as a whole or not at all. An assigned module takes the place of what
+  // stood here, also in the module that this one is registered in.
+  Module(Module&& other) noexcept;
+  Module& operator=(Module&& other);
+
+  // Each throws ConfigError where the name is empty, has a dot, or is taken; "x_mask" and "x" exclude each other for
+  // parameters and buffers, as a state dict would mix them up. StateError: an undefined parameter or buffer.
+  void register_parameter(const std::string& name, const Parameter& parameter);
+  // The buffer is saved with the module but not trained. It shares its storage with the caller's tensor.
+  void register_buffer(const std::string& name, const Tensor& buffer);
+  // `module` is a member, or owned by one. ConfigError when it already belongs to a module, or contains this one. Use
+  // its Parameters in a second module to share weights.
+  void register_module(const std::string& name, Module& module);
+
+  // What clone() needs: elements, patterns, buffers and flags of a module with the same names and shapes (StateError).
+  void copy_state_from(const Module& other);
+
+ private:
+  struct Registry;
+  Registry& registry() const;
+  void check_name(const char* op, const std::string& name) const;
+  void check_entry(const char* op, const std::string& name) const;
+  void update_names() const;
+
+  std::shared_ptr<Registry> registry_;  // null when moved from
+};
+
+}  // namespace gossamer::nn

@@ -1,0 +1,47 @@
+// Process-wide settings: log callback, BLAS threading, and the number of
+// threads of a region.
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+namespace gossamer {
+
+enum class LogLevel { Info, Warning };
+
+using LogCallback = std::function<void(LogLevel, std::string_view message)>;
+
+// The library never prints. Warnings and notices go to this callback; the
+// default drops them. Thread-safe; an empty callback restores the default. The
+// callback may be called from any thread that calls the library.
+void set_log_callback(LogCallback callback);
+
+enum class Blas {
+  SingleThread,  // OpenBLAS is set to one thread at the first dense product,
+                 // once; the split of a product is ours
+  Leave,         // OpenBLAS keeps its threads; equal bits for any number of threads are
+                 // then not guaranteed
+};
+
+struct RuntimeOptions {
+  Blas blas = Blas::SingleThread;
+};
+
+// Sets process-wide options. Throws StateError when the BLAS option changes
+// after the first dense product.
+void runtime(const RuntimeOptions& options);
+
+// Runs body with at most `threads` threads (the caller included), even above
+// the number of cores. Without it, the library works in the arena of the
+// calling thread: an application's own task_arena is respected. Throws
+// ConfigError when threads < 1. Exceptions of body pass through.
+void with_threads(int threads, const std::function<void()>& body);
+
+// Threads that a parallel region started here may use.
+int max_threads();
+
+// Name of the SIMD instruction set that the kernels use on this machine, such
+// as "AVX2" or "NEON".
+std::string_view simd_target();
+
+}  // namespace gossamer

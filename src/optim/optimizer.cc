@@ -1,0 +1,168 @@
+#include "gossamer/optim/optimizer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "gossamer/csr_pattern.h"
+#include "gossamer/error.h"
+#include "optim/record.h"
+#include "runtime/check.h"
+#include "tensor/arith.h"
+
+namespace gossamer::optim {
+namespace {
+
+uint64_t next_id() {
+  static std::atomic<uint64_t> last{0};
+  return ++last;
+}
+
+std::string label(const Parameter& p) {
+  return p.name().empty() ? fmt::format("an unnamed parameter of shape {}", p.shape().to_string())
+                          : fmt::format("'{}'", p.name());
+}
+
+}  // namespace
+
+Tensor State::tensor() const { return record_->allocate(index_); }
+bool State::requires_dense() const { return record_->states[index_].requires_dense; }
+void State::set_requires_dense(bool requires_dense) const { record_->set_requires_dense(index_, requires_dense); }
+
+State ParameterState::operator[](std::string_view name) const {
+  const auto index = record_->find(name);
+  if (!index) {
+    fail<StateError>(fmt::format("state of {}", label(record_->parameter)),
+                     record_->states.empty() ? "the rule keeps no states with these options"
+                                             : fmt::format("the name must be one of {}", fmt::join(names(), ", ")),
+                     fmt::format("'{}'", name));
+  }
+  return State(record_, *index);
+}
+
+std::vector<std::string> ParameterState::names() const {
+  std::vector<std::string> names;
+  for (const StateRecord& state : record_->states) names.push_back(state.name);
+  return names;
+}
+
+int64_t ParameterState::step() const { return record_->step; }
+
+Optimizer::Optimizer() : id_(next_id()) {}
+Optimizer::~Optimizer() = default;
+Optimizer::Optimizer(Optimizer&&) noexcept = default;
+Optimizer& Optimizer::operator=(Optimizer&&) noexcept = default;
+
+void Optimizer::add_parameters(size_t group, const std::vector<Parameter>& parameters,
+                               const std::vector<std::string>& states) {
+  const std::string_view op = "add_param_group";
+  if (parameters.empty()) {
+    fail<ConfigError>(op, "a group must have parameters", "an empty list", "pass model.parameters()");
+  }
+  auto records = records_;
+  auto index = index_;
+  for (const Parameter& parameter : parameters) {
+    if (!parameter.defined()) {
+      fail<ConfigError>(op, "every parameter must be defined", fmt::format("number {} is not", records.size()));
+    }
+    if (!index.emplace(parameter.id(), records.size()).second) {
+      fail<ConfigError>(op, "a parameter may be given once", fmt::format("{} comes again", label(parameter)),
+                        "list each in one group only");
+    }
+    auto record = std::make_shared<ParameterRecord>();
+    record->parameter = parameter;
+    record->group = group;
+    for (const std::string& name : states) record->declare(name);
+    records.push_back(std::move(record));
+  }
+  records_ = std::move(records);
+  index_ = std::move(index);
+}
+
+void Optimizer::check_group(size_t group) const {
+  if (group >= num_param_groups()) {
+    fail<ConfigError>("lr", fmt::format("the group must be below {}", num_param_groups()), fmt::format("{}", group));
+  }
+}
+
+void Optimizer::declare_states(ParameterRecord& record) const {
+  for (const std::string& name : state_names(record.group)) record.declare(name);
+}
+
+void Optimizer::step() {
+  check_options();
+  std::vector<ParameterRecord*> updated;
+  for (const auto& record : records_) {
+    if (record->parameter.grad().defined()) updated.push_back(record.get());
+  }
+  const auto finite = [](const ParameterRecord* record) { return all_finite(record->parameter.grad()); };
+  if (!skip_nonfinite() || std::ranges::all_of(updated, finite)) {
+    for (ParameterRecord* record : updated) update_parameter(*record);
+  }
+  for (const auto& f : after_step_) f(*this);
+}
+
+void Optimizer::update_parameter(ParameterRecord& record) const {
+  const Parameter& parameter = record.parameter;
+  ParameterUpdate slots{record.step + 1, parameter.values(), parameter.grad(), {}};
+  std::vector<bool> stays_dense;
+  for (const std::string& name : state_names(record.group)) {
+    const size_t index = record.declare(name);
+    slots.states.push_back(record.allocate(index));
+    stays_dense.push_back(record.states[index].requires_dense);
+  }
+  if (parameter.is_csr() && std::ranges::find(stays_dense, true) != stays_dense.end()) {
+    update_with_dense_states(record.group, *parameter.pattern(), stays_dense, slots);
+  } else {
+    apply_rule(record.group, slots);
+  }
+  ++record.step;
+}
+
+void Optimizer::update_with_dense_states(size_t group, const CsrPattern& pattern, const std::vector<bool>& stays_dense,
+                                         ParameterUpdate& slots) const {
+  // A dense state meets dense arrays only: the others are scattered, the rule runs, and what lives is gathered.
+  ParameterUpdate dense{slots.step, pattern.dense(slots.values), pattern.dense(slots.grad), {}};
+  for (size_t i = 0; i < slots.states.size(); ++i) {
+    dense.states.push_back(stays_dense[i] ? slots.states[i] : pattern.dense(slots.states[i]));
+  }
+  apply_rule(group, dense);
+  slots.values.copy_from(pattern.gather(dense.values));
+  for (size_t i = 0; i < slots.states.size(); ++i) {
+    if (!stays_dense[i]) slots.states[i].copy_from(pattern.gather(dense.states[i]));
+  }
+}
+
+void Optimizer::zero_grad() {
+  for (const auto& record : records_) record->parameter.zero_grad();
+}
+
+std::vector<Parameter> Optimizer::params() const {
+  std::vector<Parameter> params;
+  params.reserve(records_.size());
+  for (const auto& record : records_) params.push_back(record->parameter);
+  return params;
+}
+
+ParameterState Optimizer::state(const Parameter& parameter) const {
+  const auto found = index_.find(parameter.id());
+  if (found == index_.end()) {
+    fail<StateError>("Optimizer::state", fmt::format("the parameter must be one of this {}", rule_name()),
+                     parameter.defined() ? label(parameter) + " is not" : "an undefined parameter");
+  }
+  declare_states(*records_[found->second]);
+  return ParameterState(records_[found->second]);
+}
+
+int64_t Optimizer::state_bytes() const {
+  int64_t bytes = 0;
+  for (const auto& record : records_) {
+    for (const StateRecord& state : record->states) bytes += state.tensor().bytes();
+  }
+  return bytes;
+}
+
+void Optimizer::after_step(std::function<void(Optimizer&)> f) { after_step_.push_back(std::move(f)); }
+
+}  // namespace gossamer::optim

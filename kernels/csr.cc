@@ -1,0 +1,268 @@
+// CSR kernels in Highway: the forward product and the weight gradient on a tile of the batch.
+#include "kernels/csr.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/reference/csr.h"
+#include "kernels/simd.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/csr.cc"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace gossamer::kernels {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+// One pass over a segment covers at most eight vectors of samples, so that the accumulators fit 16 registers; on
+// 128-bit targets a wider tile takes several passes.
+template <int kWidth>
+struct Tile {
+  using D = hn::CappedTag<float, (kWidth < 16 ? kWidth : 16)>;
+  using V = hn::Vec<D>;
+  static constexpr int kLanes = static_cast<int>(hn::MaxLanes(D()));
+  static constexpr int kVectors = std::min(kWidth / kLanes, 8);
+  static constexpr int kPass = kVectors * kLanes;  // samples of one pass
+};
+
+// y_tile[row] += the products of kGroup consecutive segments with x_panel, for the samples of one pass.
+template <int kWidth, int kGroup>
+HWY_INLINE void ForwardSegments(const Segment* HWY_RESTRICT segments, const float* HWY_RESTRICT values,
+                                const uint16_t* HWY_RESTRICT col, const float* HWY_RESTRICT x_panel,
+                                float* HWY_RESTRICT y_tile) {
+  using T = Tile<kWidth>;
+  const typename T::D d;
+  typename T::V sum[kGroup][T::kVectors];
+  const float* value[kGroup];
+  const uint16_t* column[kGroup];
+  int64_t begin = 0;
+  for (int g = 0; g < kGroup; ++g) {
+    value[g] = values + begin;
+    column[g] = col + begin;
+    begin += segments[g].count;
+    const float* y = y_tile + int64_t{segments[g].row} * kWidth;
+    for (int v = 0; v < T::kVectors; ++v) sum[g][v] = hn::Load(d, y + v * T::kLanes);
+  }
+  const auto add_product = [&](int g, int q) HWY_ATTR {
+    const auto factor = hn::Set(d, value[g][q]);
+    const float* x = x_panel + int64_t{column[g][q]} * kWidth;
+    for (int v = 0; v < T::kVectors; ++v) sum[g][v] = hn::MulAdd(factor, hn::Load(d, x + v * T::kLanes), sum[g][v]);
+  };
+  const int common = segments[kGroup - 1].count;  // counts descend
+  for (int q = 0; q < common; ++q) {
+    for (int g = 0; g < kGroup; ++g) add_product(g, q);
+  }
+  for (int g = 0; g < kGroup; ++g) {
+    for (int q = common; q < segments[g].count; ++q) add_product(g, q);
+    float* y = y_tile + int64_t{segments[g].row} * kWidth;
+    for (int v = 0; v < T::kVectors; ++v) hn::Store(sum[g][v], d, y + v * T::kLanes);
+  }
+}
+
+template <int kWidth>
+void ForwardTile(const CsrStream& w, const float* HWY_RESTRICT values, int64_t block, const float* HWY_RESTRICT x_tile,
+                 float* HWY_RESTRICT y_tile) {
+  using T = Tile<kWidth>;
+  // A narrow tile has too few sums to hide the latency of an addition. Several segments at once run 1.3 to 1.9 times as
+  // fast at widths 8 and 16; at 32 and above they gain nothing, and lose 10 % at 95 % sparsity.
+  constexpr int kGroup = kWidth > 16 ? 1 : std::min(4, 8 / T::kVectors);
+  const int64_t block_rows = std::min(w.block_rows, w.rows - block * w.block_rows);
+  std::fill(y_tile, y_tile + block_rows * kWidth, 0.0f);
+  for (int64_t panel = 0; panel < w.panels(); ++panel) {
+    const int64_t cell = block * w.panels() + panel;
+    const float* x_panel = x_tile + panel * w.panel_cols * kWidth;
+    const uint16_t* col = w.col + w.slot_begin[cell];
+    const float* value = values + w.slot_begin[cell];
+    const Segment* const end = w.segments + w.segment_begin[cell + 1];
+    const Segment* segment = w.segments + w.segment_begin[cell];
+    for (; end - segment >= kGroup; segment += kGroup) {
+      for (int pass = 0; pass < kWidth; pass += T::kPass) {
+        ForwardSegments<kWidth, kGroup>(segment, value, col, x_panel + pass, y_tile + pass);
+      }
+      for (int g = 0; g < kGroup; ++g) {
+        col += segment[g].count;
+        value += segment[g].count;
+      }
+    }
+    for (; segment < end; ++segment) {
+      for (int pass = 0; pass < kWidth; pass += T::kPass) {
+        ForwardSegments<kWidth, 1>(segment, value, col, x_panel + pass, y_tile + pass);
+      }
+      col += segment->count;
+      value += segment->count;
+    }
+  }
+}
+
+#if HWY_TARGET != HWY_SCALAR  // without vectors the reference does
+
+// a and b hold the partial sums of kCount slots each: lane i belongs to slot i % kCount. Returns those of the 2 kCount
+// slots together, half as many for each.
+template <size_t kCount, class D, class V>
+HWY_INLINE V AddHalves(D d, V a, V b) {
+  if constexpr (kCount == 1) {
+    return hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b));
+  } else if constexpr (kCount == 2) {
+    const hn::Repartition<double, D> pairs;
+    const auto a2 = hn::BitCast(pairs, a);
+    const auto b2 = hn::BitCast(pairs, b);
+    return hn::Add(hn::BitCast(d, hn::InterleaveLower(pairs, a2, b2)),
+                   hn::BitCast(d, hn::InterleaveUpper(pairs, a2, b2)));
+  } else if constexpr (kCount == 4) {
+    return hn::Add(hn::OddEvenBlocks(b, a), hn::SwapAdjacentBlocks(hn::OddEvenBlocks(a, b)));
+  } else {
+    return hn::Add(hn::ConcatLowerLower(d, b, a), hn::ConcatUpperUpper(d, b, a));
+  }
+}
+
+// Partial sums of kCount consecutive slots. Depth first, so that few vectors are alive at a time.
+template <size_t kCount, int kWidth, class D, class V, size_t kVectors>
+HWY_INLINE V PartialSums(D d, const V (&dy)[kVectors], const float* HWY_RESTRICT x_panel,
+                         const uint16_t* HWY_RESTRICT col) {
+  if constexpr (kCount == 1) {
+    const float* x = x_panel + int64_t{*col} * kWidth;
+    V sum = hn::Mul(dy[0], hn::Load(d, x));
+    for (size_t v = 1; v < kVectors; ++v) sum = hn::MulAdd(dy[v], hn::Load(d, x + v * hn::MaxLanes(d)), sum);
+    return sum;
+  } else {
+    const V a = PartialSums<kCount / 2, kWidth>(d, dy, x_panel, col);
+    const V b = PartialSums<kCount / 2, kWidth>(d, dy, x_panel, col + kCount / 2);
+    return AddHalves<kCount / 2>(d, a, b);
+  }
+}
+
+template <size_t kCount, class D, class V>
+HWY_INLINE void StoreFirst(D d, V sums, bool accumulate, float* HWY_RESTRICT grad) {
+  if constexpr (kCount < hn::MaxLanes(D())) {
+    const hn::Half<D> half;
+    StoreFirst<kCount>(half, hn::LowerHalf(half, sums), accumulate, grad);
+  } else {
+    if (accumulate) sums = hn::Add(hn::LoadU(d, grad), sums);
+    hn::StoreU(sums, d, grad);
+  }
+}
+
+// Adds every lane of its slot to each of the first kCount lanes, in the order of additions of a full group: a slot's
+// sum does not depend on how many neighbours it was computed with.
+template <size_t kCount, class D, class V>
+HWY_INLINE V FoldLanes(D d, V sums) {
+  if constexpr (kCount < hn::MaxLanes(D())) {
+    return FoldLanes<2 * kCount>(d, AddHalves<kCount>(d, sums, sums));
+  } else {
+    return sums;
+  }
+}
+
+// The gradients of kCount consecutive slots.
+template <size_t kCount, int kWidth, class D, class V, size_t kVectors>
+HWY_INLINE void GradGroup(D d, const V (&dy)[kVectors], const float* HWY_RESTRICT x_panel,
+                          const uint16_t* HWY_RESTRICT col, bool accumulate, float* HWY_RESTRICT grad) {
+  const V sums = PartialSums<kCount, kWidth>(d, dy, x_panel, col);
+  StoreFirst<kCount>(d, FoldLanes<kCount>(d, sums), accumulate, grad);
+}
+
+// The gradients of the last count < 2 kCount slots of a segment.
+template <size_t kCount, int kWidth, class D, class V, size_t kVectors>
+HWY_INLINE void GradTail(D d, const V (&dy)[kVectors], const float* HWY_RESTRICT x_panel,
+                         const uint16_t* HWY_RESTRICT col, size_t count, bool accumulate, float* HWY_RESTRICT grad) {
+  if ((count & kCount) != 0) {
+    GradGroup<kCount, kWidth>(d, dy, x_panel, col, accumulate, grad);
+    col += kCount;
+    grad += kCount;
+  }
+  if constexpr (kCount > 1) GradTail<kCount / 2, kWidth>(d, dy, x_panel, col, count, accumulate, grad);
+}
+
+template <int kWidth>
+void WeightGradTile(const CsrStream& w, int64_t block, int64_t panel_begin, int64_t panel_end,
+                    const float* HWY_RESTRICT dy_tile, const float* HWY_RESTRICT x_tile, bool accumulate,
+                    float* HWY_RESTRICT grad) {
+  using D = typename Tile<kWidth>::D;
+  const D d;
+  constexpr size_t kLanes = hn::MaxLanes(D());
+  constexpr size_t kVectors = kWidth / kLanes;
+  for (int64_t panel = panel_begin; panel < panel_end; ++panel) {
+    const int64_t cell = block * w.panels() + panel;
+    const float* x_panel = x_tile + panel * w.panel_cols * kWidth;
+    const uint16_t* HWY_RESTRICT col = w.col + w.slot_begin[cell];
+    float* HWY_RESTRICT out = grad + w.slot_begin[cell];
+    for (int64_t s = w.segment_begin[cell]; s < w.segment_begin[cell + 1]; ++s) {
+      const float* dy_row = dy_tile + int64_t{w.segments[s].row} * kWidth;
+      hn::Vec<D> dy[kVectors];
+      for (size_t v = 0; v < kVectors; ++v) dy[v] = hn::Load(d, dy_row + v * kLanes);
+      const size_t count = w.segments[s].count;
+      size_t q = 0;
+      for (; q + kLanes <= count; q += kLanes) GradGroup<kLanes, kWidth>(d, dy, x_panel, col + q, accumulate, out + q);
+      GradTail<kLanes / 2, kWidth>(d, dy, x_panel, col + q, count - q, accumulate, out + q);
+      col += count;
+      out += count;
+    }
+  }
+}
+
+#endif  // HWY_SCALAR
+
+void CsrForwardTile(const CsrStream& w, const float* values, int64_t block, const float* x_tile, int width,
+                    float* y_tile) {
+  switch (width) {
+    case 8:
+      return ForwardTile<8>(w, values, block, x_tile, y_tile);
+    case 16:
+      return ForwardTile<16>(w, values, block, x_tile, y_tile);
+    case 32:
+      return ForwardTile<32>(w, values, block, x_tile, y_tile);
+    default:
+      return ForwardTile<64>(w, values, block, x_tile, y_tile);
+  }
+}
+
+void CsrWeightGradTile(const CsrStream& w, int64_t block, int64_t panel_begin, int64_t panel_end, const float* dy_tile,
+                       const float* x_tile, int width, bool accumulate, float* grad) {
+#if HWY_TARGET == HWY_SCALAR
+  reference::csr_weight_grad_tile(w, block, panel_begin, panel_end, dy_tile, x_tile, width, accumulate, grad);
+#else
+  switch (width) {
+    case 8:
+      return WeightGradTile<8>(w, block, panel_begin, panel_end, dy_tile, x_tile, accumulate, grad);
+    case 16:
+      return WeightGradTile<16>(w, block, panel_begin, panel_end, dy_tile, x_tile, accumulate, grad);
+    case 32:
+      return WeightGradTile<32>(w, block, panel_begin, panel_end, dy_tile, x_tile, accumulate, grad);
+    default:
+      return WeightGradTile<64>(w, block, panel_begin, panel_end, dy_tile, x_tile, accumulate, grad);
+  }
+#endif  // HWY_SCALAR
+}
+
+const char* SimdTarget() { return hwy::TargetName(HWY_TARGET); }
+
+}  // namespace HWY_NAMESPACE
+}  // namespace gossamer::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace gossamer::kernels {
+
+HWY_EXPORT(CsrForwardTile);
+HWY_EXPORT(CsrWeightGradTile);
+HWY_EXPORT(SimdTarget);
+
+void csr_forward_tile(const CsrStream& w, const float* values, int64_t block, const float* x_tile, int width,
+                      float* y_tile) noexcept {
+  HWY_DYNAMIC_DISPATCH(CsrForwardTile)(w, values, block, x_tile, width, y_tile);
+}
+
+void csr_weight_grad_tile(const CsrStream& w, int64_t block, int64_t panel_begin, int64_t panel_end,
+                          const float* dy_tile, const float* x_tile, int width, bool accumulate, float* grad) noexcept {
+  HWY_DYNAMIC_DISPATCH(CsrWeightGradTile)
+  (w, block, panel_begin, panel_end, dy_tile, x_tile, width, accumulate, grad);
+}
+
+const char* simd_target() noexcept { return HWY_DYNAMIC_DISPATCH(SimdTarget)(); }
+
+}  // namespace gossamer::kernels
+#endif  // HWY_ONCE

@@ -1,0 +1,64 @@
+// CSR kernels: one thread, one row block, one tile of the batch. Raw pointers, noexcept, no allocation.
+//
+// The three products of training, batch-first (N samples, K inputs, M outputs):
+//   forward      Y[N,M]  = X[N,K] Wᵀ      csr_forward_tile over the stream of W
+//   input grad   dX[N,K] = dY[N,M] W      csr_forward_tile over the stream of Wᵀ
+//   weight grad  dW[slot] = Σ_n dY[n,row] X[n,col]      csr_weight_grad_tile over the stream of W
+// A caller packs a batch tile once (pack_tile), runs the kernel over row blocks, and unpacks the result (unpack_tile).
+#pragma once
+
+#include <cstdint>
+
+namespace gossamer::kernels {
+
+// A run of consecutive slots that belong to one row of the block.
+struct Segment {
+  uint16_t row;    // row within the row block
+  uint16_t count;  // nonzeros in the run, at least 1
+};
+
+// A sparse matrix in the order in which the kernels stream it: row block, then column panel, then segment, then column.
+// Slot s of the stream is values[s]. Inside a (block, panel) cell the segments are sorted by descending count, ties by
+// row: the trip count of the inner loop then predicts well.
+struct CsrStream {
+  int64_t rows = 0;
+  int64_t cols = 0;
+  int64_t block_rows = 1;                  // rows per block, at most 65535; the last block may be shorter
+  int64_t panel_cols = 1;                  // columns per panel, at most 65535; the last panel may be narrower
+  const int64_t* segment_begin = nullptr;  // [blocks * panels + 1]: first segment of cell block * panels + panel
+  const int64_t* slot_begin = nullptr;     // [blocks * panels + 1]: first slot of the cell
+  const Segment* segments = nullptr;
+  const uint16_t* col = nullptr;  // [nnz] column within the panel, ascending inside a segment
+
+  int64_t blocks() const noexcept { return (rows + block_rows - 1) / block_rows; }
+  int64_t panels() const noexcept { return (cols + panel_cols - 1) / panel_cols; }
+};
+
+// Widths of a batch tile, in samples. A tile is stored [features][width], 64-byte aligned.
+inline constexpr int kTileWidths[] = {8, 16, 32, 64};
+
+// tile[k][n] = x[n][k], k in [0, features), n in [0, samples); columns from samples to width are zero.
+// x is row-major with stride ld >= features, and needs no alignment. samples <= width.
+void pack_tile(const float* x, int64_t ld, int samples, int64_t features, int width, float* tile) noexcept;
+
+// y[n][m] = tile[m][n] (+ bias[m] when bias is not null), the inverse of pack_tile. Of y nothing is touched outside
+// [samples][features].
+void unpack_tile(const float* tile, int width, const float* bias, int samples, int64_t features, float* y,
+                 int64_t ld) noexcept;
+
+// y_tile[row in block][width] = Σ_slots values[slot] * x_tile[col][width]; y_tile is overwritten (rows without
+// nonzeros become 0). x_tile covers all columns: [cols][width]. Sums run over ascending columns, so that on one SIMD
+// target neither the layout of the stream nor the width changes a bit of the result.
+void csr_forward_tile(const CsrStream& w, const float* values, int64_t block, const float* x_tile, int width,
+                      float* y_tile) noexcept;
+
+// grad[slot] (+)= Σ_n dy_tile[row in block][n] * x_tile[col][n] for the slots of panels [panel_begin, panel_end) of one
+// block. accumulate = false overwrites. dy_tile covers the rows of the block: [block_rows][width]. The order of a sum
+// is fixed by the SIMD target and the width.
+void csr_weight_grad_tile(const CsrStream& w, int64_t block, int64_t panel_begin, int64_t panel_end,
+                          const float* dy_tile, const float* x_tile, int width, bool accumulate, float* grad) noexcept;
+
+// Name of the SIMD target that dispatch chose, such as "AVX3_DL".
+const char* simd_target() noexcept;
+
+}  // namespace gossamer::kernels

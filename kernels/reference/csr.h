@@ -1,0 +1,70 @@
+// Scalar specification of the CSR kernels for T = float or double. See kernels/csr.h for the contracts.
+// float64 runs these in production, hence the contiguous inner loops over the width of the tile.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/csr.h"
+
+namespace gossamer::kernels::reference {
+
+template <typename T>
+void pack_tile(const T* x, int64_t ld, int samples, int64_t features, int width, T* tile) noexcept {
+  for (int64_t k = 0; k < features; ++k) {
+    T* row = tile + k * width;
+    for (int n = 0; n < samples; ++n) row[n] = x[n * ld + k];
+    std::fill(row + samples, row + width, T(0));
+  }
+}
+
+template <typename T>
+void unpack_tile(const T* tile, int width, const T* bias, int samples, int64_t features, T* y, int64_t ld) noexcept {
+  for (int n = 0; n < samples; ++n) {
+    T* out = y + n * ld;
+    for (int64_t m = 0; m < features; ++m) {
+      const T value = tile[m * width + n];
+      out[m] = bias == nullptr ? value : value + bias[m];
+    }
+  }
+}
+
+template <typename T>
+void csr_forward_tile(const CsrStream& w, const T* values, int64_t block, const T* x_tile, int width,
+                      T* y_tile) noexcept {
+  const int64_t block_rows = std::min(w.block_rows, w.rows - block * w.block_rows);
+  std::fill(y_tile, y_tile + block_rows * width, T(0));
+  for (int64_t panel = 0; panel < w.panels(); ++panel) {
+    const int64_t cell = block * w.panels() + panel;
+    const T* x_panel = x_tile + panel * w.panel_cols * width;
+    int64_t slot = w.slot_begin[cell];
+    for (int64_t s = w.segment_begin[cell]; s < w.segment_begin[cell + 1]; ++s) {
+      T* y = y_tile + int64_t{w.segments[s].row} * width;
+      for (const int64_t end = slot + w.segments[s].count; slot < end; ++slot) {
+        const T* x = x_panel + int64_t{w.col[slot]} * width;
+        for (int n = 0; n < width; ++n) y[n] += values[slot] * x[n];
+      }
+    }
+  }
+}
+
+template <typename T>
+void csr_weight_grad_tile(const CsrStream& w, int64_t block, int64_t panel_begin, int64_t panel_end, const T* dy_tile,
+                          const T* x_tile, int width, bool accumulate, T* grad) noexcept {
+  for (int64_t panel = panel_begin; panel < panel_end; ++panel) {
+    const int64_t cell = block * w.panels() + panel;
+    const T* x_panel = x_tile + panel * w.panel_cols * width;
+    int64_t slot = w.slot_begin[cell];
+    for (int64_t s = w.segment_begin[cell]; s < w.segment_begin[cell + 1]; ++s) {
+      const T* dy = dy_tile + int64_t{w.segments[s].row} * width;
+      for (const int64_t end = slot + w.segments[s].count; slot < end; ++slot) {
+        const T* x = x_panel + int64_t{w.col[slot]} * width;
+        T sum = T(0);
+        for (int n = 0; n < width; ++n) sum += dy[n] * x[n];
+        grad[slot] = accumulate ? grad[slot] + sum : sum;
+      }
+    }
+  }
+}
+
+}  // namespace gossamer::kernels::reference

@@ -1,0 +1,40 @@
+// Fixture of the tests that run once on every SIMD target of this machine, the fallback without vectors included.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <random>
+#include <span>
+#include <string>
+
+#include "kernels/csr.h"
+#include "kernels/simd.h"
+
+// After kernels/simd.h, whose choice of targets it reads.
+#include "hwy/highway.h"
+
+namespace gossamer::kernels::testing {
+
+class SimdTargetTest : public ::testing::TestWithParam<int64_t> {
+ protected:
+  void SetUp() override {
+    hwy::SetSupportedTargetsForTest(GetParam());
+    ASSERT_STREQ(simd_target(), hwy::TargetName(GetParam()));
+  }
+  void TearDown() override { hwy::SetSupportedTargetsForTest(0); }
+};
+
+inline std::string target_name(const ::testing::TestParamInfo<int64_t>& info) { return hwy::TargetName(info.param); }
+
+inline void fill_uniform(std::span<float> values, uint32_t seed) {
+  std::mt19937 generator(seed);
+  std::uniform_real_distribution<float> uniform(-1.0f, 1.0f);
+  for (float& value : values) value = uniform(generator);
+}
+
+}  // namespace gossamer::kernels::testing
+
+#define GOSSAMER_ON_EVERY_SIMD_TARGET(suite)                                                               \
+  INSTANTIATE_TEST_SUITE_P(EveryTarget, suite, ::testing::ValuesIn(::hwy::SupportedAndGeneratedTargets()), \
+                           ::gossamer::kernels::testing::target_name)

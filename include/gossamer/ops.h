@@ -57,8 +57,8 @@ Tensor transpose(const Tensor& x, int dim0, int dim1);
 // ---- Reductions ----
 
 struct ReduceOptions {
-  std::vector<int> dims;  // dimensions to reduce, negative from the end; empty: all of them
-  bool keepdim = false;   // keep the reduced dimensions with size 1
+  std::vector<int> dims = {};  // dimensions to reduce, negative from the end; empty: all of them
+  bool keepdim = false;        // keep the reduced dimensions with size 1
 };
 Tensor sum(const Tensor& x, const ReduceOptions& options = {});
 // Throws ShapeError where there is nothing to average.
@@ -90,7 +90,7 @@ struct CrossEntropyOptions {
   double label_smoothing = 0;             // in [0, 1]: this share of the target is spread
                                           // evenly over all classes
   int64_t ignore_index = -100;            // targets with this value count for nothing
-  Tensor weight;                          // [classes] or undefined: factor of each class
+  Tensor weight = {};                     // [classes] or undefined: factor of each class
 };
 // logits [n, classes], targets [n] i64 -> scalar ([n] with Reduction::None). A target outside [0, classes) that is not
 // ignore_index throws ConfigError naming its row.

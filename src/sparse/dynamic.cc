@@ -137,6 +137,7 @@ void DynamicSparsityAlgorithm::for_each_gradient_block(const SparseParameter& pa
     fail<StateError>(fmt::format("dense gradient of '{}'", parameter.name()), "backward must have retained its factors",
                      "it did not", "override wants_dense_gradient, and run backward after model.apply(sparsity)");
   }
+  tap.check_unwritten(parameter.name());
   const MatrixSize size = as_matrix(parameter.param().shape());
   tap.for_each_block(size.rows, size.cols, f);
 }

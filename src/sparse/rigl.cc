@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
+#include <vector>
 
+#include "gossamer/random.h"
 #include "runtime/check.h"
 #include "sparse/select.h"
 #include "tensor/arith.h"
@@ -11,10 +15,43 @@
 
 namespace gossamer::sparse {
 
+namespace {
+
+Groups groups_of(const Parameter& parameter, int64_t in, int64_t out) {
+  const MatrixSize size = as_matrix(parameter.shape());
+  return {.rows = size.rows, .cols = size.cols, .out = std::max<int64_t>(1, out), .in = std::max<int64_t>(1, in)};
+}
+
+// random_init() with an equal number of connections in each group.
+InitMethod balanced_random_init(int64_t in_groups, int64_t out_groups) {
+  if (in_groups <= 1 && out_groups <= 1) return random_init();
+  return [=](const InitContext& context) {
+    const Groups groups = groups_of(context.parameter.param(), in_groups, out_groups);
+    const int64_t rows = groups.rows / groups.out;
+    const int64_t cols = groups.cols / groups.in;
+    const int64_t kept = num_kept(context.sparsity, groups.size());
+    Positions positions;
+    positions.reserve(static_cast<size_t>(kept * groups.count()));
+    for (int64_t group = 0; group < groups.count(); ++group) {
+      const int64_t first = group / groups.in * rows * groups.cols + group % groups.in * cols;
+      const uint64_t key = random_bits(context.key, static_cast<uint64_t>(group));
+      for (const int64_t i : sample_without_replacement(key, groups.size(), kept)) {
+        positions.push_back(first + i / cols * groups.cols + i % cols);
+      }
+    }
+    std::ranges::sort(positions);
+    return CsrPattern::from_positions(groups.rows, groups.cols, positions);
+  };
+}
+
+}  // namespace
+
 RigL::RigL(RigLOptions options)
     : DynamicSparsityAlgorithm("RigL",
                                {.sparsity = std::move(options.sparsity),
-                                .init_method = std::move(options.init_method),
+                                .init_method = options.init_method ? std::move(options.init_method)
+                                                                   : balanced_random_init(options.balance_in_groups,
+                                                                                          options.balance_out_groups),
                                 .seed = options.seed},
                                std::move(options.update)),
       drop_fraction_(std::move(options.drop_fraction)),
@@ -42,15 +79,12 @@ TopologyChange RigL::first_change(const SparseParameter& parameter) const {
 
 TopologyChange RigL::plan(const SparseParameter& parameter, float sparsity) {
   const Parameter& p = parameter.param();
-  const MatrixSize size = as_matrix(p.shape());
-  const Groups groups{.rows = size.rows,
-                      .cols = size.cols,
-                      .out = std::max<int64_t>(1, out_groups_),
-                      .in = std::max<int64_t>(1, in_groups_)};
+  const Groups groups = groups_of(p, in_groups_, out_groups_);
+  const int64_t cols = groups.cols;
   Positions kept = largest_magnitudes(*p.topology(), p.values(), groups,
                                       num_after_drop(drop_fraction_.at(time()), p.nnz(), groups.count()));
   std::vector<int64_t> missing(static_cast<size_t>(groups.count()), num_kept(sparsity, groups.size()));
-  for (const int64_t at : kept) --missing[static_cast<size_t>(groups.of(at / size.cols, at % size.cols))];
+  for (const int64_t at : kept) --missing[static_cast<size_t>(groups.of(at / cols, at % cols))];
   std::vector<TopK> best;
   for (const int64_t k : missing) best.emplace_back(std::max<int64_t>(k, 0));
 
@@ -60,8 +94,8 @@ TopologyChange RigL::plan(const SparseParameter& parameter, float sparsity) {
     if (!finite) return;
     dispatch_floating(block.dtype(), "RigL", [&]<class T>() {
       const T* g = block.data<T>();
-      for_each_absent(kept, size.cols, row_begin, row_begin + block.dim(0), [&](int64_t row, int64_t col, int64_t at) {
-        best[static_cast<size_t>(groups.of(row, col))].offer(std::abs(g[at - row_begin * size.cols]), at);
+      for_each_absent(kept, cols, row_begin, row_begin + block.dim(0), [&](int64_t row, int64_t col, int64_t at) {
+        best[static_cast<size_t>(groups.of(row, col))].offer(std::abs(g[at - row_begin * cols]), at);
       });
     });
   });

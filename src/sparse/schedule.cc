@@ -16,6 +16,9 @@ template <class... F>
 struct Overloaded : F... {
   using F::operator()...;
 };
+// clang 14 does not deduce aggregates yet.
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
 
 float f32(double x) { return static_cast<float>(x); }
 

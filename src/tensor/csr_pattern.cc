@@ -36,8 +36,8 @@ void check_values(const Tensor& values, int64_t count, const char* op) {
 
 MatrixSize as_matrix(const Shape& shape) {
   if (shape.rank() < 2) return {1, shape.numel()};
-  // An empty dimension 0 leaves nothing to divide by.
-  return {shape[0], shape[0] == 0 ? 0 : shape.numel() / shape[0]};
+  // Not numel() / shape[0], which an empty dimension 0 would divide by zero.
+  return {shape[0], Shape(shape.dims().subspan(1)).numel()};
 }
 
 CsrPattern::CsrPattern(int64_t rows, int64_t cols, int64_t nnz)

@@ -32,7 +32,8 @@ concept SequentialPart =
     !std::is_lvalue_reference_v<P> && (std::derived_from<P, Module> || std::same_as<P, NamedModule>);
 
 // Gives each module the output of the one before it; without modules, forward returns x. It owns its modules. One that
-// has no name is called by its position: "0", "1", ...
+// has no name is called by its position: "0", "1", ... Where several parts draw from one Generator, write
+// Sequential{...}: only braces make C++ evaluate the parts in their order, and so the same seed mean the same model.
 class Sequential final : public Module {
  public:
   Sequential() = default;

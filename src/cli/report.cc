@@ -1,0 +1,98 @@
+#include "cli/report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "runtime/check.h"
+
+namespace gossamer::cli {
+
+namespace {
+
+using Row = std::vector<std::string>;
+
+// The first row is the head. The first column is aligned left, all others right.
+void print_table(std::string_view title, const std::vector<Row>& rows) {
+  std::vector<size_t> widths(rows.front().size());
+  for (const Row& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  fmt::print("\n{}\n", title);
+  for (size_t r = 0; r < rows.size(); ++r) {
+    fmt::print("  {:<{}}", rows[r][0], widths[0]);
+    for (size_t i = 1; i < rows[r].size(); ++i) fmt::print("   {:>{}}", rows[r][i], widths[i]);
+    fmt::print("\n");
+    if (r > 0) continue;
+    size_t length = 0;
+    for (const size_t width : widths) length += width + 3;
+    fmt::print("  {}\n", std::string(length - 3, '-'));
+  }
+}
+
+std::string percent(double share, int digits = 1) { return fmt::format("{:.{}f} %", 100 * share, digits); }
+std::string kib(int64_t bytes) { return fmt::format("{:.0f} KiB", static_cast<double>(bytes) / 1024); }
+std::string mib(int64_t bytes) { return fmt::format("{:.2f} MiB", static_cast<double>(bytes) / (1024 * 1024)); }
+
+Row result_row(std::string name, const TrainingResult& result) {
+  return {std::move(name), percent(result.test_accuracy, 2), fmt::format("{:.0f}", result.images_per_s),
+          mib(result.state_bytes)};
+}
+
+}  // namespace
+
+void print(const DemoReport& report) {
+  std::vector<Row> layers = {{"layer", "shape", "target", "actual", "CSR", "dense", "CSR/dense"}};
+  for (const LayerReport& layer : report.layers) {
+    layers.push_back({layer.name, layer.shape.to_string(), percent(layer.target), percent(layer.actual, 2),
+                      kib(layer.csr_bytes), kib(layer.dense_bytes),
+                      percent(static_cast<double>(layer.csr_bytes) / static_cast<double>(layer.dense_bytes))});
+  }
+  print_table("Sparse layers after training (bytes of values and indices)", layers);
+
+  print_table("Training (memory: peak of weights, indices, gradients and optimizer states)",
+              {{"weights", "test accuracy", "images/s", "memory"},
+               result_row("dense", report.dense),
+               result_row(fmt::format("RigL {:g} %", 100 * report.sparsity), report.sparse)});
+
+  std::vector<Row> ratios = {{"sparsity", "dense step", "CSR step", "dense/CSR"}};
+  for (const StepRatio& r : report.step_ratios) {
+    ratios.push_back({fmt::format("{:g} %", 100 * r.sparsity), fmt::format("{:.2f} ms", r.dense_ms),
+                      fmt::format("{:.2f} ms", r.csr_ms), fmt::format("{:.2f} x", r.ratio())});
+  }
+  print_table(fmt::format("One training step of {} images (forward, backward, AdamW)", kBatchSize), ratios);
+}
+
+void check_writable(const std::filesystem::path& file) {
+  if (!std::ofstream(file, std::ios::app)) {
+    fail<ConfigError>("--json", "the file must be writable", fmt::format("'{}'", file.string()));
+  }
+}
+
+void write_json(const DemoReport& report, const std::filesystem::path& file) {
+  using Json = nlohmann::ordered_json;
+  const auto run = [](const TrainingResult& r) {
+    return Json{{"test_accuracy", r.test_accuracy}, {"images_per_s", r.images_per_s}, {"state_bytes", r.state_bytes}};
+  };
+  Json layers = Json::array();
+  for (const LayerReport& layer : report.layers) {
+    layers.push_back({{"name", layer.name},
+                      {"shape", std::vector<int64_t>(layer.shape.begin(), layer.shape.end())},
+                      {"target", layer.target},
+                      {"actual", layer.actual},
+                      {"csr_bytes", layer.csr_bytes},
+                      {"dense_bytes", layer.dense_bytes}});
+  }
+  Json ratios = Json::array();
+  for (const StepRatio& r : report.step_ratios) ratios.push_back({{"sparsity", r.sparsity}, {"ratio", r.ratio()}});
+  const Json json = {
+      {"dense", run(report.dense)}, {"sparse", run(report.sparse)}, {"layers", layers}, {"step_ratio", ratios}};
+  std::ofstream out(file);
+  out << json.dump(2) << "\n";
+  out.flush();
+  if (!out) fail<ConfigError>("--json", "the file must be writable", fmt::format("'{}'", file.string()));
+}
+
+}  // namespace gossamer::cli

@@ -1,0 +1,113 @@
+#include "cli/training.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numbers>
+#include <vector>
+
+#include "cli/progress.h"
+#include "gossamer/autograd.h"
+#include "gossamer/data/loader.h"
+#include "gossamer/nn/activation.h"
+#include "gossamer/nn/linear.h"
+#include "gossamer/ops.h"
+#include "gossamer/random.h"
+
+namespace gossamer::cli {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+int64_t count_correct(const Tensor& logits, const Tensor& targets) {
+  const Tensor predicted = argmax(logits);
+  const auto p = predicted.span<int64_t>();
+  const auto t = targets.span<int64_t>();
+  int64_t correct = 0;
+  for (size_t i = 0; i < p.size(); ++i) correct += p[i] == t[i] ? 1 : 0;
+  return correct;
+}
+
+// Bytes of values, indices, gradients and optimizer states.
+int64_t state_bytes(const std::vector<Parameter>& parameters, const optim::Optimizer& optimizer) {
+  int64_t bytes = optimizer.state_bytes();
+  for (const Parameter& p : parameters) bytes += p.value_bytes() + p.index_bytes() + p.grad_bytes();
+  return bytes;
+}
+
+double test_accuracy(nn::Module& model, const data::FashionMnist& data) {
+  const NoGrad no_grad;
+  model.eval();
+  data::DataLoader loader(data.test, {.batch_size = 500, .shuffle = false});
+  int64_t correct = 0;
+  for (const data::Batch& batch : loader) correct += count_correct(model(batch.x), batch.y);
+  model.train();
+  return static_cast<double>(correct) / static_cast<double>(data.test->size());
+}
+
+}  // namespace
+
+nn::Sequential make_network(uint64_t seed) {
+  Generator rng(seed);
+  return nn::Sequential{nn::named("fc1", nn::Linear({.in = 784, .out = 1024}, rng)), nn::named("act1", nn::ReLU()),
+                        nn::named("fc2", nn::Linear({.in = 1024, .out = 1024}, rng)), nn::named("act2", nn::ReLU()),
+                        nn::named("fc3", nn::Linear({.in = 1024, .out = 10}, rng))};
+}
+
+StepResult training_step(nn::Module& model, optim::Optimizer& optimizer, const data::Batch& batch) {
+  const Tensor logits = model(batch.x);
+  const Tensor loss = cross_entropy(logits, batch.y);
+  optimizer.zero_grad();
+  loss.backward();
+  optimizer.step();
+  return {logits, loss};
+}
+
+TrainingResult train(nn::Module& model, sparse::SparsityAlgorithm* sparsity, const data::FashionMnist& data,
+                     const TrainingOptions& options) {
+  const std::vector<Parameter> parameters = model.parameters();
+  if (sparsity != nullptr) model.apply(*sparsity);
+  optim::AdamW optimizer(parameters, kAdamW);
+  if (sparsity != nullptr) optimizer.apply(*sparsity);
+
+  data::DataLoader loader(data.train, {.batch_size = kBatchSize, .seed = options.seed});
+  const int64_t steps = options.epochs * loader.size();
+  Progress progress(options.label, steps, options.epochs);
+  TrainingResult result;
+  TrainingFigures figures;
+  int64_t images = 0;
+  const Clock::time_point start = Clock::now();
+  for (int64_t epoch = 1; epoch <= options.epochs; ++epoch) {
+    figures.epoch = epoch;
+    double loss_sum = 0;
+    int64_t seen = 0;
+    int64_t correct = 0;
+    for (const data::Batch& batch : loader) {
+      const double done = static_cast<double>(figures.step) / static_cast<double>(steps);
+      optimizer.set_lr(0, kAdamW.lr * 0.5 * (1 + std::cos(std::numbers::pi * done)));
+      const StepResult step = training_step(model, optimizer, batch);
+      result.state_bytes = std::max(result.state_bytes, state_bytes(parameters, optimizer));
+
+      const int64_t n = batch.x.dim(0);
+      seen += n;
+      images += n;
+      correct += count_correct(step.logits, batch.y);
+      loss_sum += step.loss.item<double>() * static_cast<double>(n);
+      ++figures.step;
+      figures.loss = loss_sum / static_cast<double>(seen);
+      figures.accuracy = static_cast<double>(correct) / static_cast<double>(seen);
+      figures.images_per_s = static_cast<double>(images) / seconds_since(start);
+      progress.step(figures);
+    }
+    progress.end_epoch(figures);
+  }
+  progress.finish(figures);
+  result.images_per_s = figures.images_per_s;
+  result.test_accuracy = test_accuracy(model, data);
+  return result;
+}
+
+}  // namespace gossamer::cli

@@ -1,0 +1,65 @@
+#include "ops/broadcast.h"
+
+#include <algorithm>
+
+namespace gossamer {
+
+namespace {
+// Size and row-major stride of one operand along dimension `from_end` (counted from the last), stretched ones at stride
+// 0.
+struct Operand {
+  const Shape& shape;
+  int64_t elements = 1;
+
+  int64_t next_stride(int from_end) {
+    const int64_t size = from_end < shape.rank() ? shape[shape.rank() - 1 - from_end] : 1;
+    const int64_t stride = size == 1 ? 0 : elements;
+    elements *= size;
+    return stride;
+  }
+};
+}  // namespace
+
+BroadcastPlan plan_broadcast(const Shape& a, const Shape& b, const char* op) {
+  BroadcastPlan plan;
+  plan.shape = broadcast_shapes(a, b, op);
+  Operand operand_a{a};
+  Operand operand_b{b};
+  size_t loops = 0;
+  for (int i = 0; i < plan.shape.rank(); ++i) {
+    const int64_t size = plan.shape[plan.shape.rank() - 1 - i];
+    const int64_t stride_a = operand_a.next_stride(i);
+    const int64_t stride_b = operand_b.next_stride(i);
+    if (size == 1) continue;
+    if (loops > 0 && stride_a == plan.stride_a[loops - 1] * plan.size[loops - 1] &&
+        stride_b == plan.stride_b[loops - 1] * plan.size[loops - 1]) {
+      plan.size[loops - 1] *= size;
+      continue;
+    }
+    plan.size[loops] = size;
+    plan.stride_a[loops] = stride_a;
+    plan.stride_b[loops] = stride_b;
+    ++loops;
+  }
+  plan.loops = std::max(1, static_cast<int>(loops));
+  return plan;
+}
+
+Tensor expand(const Tensor& x, const Shape& shape) {
+  const BroadcastPlan plan = plan_broadcast(x.shape(), shape, "expand");
+  Tensor out = Tensor::empty(shape, x.dtype());
+  dispatch_floating(x.dtype(), "expand", [&]<class T>() {
+    const T* const from = x.data<T>();
+    T* const to = out.mutable_data<T>();
+    parallel_runs(plan, [&](int64_t at, int64_t x_at, int64_t, int64_t n) {
+      if (plan.stride_a[0] == 0) {
+        std::fill_n(to + at, n, from[x_at]);
+      } else {
+        std::copy_n(from + x_at, n, to + at);
+      }
+    });
+  });
+  return out;
+}
+
+}  // namespace gossamer

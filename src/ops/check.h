@@ -1,0 +1,38 @@
+// What every operation checks of its operands first, and how it sees one of their dimensions.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "gossamer/tensor.h"
+
+namespace gossamer {
+
+// "f32 [2, 3]", or "an undefined tensor".
+std::string describe(const Tensor& x);
+
+// Throws StateError unless x is defined.
+void check_defined(std::string_view op, const Tensor& x);
+
+// Throws StateError unless x is defined, DTypeError unless it is f32 or f64.
+void check_floating(std::string_view op, const Tensor& x);
+
+// check_floating for both, and DTypeError unless they share their dtype.
+void check_same_floating(std::string_view op, const Tensor& a, const Tensor& b);
+
+// A dimension index within [0, rank); negative ones count from the end. Throws ShapeError outside.
+int normalize_dim(std::string_view op, const Shape& shape, int dim);
+
+// A shape seen from one of its dimensions (or from a run of adjacent ones): [outer, size, inner].
+struct Axis {
+  int64_t outer;
+  int64_t size;
+  int64_t inner;
+};
+
+// The axis made of dimensions [first, last].
+Axis axis_of(const Shape& shape, int first, int last);
+inline Axis axis_of(const Shape& shape, int dim) { return axis_of(shape, dim, dim); }
+
+}  // namespace gossamer

@@ -1,0 +1,117 @@
+// Matrix products. Both gradients are products of the same kind.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "gossamer/autograd.h"
+#include "gossamer/ops.h"
+#include "ops/broadcast.h"
+#include "ops/check.h"
+#include "ops/reduce.h"
+#include "runtime/blas.h"
+#include "runtime/check.h"
+#include "runtime/parallel.h"
+#include "tensor/dispatch.h"
+
+namespace gossamer {
+
+namespace {
+
+constexpr const char* kOp = "matmul";
+
+Shape leading(const Shape& shape) { return Shape(shape.dims().first(static_cast<size_t>(shape.rank() - 2))); }
+
+Shape with_matrix(const Shape& batch, int64_t rows, int64_t cols) {
+  std::vector<int64_t> sizes(batch.begin(), batch.end());
+  sizes.insert(sizes.end(), {rows, cols});
+  return Shape(sizes);
+}
+
+// A stack of matrices, each of which may stand for its transpose.
+struct Operand {
+  const Tensor& tensor;
+  rt::Trans trans = rt::Trans::No;
+
+  int64_t stored_rows() const { return tensor.dim(-2); }
+  int64_t stored_cols() const { return tensor.dim(-1); }
+  int64_t rows() const { return trans == rt::Trans::No ? stored_rows() : stored_cols(); }
+  int64_t cols() const { return trans == rt::Trans::No ? stored_cols() : stored_rows(); }
+};
+
+// op(a) op(b) over broadcast leading dimensions. The inner sizes agree.
+Tensor product(const Operand& a, const Operand& b) {
+  const BroadcastPlan batch = plan_broadcast(leading(a.tensor.shape()), leading(b.tensor.shape()), kOp);
+  const rt::GemmShape gemm{.m = a.rows(), .n = b.cols(), .k = a.cols(), .trans_a = a.trans, .trans_b = b.trans};
+  Tensor out = Tensor::empty(with_matrix(batch.shape, gemm.m, gemm.n), a.tensor.dtype());
+  if (out.numel() == 0) return out;
+
+  // Which matrix of each operand goes into which product.
+  const auto count = static_cast<size_t>(batch.shape.numel());
+  std::vector<int64_t> a_index(count);
+  std::vector<int64_t> b_index(count);
+  parallel_runs(batch, [&](int64_t at, int64_t a_at, int64_t b_at, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) {
+      a_index[static_cast<size_t>(at + i)] = a_at + i * batch.stride_a[0];
+      b_index[static_cast<size_t>(at + i)] = b_at + i * batch.stride_b[0];
+    }
+  });
+  dispatch_floating(out.dtype(), kOp, [&]<class T>() {
+    const T* const a_data = a.tensor.data<T>();
+    const T* const b_data = b.tensor.data<T>();
+    T* const out_data = out.mutable_data<T>();
+    const int64_t a_size = a.rows() * a.cols();
+    const int64_t b_size = b.rows() * b.cols();
+    rt::parallel_for(batch.shape.numel(), [&](int64_t i) {
+      rt::gemm<T>(gemm, {a_data + a_index[static_cast<size_t>(i)] * a_size, a.stored_cols()},
+                  {b_data + b_index[static_cast<size_t>(i)] * b_size, b.stored_cols()}, T(0),
+                  {out_data + i * gemm.m * gemm.n, gemm.n});
+    });
+  });
+  return out;
+}
+
+struct MatmulNode final : Node {
+  SavedTensor a;
+  SavedTensor b;
+  Shape a_shape;
+  Shape b_shape;
+  MatmulNode(const Tensor& a_, const Tensor& b_)
+      : a(*this, b_.requires_grad() ? a_ : Tensor()),
+        b(*this, a_.requires_grad() ? b_ : Tensor()),
+        a_shape(a_.shape()),
+        b_shape(b_.shape()) {}
+
+  std::vector<Tensor> backward(const Tensor& grad) override {
+    std::vector<Tensor> grads(2);
+    if (needs_grad(0)) grads[0] = sum_to(product({grad}, {b.get(), rt::Trans::Yes}), a_shape);
+    if (needs_grad(1)) grads[1] = sum_to(product({a.get(), rt::Trans::Yes}, {grad}), b_shape);
+    return grads;
+  }
+};
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  check_same_floating(kOp, a, b);
+  if (a.rank() < 2 || b.rank() < 2) {
+    fail<ShapeError>(kOp, "operands must have at least 2 dimensions",
+                     fmt::format("{} and {}", a.shape().to_string(), b.shape().to_string()),
+                     "reshape a vector to a matrix");
+  }
+  if (a.dim(-1) != b.dim(-2)) {
+    fail<ShapeError>(kOp, "the last size of a must equal the last but one of b",
+                     fmt::format("{} and {}", a.shape().to_string(), b.shape().to_string()),
+                     "exchange dimensions with transpose()");
+  }
+  if (a.rank() > 2 && b.rank() == 2) {
+    // One matrix for a whole batch: one tall product, whose gradient needs no sum over the batch.
+    int64_t rows = 1;
+    for (int i = 0; i < a.rank() - 1; ++i) rows *= a.shape()[i];
+    return reshape(matmul(reshape(a, {rows, a.dim(-1)}), b), with_matrix(leading(a.shape()), a.dim(-2), b.dim(-1)));
+  }
+  return record<MatmulNode>(kOp, product({a}, {b}), {a, b}, a, b);
+}
+
+}  // namespace gossamer

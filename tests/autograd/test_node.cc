@@ -1,0 +1,182 @@
+// Nodes written by users: the example of autograd.h, and faults of a node.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gossamer/autograd.h"
+#include "gossamer/error.h"
+#include "gossamer/gradcheck.h"
+#include "gossamer/ops.h"
+#include "tests/support/errors.h"
+#include "tests/support/golden.h"
+#include "tests/support/tensors.h"
+
+namespace gossamer {
+namespace {
+
+// As in the comment of autograd.h.
+Tensor square(const Tensor& x) {
+  struct SquareNode final : Node {
+    SavedTensor x;
+    explicit SquareNode(const Tensor& x_) : x(*this, x_) {}
+    std::vector<Tensor> backward(const Tensor& grad) override { return {mul(mul_scalar(x.get(), 2), grad)}; }
+  };
+  return record<SquareNode>("square", mul(x.detach(), x.detach()), {x}, x);
+}
+
+// The identity, with whatever backward a test wants.
+Tensor identity_with(std::function<std::vector<Tensor>(const Tensor&)> backward, const Tensor& x) {
+  struct CustomNode final : Node {
+    std::function<std::vector<Tensor>(const Tensor&)> fn;
+    explicit CustomNode(std::function<std::vector<Tensor>(const Tensor&)> fn_) : fn(std::move(fn_)) {}
+    std::vector<Tensor> backward(const Tensor& grad) override { return fn(grad); }
+  };
+  return record<CustomNode>("custom", x.clone(), {x}, std::move(backward));
+}
+
+Tensor leaf(const Shape& shape) { return Tensor::ones(shape).set_requires_grad(); }
+
+TEST(UserNode, OfTheExampleHasTheRightGradient) {
+  const GradCheckResult result =
+      gradcheck([](std::span<const Tensor> x) { return square(square(x[0])); }, {uniform({2, 3}, 1)});
+  EXPECT_TRUE(result) << result.message;
+}
+
+TEST(UserNode, SavedTensorsAreGuardedAgainstWrites) {
+  Tensor x = leaf({2});
+  const Tensor loss = sum(square(x));
+  x.fill(3);
+  EXPECT_NE(message_of<StateError>([&] { loss.backward(); }).find("'square'"), std::string::npos);
+}
+
+TEST(UserNode, RunsWithoutRecording) {
+  const Tensor x = leaf({2});
+  bool recorded = true;
+  sum(identity_with(
+          [&](const Tensor& grad) {
+            recorded = grad_enabled();
+            return std::vector<Tensor>{grad};
+          },
+          x))
+      .backward();
+  EXPECT_FALSE(recorded);
+  EXPECT_TRUE(grad_enabled());
+}
+
+// Backward of `faulty` fails with an E whose message holds `part`, and no leaf gets anything, whichever came first.
+template <class E>
+void expect_fault(const std::function<std::vector<Tensor>(const Tensor&)>& faulty, const std::string& part) {
+  const Tensor before = leaf({2, 3});
+  const Tensor x = leaf({2, 3});
+  const Tensor after = leaf({2, 3});
+  after.set_grad(Tensor::full({2, 3}, 4));
+  const Tensor loss = sum(add(mul(after, after), add(identity_with(faulty, x), mul(before, before))));
+  const std::string message = message_of<E>([&] { loss.backward(); });
+  EXPECT_NE(message.find(part), std::string::npos) << message;
+  EXPECT_FALSE(before.grad().defined());
+  EXPECT_FALSE(x.grad().defined());
+  golden::expect_equal(after.grad(), Tensor::full({2, 3}, 4));
+  EXPECT_TRUE(grad_enabled());
+}
+
+TEST(UserNode, ThatThrowsLeavesAllGradientsAsTheyWere) {
+  expect_fault<std::runtime_error>([](const Tensor&) -> std::vector<Tensor> { throw std::runtime_error("no luck"); },
+                                   "no luck");
+}
+
+TEST(UserNode, WithAWrongGradientIsNamedInTheError) {
+  using Grads = std::vector<Tensor>;
+  expect_fault<ShapeError>(
+      [](const Tensor&) {
+        return Grads{Tensor::ones({3, 2})};
+      },
+      "backward of 'custom': the gradient of input 0 must be f32 [2, 3]; f32 [3, 2]");
+  expect_fault<ShapeError>([](const Tensor&) { return Grads{Tensor::ones({2, 3}, DType::f64)}; }, "f64 [2, 3]");
+  expect_fault<ShapeError>([](const Tensor&) { return Grads{Tensor()}; }, "an undefined tensor");
+  expect_fault<ShapeError>([](const Tensor& grad) { return Grads{grad, grad}; }, "each of 1 inputs; 2");
+  expect_fault<ShapeError>([](const Tensor&) { return Grads{}; }, "each of 1 inputs; 0");
+}
+
+TEST(UserNode, ConditionsOfItsOwnAreCheckedBeforeAnythingRuns) {
+  struct GuardedNode final : Node {
+    const bool* open;
+    explicit GuardedNode(const bool* open_) : open(open_) {}
+    std::vector<Tensor> backward(const Tensor& grad) override { return {grad}; }
+    void validate() const override {
+      if (!*open) throw StateError("guarded: it must be open; it is closed");
+    }
+  };
+  bool open = false;
+  const Tensor x = leaf({2});
+  const Tensor loss = sum(mul_scalar(record<GuardedNode>("guarded", x.clone(), {x}, &open), 2));
+  message_of<StateError>([&] { loss.backward(); });
+  EXPECT_FALSE(x.grad().defined());
+  // Nothing was released: the same graph runs once the condition holds.
+  open = true;
+  loss.backward();
+  golden::expect_equal(x.grad(), Tensor::full({2}, 2));
+}
+
+TEST(UserNode, MayLeaveGradientsUndefinedThatNobodyNeeds) {
+  struct FirstNode final : Node {
+    std::vector<Tensor> backward(const Tensor& grad) override {
+      EXPECT_TRUE(needs_grad(0));
+      EXPECT_FALSE(needs_grad(1));
+      return {grad, Tensor()};
+    }
+  };
+  const Tensor x = leaf({2});
+  const Tensor constant = Tensor::ones({5});
+  sum(record<FirstNode>("first", x.clone(), {x, constant})).backward();
+  golden::expect_equal(x.grad(), Tensor::ones({2}));
+}
+
+TEST(NoGrad, RecordsNothingWhileItLives) {
+  const Tensor x = leaf({2});
+  {
+    const NoGrad outer;
+    { const NoGrad inner; }
+    EXPECT_FALSE(grad_enabled());
+    EXPECT_FALSE(mul(x, x).requires_grad());
+    EXPECT_TRUE(x.owns_storage_alone());
+  }
+  EXPECT_TRUE(grad_enabled());
+  EXPECT_TRUE(mul(x, x).requires_grad());
+}
+
+TEST(NoGrad, IsOfOneThread) {
+  const NoGrad no_grad;
+  bool enabled_elsewhere = false;
+  std::thread([&] { enabled_elsewhere = grad_enabled(); }).join();
+  EXPECT_TRUE(enabled_elsewhere);
+  EXPECT_FALSE(grad_enabled());
+}
+
+TEST(NoGrad, AllowsForwardFromSeveralThreadsAtOnce) {
+  const Tensor x = uniform({64, 50}, 1, DType::f32);
+  Tensor weight = uniform({70, 50}, 2, DType::f32).set_requires_grad();
+  Tensor bias = uniform({70}, 3, DType::f32).set_requires_grad();
+  const auto forward = [&] { return softmax(relu(linear(x, weight, bias))); };
+  const Tensor expected = forward().detach();
+  std::vector<Tensor> results(4);
+  std::vector<std::thread> threads;
+  for (Tensor& result : results) {
+    threads.emplace_back([&] {
+      const NoGrad no_grad;
+      for (int i = 0; i < 20; ++i) result = forward();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const Tensor& result : results) {
+    EXPECT_FALSE(result.requires_grad());
+    golden::expect_equal(result, expected);
+  }
+}
+
+}  // namespace
+}  // namespace gossamer

@@ -1,0 +1,113 @@
+// Sequential: names, order, moves, clones.
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "gossamer/nn/activation.h"
+#include "gossamer/nn/container.h"
+#include "gossamer/nn/dropout.h"
+#include "tests/nn/support.h"
+
+namespace gossamer::nn {
+namespace {
+
+Sequential make_mlp(Generator& rng) {
+  return Sequential(named("fc1", Linear({.in = 4, .out = 3}, rng)), named("act", ReLU()),
+                    named("fc2", Linear({.in = 3, .out = 2}, rng)));
+}
+
+TEST(Sequential, GivesEachModuleTheOutputOfTheOneBefore) {
+  Generator rng(1);
+  Sequential model = make_mlp(rng);
+  const Tensor x = uniform({5, 4}, 1);
+  expect_equal(model(x), model["fc2"](relu(model["fc1"](x))));
+}
+
+TEST(Sequential, NamesParametersByTheNamesOfItsModules) {
+  Generator rng(1);
+  const Sequential model = make_mlp(rng);
+  EXPECT_EQ(names_of(model.named_parameters()), (Names{"fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"}));
+}
+
+TEST(Sequential, CallsModulesWithoutANameByTheirPosition) {
+  Generator rng(1);
+  Sequential model(Linear({.in = 4, .out = 3}, rng), named("act", ReLU()),
+                   Linear({.in = 3, .out = 2, .bias = false}, rng));
+  EXPECT_EQ(names_of(model.named_parameters()), (Names{"0.weight", "0.bias", "2.weight"}));
+  EXPECT_EQ(&model[2], &model["2"]);
+}
+
+TEST(Sequential, NestsAndGrows) {
+  Generator rng(1);
+  Sequential model(named("body", make_mlp(rng)));
+  model.append(Linear({.in = 2, .out = 1, .bias = false}, rng)).append(named("last", ReLU()));
+  EXPECT_EQ(model.size(), 3U);
+  EXPECT_EQ(names_of(model.named_parameters()),
+            (Names{"body.fc1.weight", "body.fc1.bias", "body.fc2.weight", "body.fc2.bias", "1.weight"}));
+  EXPECT_EQ(model(uniform({5, 4}, 1)).shape(), Shape({5, 1}));
+}
+
+TEST(Sequential, WithoutModulesReturnsItsInput) {
+  const Tensor x = uniform({2, 2}, 1);
+  EXPECT_TRUE(Sequential()(x).shares_storage_with(x));
+}
+
+TEST(Sequential, RefusesNamesThatComeTwiceAndModulesThatDoNotExist) {
+  Generator rng(1);
+  EXPECT_THROW(Sequential(named("a", ReLU()), named("a", ReLU())), ConfigError);
+  EXPECT_THROW(Sequential(named("a.b", ReLU())), ConfigError);
+  EXPECT_THROW(Sequential(NamedModule{"a", nullptr}), StateError);
+  Sequential model = make_mlp(rng);
+  EXPECT_THROW(model.append(named("fc1", ReLU())), ConfigError);
+  EXPECT_EQ(model.size(), 3U);
+  EXPECT_THROW(model[3], ConfigError);
+  EXPECT_NE(message_of<ConfigError>([&] { (void)model["fc3"]; }).find("fc1, act, fc2"), std::string::npos);
+}
+
+TEST(Sequential, KeepsItsModulesWhenMoved) {
+  Generator rng(1);
+  std::optional<Sequential> model(make_mlp(rng));
+  const Tensor x = uniform({5, 4}, 1);
+  const Tensor y = (*model)(x);
+  Sequential moved = std::move(*model);
+  model.reset();
+  expect_equal(moved(x), y);
+  moved.eval();
+  EXPECT_FALSE(moved["fc2"].training());
+  EXPECT_EQ(moved.parameters().size(), 4U);
+
+  Sequential assigned;
+  assigned = std::move(moved);
+  expect_equal(assigned(x), y);
+  EXPECT_EQ(assigned.parameters()[2].name(), "fc2.weight");
+}
+
+TEST(Sequential, ClonesAllModulesWithTheirFlags) {
+  Generator rng(1);
+  Sequential model = make_mlp(rng);
+  model.append(named("drop", Dropout({.p = 0.5}, rng)));
+  make_csr(model.parameters()[0], {0, 5, 7});
+  model["drop"].eval();
+  const Tensor x = uniform({5, 4}, 1);
+  const Tensor y = model(x);
+
+  const auto copy = model.clone();
+  EXPECT_EQ(names_of(copy->named_parameters()), names_of(model.named_parameters()));
+  EXPECT_TRUE(copy->training());
+  expect_equal((*copy)(x), y);
+  copy->parameters()[2].values().fill(0);
+  copy->train();
+  expect_equal(model(x), y);
+}
+
+TEST(Sequential, RefusesToCloneSharedParametersApart) {
+  Generator rng(1);
+  Linear first({.in = 3, .out = 3}, rng);
+  Linear second(first.weight());
+  const Sequential model(std::move(first), std::move(second));
+  EXPECT_THROW((void)model.clone(), StateError);
+}
+
+}  // namespace
+}  // namespace gossamer::nn

@@ -1,0 +1,188 @@
+// The gradient of every operation against central differences in f64.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "gossamer/csr_pattern.h"
+#include "gossamer/gradcheck.h"
+#include "gossamer/ops.h"
+#include "tests/support/tensors.h"
+
+namespace gossamer {
+namespace {
+
+using Inputs = std::span<const Tensor>;
+
+struct GradientCase {
+  std::string name;
+  std::function<Tensor(Inputs)> fn;
+  std::vector<Tensor> inputs;
+};
+
+void PrintTo(const GradientCase& c, std::ostream* os) { *os << c.name; }
+
+std::vector<GradientCase> elementwise_cases() {
+  // Divisors stay away from 0.
+  const Tensor divisor = uniform({2, 3, 4}, 3, DType::f64, 0.5, 2);
+  const Tensor divisor_row = uniform({4}, 4, DType::f64, -2, -0.5);
+  return {
+      {"add", [](Inputs x) { return add(x[0], x[1]); }, {uniform({2, 3}, 1), uniform({2, 3}, 2)}},
+      {"add_row", [](Inputs x) { return add(x[0], x[1]); }, {uniform({2, 3, 4}, 1), uniform({4}, 2)}},
+      {"add_outer", [](Inputs x) { return add(x[0], x[1]); }, {uniform({3, 1}, 1), uniform({1, 4}, 2)}},
+      {"add_middle", [](Inputs x) { return add(x[0], x[1]); }, {uniform({2, 1, 4}, 1), uniform({5, 1, 3, 1}, 2)}},
+      {"add_scalar_tensor", [](Inputs x) { return add(x[0], x[1]); }, {uniform({}, 1), uniform({3, 2}, 2)}},
+      {"add_to_itself", [](Inputs x) { return add(x[0], x[0]); }, {uniform({3}, 1)}},
+      {"sub", [](Inputs x) { return sub(x[0], x[1]); }, {uniform({2, 3}, 1), uniform({2, 3}, 2)}},
+      {"sub_column", [](Inputs x) { return sub(x[0], x[1]); }, {uniform({3, 1}, 1), uniform({2, 3, 4}, 2)}},
+      {"mul", [](Inputs x) { return mul(x[0], x[1]); }, {uniform({2, 3}, 1), uniform({2, 3}, 2)}},
+      {"mul_row", [](Inputs x) { return mul(x[0], x[1]); }, {uniform({2, 3, 4}, 1), uniform({4}, 2)}},
+      {"square", [](Inputs x) { return mul(x[0], x[0]); }, {uniform({3, 2}, 1)}},
+      {"div", [](Inputs x) { return div(x[0], x[1]); }, {uniform({2, 3, 4}, 1), divisor}},
+      {"div_by_row", [](Inputs x) { return div(x[0], x[1]); }, {uniform({2, 3, 4}, 1), divisor_row}},
+      {"div_of_row", [](Inputs x) { return div(x[0], x[1]); }, {uniform({4}, 1), divisor}},
+      {"neg", [](Inputs x) { return neg(x[0]); }, {uniform({5}, 1)}},
+      {"add_scalar", [](Inputs x) { return add_scalar(x[0], 3); }, {uniform({5}, 1)}},
+      {"mul_scalar", [](Inputs x) { return mul_scalar(x[0], -1.5); }, {uniform({5}, 1)}},
+      {"relu", [](Inputs x) { return relu(x[0]); }, {uniform({7, 5}, 1)}},
+      {"dropout", [](Inputs x) { return dropout(x[0], 0.4, 7); }, {uniform({7, 5}, 1)}},
+  };
+}
+
+std::vector<GradientCase> shape_cases() {
+  return {
+      {"reshape",
+       [](Inputs x) {
+         return reshape(x[0], {3, -1});
+       },
+       {uniform({2, 6}, 1)}},
+      {"slice_rows", [](Inputs x) { return slice(x[0], 1, -1); }, {uniform({4, 3}, 1)}},
+      {"slice_of_slice", [](Inputs x) { return slice(slice(x[0], 1, 5), 1, 3); }, {uniform({6, 2}, 1)}},
+      {"slice_dim",
+       [](Inputs x) { return slice(x[0], {.dim = 1, .begin = 1, .end = 5, .step = 2}); },
+       {uniform({2, 5, 3}, 1)}},
+      {"slice_last_dim",
+       [](Inputs x) { return slice(x[0], {.dim = -1, .begin = -2, .end = 4}); },
+       {uniform({3, 4}, 1)}},
+      {"transpose", [](Inputs x) { return transpose(x[0], 0, 1); }, {uniform({3, 5}, 1)}},
+      {"transpose_around", [](Inputs x) { return transpose(x[0], -1, 0); }, {uniform({2, 3, 4}, 1)}},
+      {"transpose_inner", [](Inputs x) { return transpose(x[0], 1, 2); }, {uniform({2, 3, 2, 2}, 1)}},
+  };
+}
+
+std::vector<GradientCase> reduction_cases() {
+  return {
+      {"sum", [](Inputs x) { return sum(x[0]); }, {uniform({3, 4}, 1)}},
+      {"sum_middle", [](Inputs x) { return sum(x[0], {.dims = {1}}); }, {uniform({2, 3, 4}, 1)}},
+      {"sum_outer_keepdim",
+       [](Inputs x) {
+         return sum(x[0], {.dims = {0, -1}, .keepdim = true});
+       },
+       {uniform({2, 3, 4}, 1)}},
+      {"sum_of_scalar", [](Inputs x) { return sum(x[0]); }, {uniform({}, 1)}},
+      {"mean", [](Inputs x) { return mean(x[0]); }, {uniform({3, 4}, 1)}},
+      {"mean_pairs",
+       [](Inputs x) {
+         return mean(x[0], {.dims = {0, 2}});
+       },
+       {uniform({2, 3, 4, 2}, 1)}},
+      {"max", [](Inputs x) { return max(x[0]); }, {uniform({3, 4}, 1)}},
+      {"max_dim", [](Inputs x) { return max(x[0], {.dims = {1}}); }, {uniform({2, 5, 3}, 1)}},
+      {"max_dims_keepdim",
+       [](Inputs x) {
+         return max(x[0], {.dims = {-2, -1}, .keepdim = true});
+       },
+       {uniform({2, 3, 2}, 1)}},
+  };
+}
+
+std::vector<GradientCase> product_cases() {
+  const auto product = [](Inputs x) { return matmul(x[0], x[1]); };
+  const auto layer = [](Inputs x) { return linear(x[0], x[1], x.size() > 2 ? x[2] : Tensor()); };
+  return {
+      {"matmul", product, {uniform({3, 4}, 1), uniform({4, 5}, 2)}},
+      {"matmul_batched", product, {uniform({2, 3, 4}, 1), uniform({2, 4, 2}, 2)}},
+      {"matmul_batch_by_matrix", product, {uniform({2, 2, 3, 4}, 1), uniform({4, 2}, 2)}},
+      {"matmul_matrix_by_batch", product, {uniform({3, 4}, 1), uniform({3, 4, 2}, 2)}},
+      {"matmul_crossed_batches", product, {uniform({2, 1, 3, 4}, 1), uniform({3, 4, 2}, 2)}},
+      {"linear", layer, {uniform({4, 6}, 1), uniform({5, 6}, 2), uniform({5}, 3)}},
+      {"linear_without_bias", layer, {uniform({2, 3, 4}, 1), uniform({3, 4}, 2)}},
+      {"linear_of_vector", layer, {uniform({4}, 1), uniform({3, 4}, 2), uniform({3}, 3)}},
+  };
+}
+
+std::vector<GradientCase> sparse_cases() {
+  const auto pattern = CsrPattern::from_mask(random_mask({5, 7}, 11, 0.4));
+  const auto full = CsrPattern::full(3, 4);
+  const auto layer = [](std::shared_ptr<const CsrPattern> p) {
+    return [p](Inputs x) { return csr_linear(x[0], p, x[1], x.size() > 2 ? x[2] : Tensor()); };
+  };
+  return {
+      {"csr_linear", layer(pattern), {uniform({3, 7}, 1), uniform({pattern->nnz()}, 2), uniform({5}, 3)}},
+      {"csr_linear_without_bias", layer(pattern), {uniform({2, 2, 7}, 1), uniform({pattern->nnz()}, 2)}},
+      {"csr_linear_full", layer(full), {uniform({5, 4}, 1), uniform({12}, 2), uniform({3}, 3)}},
+      {"csr_to_dense",
+       [=](Inputs x) {
+         return csr_to_dense(pattern, x[0], {5, 7});
+       },
+       {uniform({pattern->nnz()}, 1)}},
+  };
+}
+
+std::vector<GradientCase> classification_cases() {
+  const Tensor targets = Tensor::from<int64_t>({2, 0, 3, 2}, {4});
+  const Tensor weight = uniform({5}, 9, DType::f64, 0.2, 2);
+  const auto entropy = [=](CrossEntropyOptions options) {
+    return [=](Inputs x) { return cross_entropy(x[0], targets, options); };
+  };
+  const std::vector<Tensor> logits{uniform({4, 5}, 1, DType::f64, -3, 3)};
+  return {
+      {"softmax", [](Inputs x) { return softmax(x[0]); }, logits},
+      {"softmax_middle", [](Inputs x) { return softmax(x[0], 1); }, {uniform({2, 3, 4}, 1)}},
+      {"log_softmax", [](Inputs x) { return log_softmax(x[0]); }, logits},
+      {"log_softmax_first", [](Inputs x) { return log_softmax(x[0], 0); }, {uniform({3, 4}, 1)}},
+      {"cross_entropy", entropy({}), logits},
+      {"cross_entropy_sum", entropy({.reduction = Reduction::Sum}), logits},
+      {"cross_entropy_none", entropy({.reduction = Reduction::None}), logits},
+      {"cross_entropy_ignoring", entropy({.ignore_index = 2}), logits},
+      {"cross_entropy_smoothed", entropy({.label_smoothing = 0.3}), logits},
+      {"cross_entropy_weighted", entropy({.weight = weight}), logits},
+      {"cross_entropy_with_everything",
+       entropy({.reduction = Reduction::None, .label_smoothing = 0.2, .ignore_index = 0, .weight = weight}), logits},
+  };
+}
+
+class GradientOf : public testing::TestWithParam<GradientCase> {};
+
+TEST_P(GradientOf, MatchesCentralDifferences) {
+  const GradCheckResult result = gradcheck(GetParam().fn, GetParam().inputs);
+  EXPECT_TRUE(result) << result.message;
+}
+
+// A node may skip what an input without a gradient would need: the others must not change.
+TEST_P(GradientOf, IsTheSameForOneInputAlone) {
+  const auto gradient_of = [](size_t wanted, bool others) {
+    std::vector<Tensor> inputs;
+    for (const Tensor& x : GetParam().inputs) inputs.push_back(x.clone());
+    for (size_t i = 0; i < inputs.size(); ++i) inputs[i].set_requires_grad(others || i == wanted);
+    const Tensor result = GetParam().fn(inputs);
+    result.backward(uniform(result.shape(), 5));
+    return to_vector<double>(inputs[wanted].grad());
+  };
+  for (size_t i = 0; i < GetParam().inputs.size(); ++i) EXPECT_EQ(gradient_of(i, false), gradient_of(i, true));
+}
+
+const auto kName = [](const testing::TestParamInfo<GradientCase>& info) { return info.param.name; };
+INSTANTIATE_TEST_SUITE_P(Elementwise, GradientOf, testing::ValuesIn(elementwise_cases()), kName);
+INSTANTIATE_TEST_SUITE_P(Shapes, GradientOf, testing::ValuesIn(shape_cases()), kName);
+INSTANTIATE_TEST_SUITE_P(Reductions, GradientOf, testing::ValuesIn(reduction_cases()), kName);
+INSTANTIATE_TEST_SUITE_P(Products, GradientOf, testing::ValuesIn(product_cases()), kName);
+INSTANTIATE_TEST_SUITE_P(Sparse, GradientOf, testing::ValuesIn(sparse_cases()), kName);
+INSTANTIATE_TEST_SUITE_P(Classification, GradientOf, testing::ValuesIn(classification_cases()), kName);
+
+}  // namespace
+}  // namespace gossamer

@@ -1,0 +1,247 @@
+// Every operation that exists against PyTorch's results and gradients (tests/golden/torch_ops.json).
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "gossamer/csr_pattern.h"
+#include "gossamer/ops.h"
+#include "tests/support/golden.h"
+
+namespace gossamer {
+namespace {
+
+using golden::Json;
+using Inputs = std::map<std::string, Tensor>;
+using Operation = std::function<Tensor(const Inputs&, const Json& attrs)>;
+
+constexpr int kDefaultDim = -1;
+
+ReduceOptions reduce_options(const Json& attrs) {
+  ReduceOptions options{.keepdim = attrs.value("keepdim", false)};
+  const Json& dim = attrs.at("dim");
+  if (dim.is_number()) options.dims = {dim.get<int>()};
+  if (dim.is_array()) options.dims = dim.get<std::vector<int>>();
+  return options;
+}
+
+Tensor compare_cross_entropy(const Inputs& in, const Json& attrs) {
+  CrossEntropyOptions options;
+  const std::string reduction = attrs.at("reduction");
+  options.reduction = reduction == "mean" ? Reduction::Mean : reduction == "sum" ? Reduction::Sum : Reduction::None;
+  options.label_smoothing = attrs.value("label_smoothing", options.label_smoothing);
+  options.ignore_index = attrs.value("ignore_index", options.ignore_index);
+  if (attrs.contains("weight")) options.weight = in.at("w");
+  return cross_entropy(in.at("x"), in.at("t"), options);
+}
+
+// The operations that exist, by their names in the vectors.
+const std::map<std::string, Operation>& compared() {
+  static const std::map<std::string, Operation> kCompared{
+      {"add", [](const Inputs& in, const Json&) { return in.at("a") + in.at("b"); }},
+      {"sub", [](const Inputs& in, const Json&) { return in.at("a") - in.at("b"); }},
+      {"mul", [](const Inputs& in, const Json&) { return in.at("a") * in.at("b"); }},
+      {"div", [](const Inputs& in, const Json&) { return in.at("a") / in.at("b"); }},
+      {"neg", [](const Inputs& in, const Json&) { return -in.at("x"); }},
+      {"square", [](const Inputs& in, const Json&) { return in.at("x") * in.at("x"); }},
+      {"relu", [](const Inputs& in, const Json&) { return relu(in.at("x")); }},
+      {"dropout",
+       [](const Inputs& in, const Json& attrs) {
+         const double p = attrs.at("training").get<bool>() ? attrs.at("p").get<double>() : 0;
+         return dropout(in.at("x"), p, 1);
+       }},
+      {"sum", [](const Inputs& in, const Json& attrs) { return sum(in.at("x"), reduce_options(attrs)); }},
+      {"mean", [](const Inputs& in, const Json& attrs) { return mean(in.at("x"), reduce_options(attrs)); }},
+      {"amax", [](const Inputs& in, const Json& attrs) { return max(in.at("x"), reduce_options(attrs)); }},
+      {"matmul", [](const Inputs& in, const Json&) { return matmul(in.at("a"), in.at("b")); }},
+      {"linear", [](const Inputs& in,
+                    const Json&) { return linear(in.at("x"), in.at("w"), in.contains("b") ? in.at("b") : Tensor()); }},
+      {"softmax",
+       [](const Inputs& in, const Json& attrs) { return softmax(in.at("x"), attrs.value("dim", kDefaultDim)); }},
+      {"log_softmax",
+       [](const Inputs& in, const Json& attrs) { return log_softmax(in.at("x"), attrs.value("dim", kDefaultDim)); }},
+      {"cross_entropy", compare_cross_entropy},
+      {"transpose", [](const Inputs& in, const Json&) { return mul_scalar(transpose(in.at("x"), 0, 1), 2); }},
+      {"slice",
+       [](const Inputs& in, const Json& attrs) {
+         if (attrs.at("slice") != "[1:, ::2]") throw std::runtime_error("another slice than the one known");
+         const Tensor rows = slice(in.at("x"), 1, in.at("x").dim(0));
+         return slice(rows, {.dim = 1, .begin = 0, .end = rows.dim(1), .step = 2});
+       }},
+      {"reuse",
+       [](const Inputs& in, const Json&) {
+         const Tensor& x = in.at("x");
+         return sum(x * x + sum(x) * x);
+       }},
+      {"mlp",
+       [](const Inputs& in, const Json&) {
+         const Tensor hidden = relu(linear(in.at("x"), in.at("w1"), in.at("b1")));
+         return cross_entropy(linear(hidden, in.at("w2"), in.at("b2")), in.at("t"));
+       }},
+  };
+  return kCompared;
+}
+
+// Compared by a test of their own.
+const std::set<std::string> kElsewhere{"sparse_linear"};
+
+// Operations of the vectors that do not exist yet.
+const std::set<std::string> kNotYet{
+    "abs",
+    "adaptive_avg_pool2d",
+    "avg_pool2d",
+    "batch_norm",
+    "bce_with_logits",
+    "cat",
+    "clamp",
+    "conv1d",
+    "conv2d",
+    "cos",
+    "cumsum",
+    "elu",
+    "embedding",
+    "erf",
+    "exp",
+    "gather",
+    "gelu",
+    "group_norm",
+    "index_select",
+    "kl_div",
+    "l1_loss",
+    "layer_norm",
+    "leaky_relu",
+    "log",
+    "logsumexp",
+    "masked_fill",
+    "max_pool2d",
+    "maximum",
+    "minimum",
+    "mse_loss",
+    "nll_loss",
+    "norm",
+    "pow",
+    "prod",
+    "reciprocal",
+    "rms_norm",
+    "rsqrt",
+    "sdpa",
+    "sigmoid",
+    "silu",
+    "sin",
+    "smooth_l1_loss",
+    "softplus",
+    "sqrt",
+    "tanh",
+    "var",
+    "where",
+};
+
+struct TorchCase {
+  std::string id;
+  Json json;
+};
+void PrintTo(const TorchCase& c, std::ostream* os) { *os << c.id; }
+
+// The cases whose operation is one of those wanted.
+std::vector<TorchCase> cases(const std::function<bool(const std::string&)>& wanted) {
+  const Json file = golden::load("torch_ops.json");
+  std::vector<TorchCase> chosen;
+  for (const Json& c : file.at("cases")) {
+    if (wanted(c.at("op"))) chosen.push_back({c.at("id"), c});
+  }
+  return chosen;
+}
+
+// The numbers are float64 results rounded to float32: in f64 only that rounding is left.
+double rtol(DType dtype) { return dtype == DType::f32 ? 1e-5 : 1e-7; }
+double atol(DType dtype) { return dtype == DType::f32 ? 1e-6 : 1e-9; }
+
+Tensor read(const Json& tensor, DType dtype) {
+  const Tensor x = golden::tensor_from_json(tensor);
+  return is_floating(x.dtype()) ? x.to(dtype) : x;
+}
+
+class TorchOps : public testing::TestWithParam<TorchCase> {};
+
+TEST_P(TorchOps, AgreesForwardAndBackward) {
+  const Json& c = GetParam().json;
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    SCOPED_TRACE(dtype_name(dtype));
+    Inputs in;
+    for (const auto& [name, tensor] : c.at("in").items()) in[name] = read(tensor, dtype);
+    for (const auto& [name, grad] : c.at("grad_in").items()) in.at(name).set_requires_grad();
+    const Tensor out = compared().at(c.at("op"))(in, c.at("attrs"));
+    golden::expect_close(out.detach(), read(c.at("out"), dtype), rtol(dtype), atol(dtype));
+    out.backward(read(c.at("grad_out"), dtype));
+    for (const auto& [name, grad] : c.at("grad_in").items()) {
+      SCOPED_TRACE("gradient of " + name);
+      golden::expect_close(in.at(name).grad(), read(grad, dtype), rtol(dtype), atol(dtype));
+    }
+  }
+}
+
+const auto kName = [](const testing::TestParamInfo<TorchCase>& info) {
+  return std::regex_replace(info.param.id, std::regex("[^A-Za-z0-9]"), "_");
+};
+INSTANTIATE_TEST_SUITE_P(Golden, TorchOps,
+                         testing::ValuesIn(cases([](const std::string& op) { return compared().contains(op); })),
+                         kName);
+
+class TorchSparseLinear : public testing::TestWithParam<TorchCase> {};
+
+TEST_P(TorchSparseLinear, AgreesForwardAndBackwardAtTheNonzeros) {
+  const Json& c = GetParam().json;
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    SCOPED_TRACE(dtype_name(dtype));
+    const auto pattern = CsrPattern::from_mask(read(c.at("in").at("m"), dtype).to(DType::boolean));
+    Tensor x = read(c.at("in").at("x"), dtype).set_requires_grad();
+    Tensor values = pattern->gather(read(c.at("in").at("w"), dtype)).set_requires_grad();
+    Tensor bias = read(c.at("in").at("b"), dtype).set_requires_grad();
+    const Tensor out = csr_linear(x, pattern, values, bias);
+    golden::expect_close(out.detach(), read(c.at("out"), dtype), rtol(dtype), atol(dtype));
+    out.backward(read(c.at("grad_out"), dtype));
+    const Json& grads = c.at("grad_in");
+    golden::expect_close(x.grad(), read(grads.at("x"), dtype), rtol(dtype), atol(dtype));
+    golden::expect_close(pattern->dense(values.grad()), read(grads.at("w"), dtype), rtol(dtype), atol(dtype));
+    golden::expect_close(bias.grad(), read(grads.at("b"), dtype), rtol(dtype), atol(dtype));
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Golden, TorchSparseLinear,
+                         testing::ValuesIn(cases([](const std::string& op) { return op == "sparse_linear"; })), kName);
+
+// Names of the functions that public headers declare in the namespace and that return a tensor.
+std::set<std::string> declared_operations() {
+  std::set<std::string> names;
+  const std::regex declaration(R"((?:^|\n)(?:inline )?Tensor (\w+)\()");
+  const auto include = std::filesystem::path(GOSSAMER_GOLDEN_DIR).parent_path().parent_path() / "include" / "gossamer";
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(include)) {
+    if (entry.path().extension() != ".h") continue;
+    std::ifstream file(entry.path());
+    const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    for (std::sregex_iterator it(text.begin(), text.end(), declaration), end; it != end; ++it) names.insert((*it)[1]);
+  }
+  return names;
+}
+
+TEST(TorchOpsTable, HoldsEveryOperationOfTheVectorsThatExists) {
+  const std::set<std::string> declared = declared_operations();
+  ASSERT_TRUE(declared.contains("relu")) << "the declarations were not found";
+  const std::vector<TorchCase> all = cases([](const std::string&) { return true; });
+  EXPECT_EQ(all.size(), 116);
+  for (const TorchCase& c : all) {
+    const std::string op = c.json.at("op");
+    const bool is_compared = compared().contains(op) || kElsewhere.contains(op);
+    EXPECT_NE(is_compared, kNotYet.contains(op)) << op << " belongs into exactly one of the lists";
+    EXPECT_TRUE(is_compared || !declared.contains(op)) << op << " exists now: compare it";
+  }
+}
+
+}  // namespace
+}  // namespace gossamer

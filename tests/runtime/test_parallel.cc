@@ -1,0 +1,137 @@
+// parallel_for and with_threads: every task once, equal bits for any number of threads, threads that really exist.
+#include <gtest/gtest.h>
+#include <tbb/task_arena.h>
+
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "gossamer/error.h"
+#include "gossamer/runtime.h"
+#include "runtime/parallel.h"
+
+namespace gossamer {
+namespace {
+
+TEST(ParallelFor, RunsEveryTaskOnce) {
+  for (const int64_t tasks : {0, 1, 2, 7, 1000}) {
+    std::vector<int> runs(static_cast<size_t>(tasks), 0);
+    with_threads(4, [&] { rt::parallel_for(tasks, [&](int64_t task) { ++runs[static_cast<size_t>(task)]; }); });
+    EXPECT_EQ(runs, std::vector<int>(runs.size(), 1)) << tasks << " tasks";
+  }
+}
+
+TEST(ParallelFor, RunsTasksOfNestedLoopsOnce) {
+  std::vector<int> runs(20 * 30, 0);
+  with_threads(4, [&] {
+    rt::parallel_for(
+        20, [&](int64_t i) { rt::parallel_for(30, [&](int64_t j) { ++runs[static_cast<size_t>(i * 30 + j)]; }); });
+  });
+  EXPECT_EQ(runs, std::vector<int>(runs.size(), 1));
+}
+
+TEST(ParallelFor, DoesNotStartAnotherTaskOfTheOuterLoopWhileOneWaitsForItsInnerLoop) {
+  // What a task keeps in a thread-local buffer, or under a lock, must survive its inner loops.
+  thread_local bool busy = false;
+  std::atomic<int> intrusions = 0;
+  with_threads(4, [&] {
+    rt::parallel_for(64, [&](int64_t) {
+      if (busy) ++intrusions;
+      busy = true;
+      rt::parallel_for(4, [](int64_t) { std::this_thread::sleep_for(std::chrono::microseconds(200)); });
+      busy = false;
+    });
+  });
+  EXPECT_EQ(intrusions, 0);
+}
+
+TEST(ParallelFor, StaysInTheArenaOfTheApplication) {
+  tbb::task_arena arena(1);
+  std::set<std::thread::id> threads;
+  int limit = 0;
+  arena.execute([&] {
+    limit = max_threads();
+    rt::parallel_for(100, [&](int64_t) { threads.insert(std::this_thread::get_id()); });
+  });
+  EXPECT_EQ(limit, 1);
+  EXPECT_EQ(threads.size(), 1U);
+}
+
+TEST(ParallelChunks, CoversTheRangeInChunksOfTheGrain) {
+  std::vector<int> covered(1000, 0);
+  std::atomic<int> chunks = 0;
+  rt::parallel_chunks(1000, 300, [&](int64_t begin, int64_t end) {
+    ++chunks;
+    EXPECT_EQ(begin % 300, 0);
+    for (int64_t i = begin; i < end; ++i) ++covered[static_cast<size_t>(i)];
+  });
+  EXPECT_EQ(chunks, 4);
+  EXPECT_EQ(covered, std::vector<int>(1000, 1));
+  rt::parallel_chunks(0, 300, [](int64_t, int64_t) { FAIL() << "an empty range has no chunk"; });
+}
+
+TEST(ParallelSum, HasTheSameBitsForAnyNumberOfThreads) {
+  // Terms of very different size: another order of the additions would give other bits.
+  const auto sum = [] {
+    return rt::parallel_sum(100'000, 128, [](int64_t begin, int64_t end) {
+      double partial = 0;
+      for (int64_t i = begin; i < end; ++i) partial += std::pow(-1.01, static_cast<double>(i % 2000)) / 3;
+      return partial;
+    });
+  };
+  double expected = 0;
+  with_threads(1, [&] { expected = sum(); });
+  for (const int threads : {2, 3, 8}) {
+    with_threads(threads, [&] {
+      for (int run = 0; run < 20; ++run) EXPECT_EQ(sum(), expected) << threads << " threads";
+    });
+  }
+}
+
+TEST(WithThreads, RunsThatManyThreadsEvenAboveTheNumberOfCores) {
+  // Each of eight tasks waits for the other seven: with fewer threads they would never all be there.
+  std::mutex mutex;
+  std::condition_variable all_here;
+  std::set<std::thread::id> threads;
+  with_threads(8, [&] {
+    EXPECT_EQ(max_threads(), 8);
+    rt::parallel_for(8, [&](int64_t) {
+      std::unique_lock lock(mutex);
+      threads.insert(std::this_thread::get_id());
+      all_here.notify_all();
+      all_here.wait_for(lock, std::chrono::seconds(60), [&] { return threads.size() == 8; });
+    });
+  });
+  EXPECT_EQ(threads.size(), 8U);
+}
+
+TEST(WithThreads, OfOneRunsOnTheCallingThreadAlone) {
+  std::set<std::thread::id> threads;
+  with_threads(1, [&] {
+    EXPECT_EQ(max_threads(), 1);
+    rt::parallel_for(100, [&](int64_t) { threads.insert(std::this_thread::get_id()); });
+  });
+  EXPECT_EQ(threads, std::set<std::thread::id>{std::this_thread::get_id()});
+}
+
+TEST(WithThreads, PassesExceptionsOfTheBodyThrough) {
+  EXPECT_THROW(with_threads(3, [] { throw std::range_error("from the body"); }), std::range_error);
+}
+
+TEST(WithThreads, RefusesLessThanOneThread) {
+  const auto nothing = [] {};
+  EXPECT_THROW(with_threads(0, nothing), ConfigError);
+  EXPECT_THROW(with_threads(-2, nothing), ConfigError);
+}
+
+TEST(Runtime, NamesTheSimdTarget) { EXPECT_FALSE(simd_target().empty()); }
+
+}  // namespace
+}  // namespace gossamer

@@ -1,0 +1,41 @@
+// What tests of sparsity algorithms share: captured warnings, hand-made gradients, parameters in dense form.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gossamer/parameter.h"
+#include "gossamer/runtime.h"
+#include "ops/gradient_tap.h"
+#include "tests/parameter/support.h"
+
+namespace gossamer::test {
+
+// Collects what the library logs while it is alive.
+class LogCapture {
+ public:
+  LogCapture() {
+    set_log_callback([this](LogLevel, std::string_view message) { messages.emplace_back(message); });
+  }
+  ~LogCapture() { set_log_callback({}); }
+  LogCapture(const LogCapture&) = delete;
+  LogCapture& operator=(const LogCapture&) = delete;
+
+  std::vector<std::string> messages;
+};
+
+// Gives a parameter a dense gradient, as backward would have: at the nonzeros, and whole for an algorithm that asked.
+inline void set_dense_gradient(const Parameter& parameter, const Tensor& gradient) {
+  parameter.zero_grad();
+  parameter.values().set_grad(parameter.is_csr() ? parameter.pattern()->gather(gradient) : gradient);
+  if (parameter.gradient_tap()->armed()) parameter.gradient_tap()->add_dense(gradient);
+}
+
+inline Parameter dense_parameter(const std::string& name, const Shape& shape, uint64_t key) {
+  return Parameter(uniform(shape, key), name);
+}
+
+}  // namespace gossamer::test

@@ -1,0 +1,197 @@
+// Tensors: construction, shared storage, versions, conversion and errors.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "gossamer/error.h"
+#include "gossamer/tensor.h"
+#include "tensor/arith.h"
+#include "tests/support/errors.h"
+#include "tests/support/golden.h"
+#include "tests/support/tensors.h"
+
+namespace gossamer {
+namespace {
+
+TEST(Tensor, IsUndefinedUntilItHasElements) {
+  const Tensor x;
+  EXPECT_FALSE(x.defined());
+  EXPECT_EQ(x.numel(), 0);
+  EXPECT_EQ(x.bytes(), 0);
+  EXPECT_EQ(x.version(), 0);
+  EXPECT_FALSE(x.requires_grad());
+  EXPECT_FALSE(x.clone().defined());
+  EXPECT_FALSE(x.detach().defined());
+  message_of<StateError>([&] { x.data<float>(); });
+  message_of<ShapeError>([&] { x.item<float>(); });
+}
+
+TEST(Tensor, FactoriesFillEveryDtype) {
+  for (const DType dtype : {DType::f32, DType::f64, DType::i64, DType::i32, DType::boolean}) {
+    SCOPED_TRACE(dtype_name(dtype));
+    EXPECT_EQ(Tensor::empty({2, 3}, dtype).bytes(), 6 * dtype_size(dtype));
+    EXPECT_EQ(to_vector<double>(Tensor::zeros({3}, dtype).to(DType::f64)), std::vector<double>(3, 0));
+    EXPECT_EQ(to_vector<double>(Tensor::ones({3}, dtype).to(DType::f64)), std::vector<double>(3, 1));
+    EXPECT_EQ(Tensor::ones({}, dtype).item<int64_t>(), 1);
+  }
+  EXPECT_EQ(Tensor::full({2}, -2.5).data<float>()[1], -2.5F);
+}
+
+TEST(Tensor, StartsAtACacheLine) {
+  for (const int64_t n : {0, 1, 7, 1000}) {
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(Tensor::empty({n}).data<float>()) % 64, 0) << n;
+  }
+}
+
+TEST(Tensor, FromCopiesItsValues) {
+  std::vector<float> values{1, 2, 3, 4};
+  const Tensor x = Tensor::from(values, {2, 2});
+  values[0] = 9;
+  EXPECT_EQ(to_vector<float>(x), (std::vector<float>{1, 2, 3, 4}));
+  EXPECT_EQ(Tensor::from<bool>({true, false}, {2}).dtype(), DType::boolean);
+  EXPECT_EQ(Tensor::from<int32_t>({7}, {}).item<int>(), 7);
+  EXPECT_NE(message_of<ShapeError>([&] { Tensor::from(values, {3}); }).find("4 values for [3]"), std::string::npos);
+}
+
+TEST(Tensor, DimCountsFromEitherEnd) {
+  const Tensor x = Tensor::zeros({2, 3, 5});
+  EXPECT_EQ(x.dim(0), 2);
+  EXPECT_EQ(x.dim(-1), 5);
+  EXPECT_EQ(x.dim(-3), 2);
+  message_of<ShapeError>([&] { x.dim(3); });
+  message_of<ShapeError>([&] { x.dim(-4); });
+}
+
+TEST(Tensor, GivesItsElementsAsTheirOwnTypeOnly) {
+  Tensor x = Tensor::zeros({2});
+  const std::string message = message_of<DTypeError>([&] { x.data<double>(); });
+  EXPECT_NE(message.find("f32"), std::string::npos) << message;
+  EXPECT_NE(message.find("f64"), std::string::npos) << message;
+  const uint64_t version = x.version();
+  message_of<DTypeError>([&] { x.mutable_data<int32_t>(); });
+  EXPECT_EQ(x.version(), version);
+}
+
+TEST(Tensor, ItemIsTheOnlyElement) {
+  EXPECT_EQ(Tensor::full({1, 1}, 2.5).item<double>(), 2.5);
+  EXPECT_EQ(Tensor::full({}, 2.5).item<int64_t>(), 2);
+  EXPECT_NE(message_of<ShapeError>([] { Tensor::zeros({2}).item<float>(); }).find("[2]"), std::string::npos);
+}
+
+TEST(Tensor, CopiesOfTheHandleShareElements) {
+  Tensor x = Tensor::zeros({2});
+  const Tensor y = x;
+  x.fill(3);
+  EXPECT_EQ(to_vector<float>(y), (std::vector<float>{3, 3}));
+  EXPECT_TRUE(x.shares_storage_with(y));
+  EXPECT_FALSE(x.owns_storage_alone());
+}
+
+TEST(Tensor, CloneHasElementsOfItsOwn) {
+  Tensor x = Tensor::from<float>({1, 2, 3, 4}, {4});
+  const Tensor part = x.alias({2}, 1).clone();
+  x.fill(0);
+  EXPECT_EQ(to_vector<float>(part), (std::vector<float>{2, 3}));
+  EXPECT_FALSE(part.shares_storage_with(x));
+  EXPECT_TRUE(part.owns_storage_alone());
+}
+
+TEST(Tensor, AliasIsAViewAtAnOffset) {
+  Tensor x = Tensor::from<float>({0, 1, 2, 3, 4, 5}, {6});
+  Tensor rows = x.alias({2, 2}, 2);
+  EXPECT_EQ(to_vector<float>(rows), (std::vector<float>{2, 3, 4, 5}));
+  EXPECT_EQ(to_vector<float>(rows.alias({2}, 2)), (std::vector<float>{4, 5}));
+  rows.mutable_data<float>()[0] = 9;
+  EXPECT_EQ(x.data<float>()[2], 9);
+  EXPECT_EQ(x.alias({0}, 6).numel(), 0);
+}
+
+TEST(Tensor, AliasStaysWithinItsTensor) {
+  const Tensor x = Tensor::zeros({6});
+  message_of<ShapeError>([&] { x.alias({7}); });
+  EXPECT_NE(message_of<ShapeError>([&] { x.alias({2, 2}, 3); }).find("[2, 2] at 3 of [6]"), std::string::npos);
+  message_of<ShapeError>([&] { x.alias({1}, -1); });
+  message_of<ShapeError>([&] { x.alias({3}).alias({4}); });
+}
+
+TEST(Tensor, VersionCountsEveryOpeningForWritingThroughAnyView) {
+  Tensor x = Tensor::zeros({4});
+  const Tensor other = x.alias({2}, 2);
+  const uint64_t start = x.version();
+  EXPECT_EQ(x.data<float>()[0], 0);
+  EXPECT_EQ(x.version(), start);
+  x.mutable_data<float>();
+  EXPECT_GT(other.version(), start);
+  uint64_t last = x.version();
+  Tensor view = other;
+  view.fill(1);
+  EXPECT_GT(x.version(), last);
+  last = x.version();
+  view.copy_from(Tensor::zeros({2}));
+  EXPECT_GT(x.version(), last);
+}
+
+TEST(Tensor, ToConvertsElements) {
+  const Tensor x = Tensor::from<float>({0, -0.F, 1.75F, -3.5F}, {4});
+  EXPECT_EQ(to_vector<int64_t>(x.to(DType::i64)), (std::vector<int64_t>{0, 0, 1, -3}));
+  EXPECT_EQ(to_vector<bool>(x.to(DType::boolean)), (std::vector<bool>{false, false, true, true}));
+  EXPECT_EQ(to_vector<double>(x.to(DType::f64)), (std::vector<double>{0, 0, 1.75, -3.5}));
+  EXPECT_EQ(to_vector<float>(Tensor::from<bool>({true, false}, {2}).to(DType::f32)), (std::vector<float>{1, 0}));
+  EXPECT_TRUE(x.to(DType::f32).shares_storage_with(x));
+  EXPECT_FALSE(x.to(DType::f64).shares_storage_with(x));
+}
+
+TEST(Tensor, CopyFromTakesTheSameShapeAndDtypeOnly) {
+  Tensor x = Tensor::ones({2, 2});
+  x.copy_from(Tensor::from<float>({1, 2, 3, 4}, {2, 2}));
+  const std::vector<float> expected{1, 2, 3, 4};
+  EXPECT_EQ(to_vector<float>(x), expected);
+  const uint64_t version = x.version();
+  message_of<ShapeError>([&] { x.copy_from(Tensor::zeros({4})); });
+  message_of<DTypeError>([&] { x.copy_from(Tensor::zeros({2, 2}, DType::f64)); });
+  EXPECT_EQ(to_vector<float>(x), expected);
+  EXPECT_EQ(x.version(), version);
+}
+
+TEST(Tensor, CopiesLongArraysWhole) {
+  const Tensor x = uniform({300001}, 1, DType::f32);
+  golden::expect_equal(x.clone(), x);
+}
+
+TEST(Tensor, RefusesMoreBytesThanFit) {
+  EXPECT_NE(message_of<ShapeError>([] { Tensor::empty({INT64_MAX / 4}, DType::f64); }).find("bytes"),
+            std::string::npos);
+}
+
+TEST(AddInto, AddsInPlace) {
+  Tensor total = uniform({40001}, 1, DType::f32);
+  const Tensor before = total.clone();
+  const Tensor x = uniform({40001}, 2, DType::f32);
+  add_into(total, x);
+  for (int64_t i = 0; i < total.numel(); ++i) {
+    ASSERT_EQ(total.data<float>()[i], before.data<float>()[i] + x.data<float>()[i]) << i;
+  }
+}
+
+TEST(AllFinite, FindsASingleBadElementWhereverItStands) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    EXPECT_TRUE(all_finite(uniform({40001}, 1, dtype)));
+    EXPECT_TRUE(all_finite(Tensor::zeros({0}, dtype)));
+    EXPECT_TRUE(all_finite(Tensor::full({3}, 3e38, dtype)));
+    for (const double bad :
+         {std::nan(""), std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()}) {
+      for (const int64_t at : {0, 17, 20000, 40000}) {
+        Tensor x = uniform({40001}, 1, dtype);
+        x.alias({1}, at).fill(bad);
+        EXPECT_FALSE(all_finite(x)) << bad << " at " << at;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace gossamer

@@ -1,0 +1,46 @@
+// Replaces the global operator new of the test program; the shared library's calls end here too.
+#include "tests/whole/counting_new.h"
+
+#include <malloc.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace gossamer::test {
+namespace {
+
+std::atomic<int64_t> g_live{0};
+std::atomic<int64_t> g_peak{0};
+
+void* counted(void* p) {
+  if (p == nullptr) throw std::bad_alloc();
+  const auto size = static_cast<int64_t>(malloc_usable_size(p));
+  const int64_t live = g_live.fetch_add(size) + size;
+  for (int64_t peak = g_peak.load(); live > peak && !g_peak.compare_exchange_weak(peak, live);) {
+  }
+  return p;
+}
+
+void uncounted(void* p) {
+  if (p != nullptr) g_live.fetch_sub(static_cast<int64_t>(malloc_usable_size(p)));
+  std::free(p);
+}
+
+}  // namespace
+
+int64_t live_bytes() { return g_live.load(); }
+int64_t peak_bytes() { return g_peak.load(); }
+void reset_peak() { g_peak.store(g_live.load()); }
+
+}  // namespace gossamer::test
+
+void* operator new(size_t size) { return gossamer::test::counted(std::malloc(size == 0 ? 1 : size)); }
+void* operator new(size_t size, std::align_val_t alignment) {
+  const auto a = static_cast<size_t>(alignment);
+  return gossamer::test::counted(std::aligned_alloc(a, (size + a) / a * a));
+}
+void operator delete(void* p) noexcept { gossamer::test::uncounted(p); }
+void operator delete(void* p, size_t) noexcept { gossamer::test::uncounted(p); }
+void operator delete(void* p, std::align_val_t) noexcept { gossamer::test::uncounted(p); }
+void operator delete(void* p, size_t, std::align_val_t) noexcept { gossamer::test::uncounted(p); }

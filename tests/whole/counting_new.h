@@ -1,0 +1,15 @@
+// Every byte that goes through operator new, the library's tensors and scratch included.
+#pragma once
+
+#include <cstdint>
+
+namespace gossamer::test {
+
+// Bytes allocated and not yet freed.
+int64_t live_bytes();
+
+// The largest live_bytes() since the last reset.
+int64_t peak_bytes();
+void reset_peak();
+
+}  // namespace gossamer::test

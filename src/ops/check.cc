@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <vector>
+
 #include "runtime/check.h"
 
 namespace gossamer {
@@ -37,6 +39,16 @@ int normalize_dim(std::string_view op, const Shape& shape, int dim) {
                      fmt::format("dimension {} of {}", dim, shape.to_string()));
   }
   return normalized;
+}
+
+int64_t row_count(const Shape& shape) {
+  return Shape(shape.dims().first(static_cast<size_t>(shape.rank() - 1))).numel();
+}
+
+Shape with_last(const Shape& shape, int64_t last) {
+  std::vector<int64_t> sizes(shape.begin(), shape.end());
+  sizes.back() = last;
+  return Shape(sizes);
 }
 
 Axis axis_of(const Shape& shape, int first, int last) {

@@ -1,16 +1,16 @@
 // Sparse weights in the graph: the product with a CSR weight, and the general way.
 #include <fmt/format.h>
 
-#include <functional>
-#include <numeric>
+#include <utility>
 #include <vector>
 
 #include "gossamer/autograd.h"
 #include "gossamer/ops.h"
+#include "ops/check.h"
 #include "ops/column_sums.h"
 #include "ops/csr_products.h"
+#include "ops/dense_products.h"
 #include "ops/gradient_tap.h"
-#include "runtime/blas.h"
 #include "runtime/check.h"
 #include "tensor/dispatch.h"
 
@@ -31,58 +31,38 @@ void check_values(const char* op, const PatternPtr& pattern, const Tensor& value
   }
 }
 
-// n of [..., k] as the matrix [n, k]; k may be 0.
-int64_t count_rows(const Shape& shape) {
-  return std::accumulate(shape.begin(), shape.end() - 1, int64_t{1}, std::multiplies<>());
-}
+// The three products, by the stream of the pattern, or dense where the pattern is full.
 
-Shape with_last(const Shape& shape, int64_t last) {
-  std::vector<int64_t> dims(shape.begin(), shape.end());
-  dims.back() = last;
-  return Shape(dims);
-}
+DenseSize dense_size(const CsrPattern& pattern, int64_t n) { return {n, pattern.cols(), pattern.rows()}; }
 
 template <class T>
 void forward(const CsrPattern& pattern, const Tensor& values, const Tensor& x, int64_t n, const Tensor& bias,
              Tensor& y) {
-  T* to = y.mutable_data<T>();
   const T* b = bias.defined() ? bias.data<T>() : nullptr;
-  if (!pattern.is_full()) {
-    csr_forward<T>(CsrPatternAccess::stream(pattern), pattern.nnz(), values.data<T>(), x.data<T>(), n, b, to);
-    return;
-  }
-  for (int64_t row = 0; row < n; ++row) {
-    for (int64_t col = 0; col < pattern.rows(); ++col) to[row * pattern.rows() + col] = b == nullptr ? T(0) : b[col];
-  }
-  rt::gemm<T>({.m = n, .n = pattern.rows(), .k = pattern.cols(), .trans_b = rt::Trans::Yes},
-              {x.data<T>(), pattern.cols()}, {values.data<T>(), pattern.cols()}, T(1), {to, pattern.rows()});
+  T* to = y.mutable_data<T>();
+  if (pattern.is_full()) return dense_forward(dense_size(pattern, n), x.data<T>(), values.data<T>(), b, to);
+  csr_forward(CsrPatternAccess::stream(pattern), pattern.nnz(), values.data<T>(), x.data<T>(), n, b, to);
 }
 
-// dX [n, cols] = dY [n, rows] W
 template <class T>
 void input_grad(const CsrPattern& pattern, const Tensor& values, const Tensor& dy, Tensor& dx) {
   const int64_t n = dy.dim(0);
+  const T* v = values.data<T>();
   T* to = dx.mutable_data<T>();
-  if (pattern.is_full()) {
-    rt::gemm<T>({.m = n, .n = pattern.cols(), .k = pattern.rows()}, {dy.data<T>(), pattern.rows()},
-                {values.data<T>(), pattern.cols()}, T(0), {to, pattern.cols()});
-    return;
-  }
+  if (pattern.is_full()) return dense_input_grad(dense_size(pattern, n), dy.data<T>(), v, to);
   const auto transposed = CsrPatternAccess::transposed(pattern);
   Tensor values_t = Tensor::empty(values.shape(), values.dtype());
-  transposed->gather_values(values.data<T>(), values_t.mutable_data<T>());
-  csr_forward<T>(transposed->view(), pattern.nnz(), values_t.data<T>(), dy.data<T>(), n, nullptr, to);
+  transposed->gather_values(v, values_t.mutable_data<T>());
+  const T* no_bias = nullptr;
+  csr_forward(transposed->view(), pattern.nnz(), std::as_const(values_t).data<T>(), dy.data<T>(), n, no_bias, to);
 }
 
 template <class T>
 void weight_grad(const CsrPattern& pattern, const Tensor& x, const Tensor& dy, Tensor& grad) {
+  const int64_t n = dy.dim(0);
   T* to = grad.mutable_data<T>();
-  if (pattern.is_full()) {
-    rt::gemm<T>({.m = pattern.rows(), .n = pattern.cols(), .k = dy.dim(0), .trans_a = rt::Trans::Yes},
-                {dy.data<T>(), pattern.rows()}, {x.data<T>(), pattern.cols()}, T(0), {to, pattern.cols()});
-    return;
-  }
-  csr_weight_grad<T>(CsrPatternAccess::stream(pattern), pattern.nnz(), x.data<T>(), dy.data<T>(), dy.dim(0), to);
+  if (pattern.is_full()) return dense_weight_grad(dense_size(pattern, n), dy.data<T>(), x.data<T>(), to);
+  csr_weight_grad(CsrPatternAccess::stream(pattern), pattern.nnz(), x.data<T>(), dy.data<T>(), n, to);
 }
 
 }  // namespace
@@ -122,7 +102,7 @@ Tensor csr_linear(const Tensor& x, const PatternPtr& pattern, const Tensor& valu
           x_shape(x_.shape()) {}
 
     std::vector<Tensor> backward(const Tensor& grad) override {
-      const int64_t n = count_rows(x_shape);
+      const int64_t n = row_count(x_shape);
       const Tensor dy = grad.alias({n, pattern->rows()});
       std::vector<Tensor> grads(3);
       dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
@@ -142,7 +122,7 @@ Tensor csr_linear(const Tensor& x, const PatternPtr& pattern, const Tensor& valu
     }
   };
 
-  const int64_t n = count_rows(x.shape());
+  const int64_t n = row_count(x.shape());
   Tensor y = Tensor::empty(with_last(x.shape(), pattern->rows()), x.dtype());
   dispatch_floating(x.dtype(), kOp, [&]<class T>() { forward<T>(*pattern, values, x, n, bias, y); });
   return record<CsrLinearNode>(kOp, y, {x, values, bias}, pattern, tap, x, values);

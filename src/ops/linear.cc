@@ -1,7 +1,6 @@
 // The dense fully connected layer. Its gradients: dX = dY W, dW = dYᵀ X, db = the column sums of dY.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -9,9 +8,8 @@
 #include "gossamer/ops.h"
 #include "ops/check.h"
 #include "ops/column_sums.h"
-#include "runtime/blas.h"
+#include "ops/dense_products.h"
 #include "runtime/check.h"
-#include "runtime/parallel.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer {
@@ -19,28 +17,6 @@ namespace gossamer {
 namespace {
 
 constexpr const char* kOp = "linear";
-
-// Number of rows of [..., in] seen as a matrix.
-int64_t row_count(const Shape& shape) {
-  int64_t rows = 1;
-  for (int i = 0; i < shape.rank() - 1; ++i) rows *= shape[i];
-  return rows;
-}
-
-Shape with_last(const Shape& shape, int64_t last) {
-  std::vector<int64_t> sizes(shape.begin(), shape.end());
-  sizes.back() = last;
-  return Shape(sizes);
-}
-
-// Every row of y [n, m] becomes the bias: the product then adds to it, which saves a pass over y.
-template <class T>
-void repeat_bias(const T* bias, int64_t n, int64_t m, T* y) {
-  const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / std::max<int64_t>(1, m));
-  rt::parallel_chunks(n, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) std::copy_n(bias, m, y + row * m);
-  });
-}
 
 void check(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check_same_floating(kOp, x, weight);
@@ -66,24 +42,20 @@ struct LinearNode final : Node {
         x_shape(x_.shape()) {}
 
   std::vector<Tensor> backward(const Tensor& grad) override {
-    const int64_t n = row_count(x_shape);
-    const int64_t in = x_shape.back();
-    const int64_t out = grad.dim(-1);
+    const DenseSize size{row_count(x_shape), x_shape.back(), grad.dim(-1)};
     std::vector<Tensor> grads(3);
     dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
       const T* const dy = grad.data<T>();
       if (needs_grad(0)) {
         grads[0] = Tensor::empty(x_shape, grad.dtype());
-        rt::gemm<T>({.m = n, .n = in, .k = out}, {dy, out}, {weight.get().data<T>(), in}, T(0),
-                    {grads[0].mutable_data<T>(), in});
+        dense_input_grad(size, dy, weight.get().data<T>(), grads[0].mutable_data<T>());
       }
       if (needs_grad(1)) {
-        grads[1] = Tensor::empty({out, in}, grad.dtype());
-        rt::gemm<T>({.m = out, .n = in, .k = n, .trans_a = rt::Trans::Yes}, {dy, out}, {x.get().data<T>(), in}, T(0),
-                    {grads[1].mutable_data<T>(), in});
+        grads[1] = Tensor::empty({size.out, size.in}, grad.dtype());
+        dense_weight_grad(size, dy, x.get().data<T>(), grads[1].mutable_data<T>());
       }
     });
-    if (needs_grad(2)) grads[2] = column_sums(grad.alias({n, out}));
+    if (needs_grad(2)) grads[2] = column_sums(grad.alias({size.n, size.out}));
     return grads;
   }
 };
@@ -92,15 +64,10 @@ struct LinearNode final : Node {
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   check(x, weight, bias);
-  const int64_t n = row_count(x.shape());
-  const int64_t in = weight.dim(1);
-  const int64_t out = weight.dim(0);
-  Tensor y = Tensor::empty(with_last(x.shape(), out), x.dtype());
+  const DenseSize size{row_count(x.shape()), weight.dim(1), weight.dim(0)};
+  Tensor y = Tensor::empty(with_last(x.shape(), size.out), x.dtype());
   dispatch_floating(x.dtype(), kOp, [&]<class T>() {
-    T* const to = y.mutable_data<T>();
-    if (bias.defined()) repeat_bias(bias.data<T>(), n, out, to);
-    rt::gemm<T>({.m = n, .n = out, .k = in, .trans_b = rt::Trans::Yes}, {x.data<T>(), in}, {weight.data<T>(), in},
-                bias.defined() ? T(1) : T(0), {to, out});
+    dense_forward(size, x.data<T>(), weight.data<T>(), bias.defined() ? bias.data<T>() : nullptr, y.mutable_data<T>());
   });
   return record<LinearNode>(kOp, y, {x, weight, bias}, x, weight);
 }

@@ -23,7 +23,7 @@ double accuracy(gs::nn::Module& model, gs::data::DataLoader& loader) {
 
 int main() {
   try {
-    const auto fashion = gs::data::load_fashion_mnist();
+    const auto fashion = gs::data::load_fashion_mnist({.scale = {.mean = 0.286, .std = 0.353}});
     gs::data::DataLoader train(fashion.train, {.batch_size = 128, .seed = 1});
     gs::data::DataLoader test(fashion.test, {.batch_size = 500, .shuffle = false});
 
@@ -31,7 +31,7 @@ int main() {
     gs::nn::Sequential model{gs::nn::named("fc1", gs::nn::Linear({.in = 784, .out = 512}, rng)), gs::nn::ReLU(),
                              gs::nn::named("fc2", gs::nn::Linear({.in = 512, .out = 256}, rng)), gs::nn::ReLU(),
                              gs::nn::named("fc3", gs::nn::Linear({.in = 256, .out = 10}, rng))};
-    gs::optim::AdamW optimizer(model.parameters(), {.lr = 1e-3, .weight_decay = 0.01});
+    gs::optim::AdamW optimizer(model.parameters(), {.lr = 2e-3, .weight_decay = 0.01});
     const gs::sparse::RigLOptions rigl = {.sparsity = 0.9,
                                           .drop_fraction = gs::sparse::Cosine{.init = 0.3, .half_period = 800},
                                           .update = {.freq = 100, .stop = 800}};

@@ -107,8 +107,7 @@ class Node {
   std::string op_;
   std::vector<autograd::Edge> edges_;
   std::vector<SavedTensor*> saved_;
-  uint64_t sequence_ = 0;  // inputs are always created before outputs:
-                           // descending order is a topological order
+  uint64_t sequence_ = 0;  // inputs are always created before outputs: descending order is a topological order
   bool released_ = false;
   Node* next_deleted_ = nullptr;
 };

@@ -85,10 +85,8 @@ Tensor log_softmax(const Tensor& x, int dim = -1);
 enum class Reduction { Mean, Sum, None };
 
 struct CrossEntropyOptions {
-  Reduction reduction = Reduction::Mean;  // Mean divides by the (weighted) number of targets that
-                                          // are not ignored
-  double label_smoothing = 0;             // in [0, 1]: this share of the target is spread
-                                          // evenly over all classes
+  Reduction reduction = Reduction::Mean;  // Mean divides by the (weighted) number of targets that are not ignored
+  double label_smoothing = 0;             // in [0, 1]: this share of the target is spread evenly over all classes
   int64_t ignore_index = -100;            // targets with this value count for nothing
   Tensor weight = {};                     // [classes] or undefined: factor of each class
 };
@@ -98,8 +96,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
 
 // ---- Sparse weights: a pattern and its values [nnz] in slot order ----
 
-class GradientTap;  // collects what RigL's growth needs during backward;
-                    // internal
+class GradientTap;  // collects what RigL's growth needs during backward; internal
 
 // x [..., cols], values of a [rows, cols] weight, bias [rows] or undefined -> [..., rows]. The gradient of `values` has
 // nnz elements: no dense weight or gradient is formed, save for a full pattern, whose values are the matrix.

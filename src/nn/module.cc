@@ -32,7 +32,7 @@ Module::Module(Module&& other) noexcept : registry_(std::move(other.registry_)) 
   if (registry_) registry_->self = this;
 }
 
-Module& Module::operator=(Module&& other) {
+Module& Module::operator=(Module&& other) {  // NOLINT(performance-noexcept-move-constructor): naming allocates
   if (this == &other) return *this;
   const std::shared_ptr<Registry> parent = registry_ ? registry_->parent.lock() : nullptr;
   if (registry_) registry_->self = nullptr;

@@ -8,6 +8,7 @@
 
 #include "gossamer/optim/optimizer.h"
 #include "gossamer/random.h"
+#include "ops/gradient_tap.h"
 #include "runtime/check.h"
 #include "runtime/log.h"
 #include "sparse/select.h"
@@ -45,7 +46,15 @@ struct SparsityAlgorithm::Anchor {
 SparsityAlgorithm::SparsityAlgorithm()
     : anchor_(std::make_shared<Anchor>(Anchor{this})), claim_(std::make_shared<const int>(0)) {}
 
+void SparsityAlgorithm::release_taps() noexcept {
+  for (const SparseParameter& p : sparse_params_) {
+    p.param().gradient_tap()->arm(false);
+    p.param().gradient_tap()->clear();
+  }
+}
+
 SparsityAlgorithm::~SparsityAlgorithm() {
+  release_taps();
   if (anchor_) anchor_->algorithm = nullptr;
 }
 
@@ -61,6 +70,7 @@ SparsityAlgorithm::SparsityAlgorithm(SparsityAlgorithm&& other) noexcept
 
 SparsityAlgorithm& SparsityAlgorithm::operator=(SparsityAlgorithm&& other) noexcept {
   if (this == &other) return *this;
+  release_taps();
   if (anchor_) anchor_->algorithm = nullptr;
   anchor_ = std::move(other.anchor_);
   claim_ = std::move(other.claim_);
@@ -123,24 +133,38 @@ void SparsityAlgorithm::apply(optim::Optimizer& optimizer) {
     fail<ConfigError>(kOp, "the optimizer must have a parameter of the algorithm", "it has none of them",
                       "construct it from the parameters of the same model");
   }
-  for (const auto& [id, attachment] : attachments_) {
-    for (const SparseParameter& p : own) {
-      const auto same = [&](const SparseParameter& q) { return q.param() == p.param(); };
-      if (id != 0 && std::ranges::any_of(attachment.parameters, same)) {
-        fail<StateError>(kOp, "a parameter may belong to one optimizer only",
-                         fmt::format("'{}' belongs to another", p.name()));
-      }
+  for (const SparseParameter& p : own) {
+    const Attachment* other = attachment_of(p);
+    if (other != nullptr && !other->alive.expired()) {
+      fail<StateError>(kOp, "a parameter may belong to one optimizer only",
+                       fmt::format("'{}' belongs to another", p.name()));
     }
   }
-  attach(optimizer);
+  const auto alive = std::make_shared<const int>(0);
+  attach(optimizer, alive);
   // Not `this`: the algorithm may move, or be gone before the optimizer.
-  optimizer.after_step([anchor = anchor_](optim::Optimizer& o) {
+  optimizer.after_step([anchor = anchor_, alive](optim::Optimizer& o) {
     if (anchor->algorithm != nullptr && anchor->algorithm->autoupdate()) anchor->algorithm->update(&o);
   });
 }
 
-void SparsityAlgorithm::attach(optim::Optimizer& optimizer) {
-  attachments_[optimizer.id()] = {{}, get_sparse_params(optimizer.params())};
+const SparsityAlgorithm::Attachment* SparsityAlgorithm::attachment_of(const SparseParameter& parameter) const {
+  for (const auto& [id, attachment] : attachments_) {
+    const auto same = [&](const SparseParameter& p) { return p.param() == parameter.param(); };
+    if (std::ranges::any_of(attachment.parameters, same)) return &attachment;
+  }
+  return nullptr;
+}
+
+void SparsityAlgorithm::attach(optim::Optimizer& optimizer, const std::weak_ptr<const void>& alive) {
+  Attachment fresh{{}, get_sparse_params(optimizer.params()), alive};
+  // An optimizer that takes the place of a destroyed one goes on at its step.
+  for (const SparseParameter& p : fresh.parameters) {
+    const Attachment* before = attachment_of(p);
+    if (before != nullptr && before->time.step > fresh.time.step) fresh.time = before->time;
+  }
+  std::erase_if(attachments_, [](const auto& entry) { return entry.second.alive.expired(); });
+  attachments_[optimizer.id()] = std::move(fresh);
 }
 
 std::vector<SparseParameter> SparsityAlgorithm::get_sparse_params(const std::vector<Parameter>& parameters) const {
@@ -164,7 +188,7 @@ SparsityAlgorithm::Attachment& SparsityAlgorithm::attachment(optim::Optimizer* o
     }
     return found->second;
   }
-  if (attachments_.empty()) attachments_[0] = {{}, sparse_params()};
+  if (attachments_.empty()) attachments_[0] = {{}, sparse_params(), {}};
   if (attachments_.size() > 1) {
     fail<StateError>("update", "with several optimizers attached, one must be named",
                      fmt::format("{} are attached", attachments_.size()), "call update(&optimizer)");

@@ -45,11 +45,8 @@ PatternAlgorithm::PatternAlgorithm(const char* name, PatternSettings settings) :
 }
 
 float PatternAlgorithm::target_sparsity(const SparseParameter& parameter) const {
-  ScheduleTime time;
-  for (const auto& [id, attachment] : attachments()) {
-    const auto same = [&](const SparseParameter& q) { return q.param() == parameter.param(); };
-    if (std::ranges::any_of(attachment.parameters, same)) time = attachment.time;
-  }
+  const Attachment* attachment = attachment_of(parameter);
+  const ScheduleTime time = attachment == nullptr ? ScheduleTime() : attachment->time;
   return sparsity_at(settings_.sparsity, time, starts_dense());
 }
 

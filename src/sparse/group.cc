@@ -103,9 +103,16 @@ void Group::adopt(std::vector<SparseParameter> parameters) {
   SparsityAlgorithm::adopt(std::move(parameters));
 }
 
-void Group::attach(optim::Optimizer& optimizer) {
-  SparsityAlgorithm::attach(optimizer);
-  for (const GroupEntry& entry : entries_) entry.algorithm->attach(optimizer);
+SparsityAlgorithm& Group::operator[](size_t index) const {
+  if (index >= entries_.size()) {
+    fail<ConfigError>("Group", fmt::format("the index must be below {}", entries_.size()), fmt::format("{}", index));
+  }
+  return *entries_[index].algorithm;
+}
+
+void Group::attach(optim::Optimizer& optimizer, const std::weak_ptr<const void>& alive) {
+  SparsityAlgorithm::attach(optimizer, alive);
+  for (const GroupEntry& entry : entries_) entry.algorithm->attach(optimizer, alive);
 }
 
 void Group::update(optim::Optimizer* optimizer) {

@@ -58,8 +58,7 @@ StreamPlan build_stream(int64_t rows, int64_t cols, std::span<const int64_t> row
   if (!source.empty() && !narrow) plan.source64.reserve(source.size());
 
   std::vector<int64_t> cursor;  // per row of the block: its next nonzero
-  std::vector<uint32_t> order;  // segments of a cell, as (65535 - count) << 16 |
-                                // row: ascending is longest first
+  std::vector<uint32_t> order;  // segments of a cell, as (65535 - count) << 16 | row: ascending is longest first
   for (int64_t block = 0; block < blocks; ++block) {
     const int64_t row0 = block * layout.block_rows;
     const int64_t block_rows = std::min(layout.block_rows, rows - row0);

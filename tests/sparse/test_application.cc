@@ -429,6 +429,34 @@ TEST(Lifetime, AnAlgorithmThatWasAssignedOverNoLongerUpdates) {
   EXPECT_EQ(mask_string(parameters[0]), before);
 }
 
+TEST(Lifetime, ANewOptimizerTakesThePlaceOfADestroyedOne) {
+  const Parameters parameters = two_layers();
+  SET algorithm = half_set();
+  algorithm.apply(parameters);
+  {
+    SGD first(parameters, {.lr = 0.1});
+    first.apply(algorithm);
+  }
+  SGD second(parameters, {.lr = 0.1});
+  second.apply(algorithm);
+  give_gradients(parameters, 86);
+  const std::string before = mask_string(parameters[0]);
+  second.step();
+  EXPECT_NE(mask_string(parameters[0]), before);
+}
+
+TEST(Lifetime, ADestroyedRigLLetsGoOfWhatBackwardRetained) {
+  const Parameters parameters = two_layers();
+  {
+    RigL algorithm({.sparsity = 0.5});
+    algorithm.apply(parameters);
+    give_gradients(parameters, 87);
+    EXPECT_FALSE(parameters[0].gradient_tap()->empty());
+  }
+  EXPECT_TRUE(parameters[0].gradient_tap()->empty());
+  EXPECT_FALSE(parameters[0].gradient_tap()->armed());
+}
+
 TEST(Lifetime, AnAlgorithmOutlivesItsModelAndItsOptimizer) {
   SET algorithm = half_set();
   {

@@ -81,7 +81,7 @@ class Module {
   // Protected, so that a derived module moves as a whole or not at all. An assigned module takes the place of what
   // stood here, also in the module that this one is registered in.
   Module(Module&& other) noexcept;
-  Module& operator=(Module&& other);
+  Module& operator=(Module&& other);  // NOLINT(performance-noexcept-move-constructor): naming allocates
 
   // Each throws ConfigError where the name is empty, has a dot, or is taken; "x_mask" and "x" exclude each other for
   // parameters and buffers, as a state dict would mix them up. StateError: an undefined parameter or buffer.

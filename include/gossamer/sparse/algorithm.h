@@ -106,8 +106,8 @@ class SparsityAlgorithm {
   virtual TopologyChange first_change(const SparseParameter& parameter) const = 0;
   // The parameters are the algorithm's from here on, their first changes carried out.
   virtual void adopt(std::vector<SparseParameter> parameters);
-  // The optimizer will call update(); a Group hands this on.
-  virtual void attach(optim::Optimizer& optimizer);
+  // The optimizer will call update(); a Group hands this on. `alive` expires with the optimizer.
+  virtual void attach(optim::Optimizer& optimizer, const std::weak_ptr<const void>& alive);
   bool applied() const { return applied_; }
 
   friend class Group;
@@ -116,18 +116,21 @@ class SparsityAlgorithm {
   struct Attachment {
     ScheduleTime time;
     std::vector<SparseParameter> parameters;
+    std::weak_ptr<const void> alive = {};  // expired once the optimizer is gone
   };
   // The attachment that update(optimizer) means.
   Attachment& attachment(optim::Optimizer* optimizer);
-  const std::map<uint64_t, Attachment>& attachments() const { return attachments_; }
+  // The attachment that a parameter belongs to; null where there is none.
+  const Attachment* attachment_of(const SparseParameter& parameter) const;
 
  private:
   struct Anchor;
 
-  std::shared_ptr<Anchor> anchor_;     // lets optimizers find the algorithm after
-                                       // it was moved, and see that it is gone
-  std::shared_ptr<const void> claim_;  // marks the parameters as this
-                                       // algorithm's for as long as it lives
+  // Nobody is left to take what backward would retain.
+  void release_taps() noexcept;
+
+  std::shared_ptr<Anchor> anchor_;     // lets optimizers find the algorithm after it was moved, and see that it is gone
+  std::shared_ptr<const void> claim_;  // marks the parameters as this algorithm's for as long as it lives
   std::vector<SparseParameter> sparse_params_;
   std::map<uint64_t, Attachment> attachments_;
   bool applied_ = false;

@@ -37,7 +37,8 @@ class Group final : public SparsityAlgorithm {
   // Before the group is applied (StateError after).
   void add(GroupEntry entry);
   size_t size() const { return entries_.size(); }
-  SparsityAlgorithm& operator[](size_t index) const { return *entries_.at(index).algorithm; }
+  // Throws ConfigError where there is no such entry.
+  SparsityAlgorithm& operator[](size_t index) const;
 
   // Updates every algorithm that has parameters of this optimizer.
   void update(optim::Optimizer* optimizer = nullptr) override;
@@ -47,7 +48,7 @@ class Group final : public SparsityAlgorithm {
   std::vector<SparseParameter> select(std::vector<SparseParameter> parameters) const override;
   TopologyChange first_change(const SparseParameter& parameter) const override;
   void adopt(std::vector<SparseParameter> parameters) override;
-  void attach(optim::Optimizer& optimizer) override;
+  void attach(optim::Optimizer& optimizer, const std::weak_ptr<const void>& alive) override;
 
  private:
   // The first entry whose glob matches; null where none does.

@@ -73,8 +73,7 @@ class Schedule {
   template <class S>
   requires std::constructible_from<std::variant<Constant, Linear, Exp, Power, Cosine, Cycling, Lambda>, S> &&
       (!std::is_arithmetic_v<S>)Schedule(S schedule)
-      : kind_(std::move(schedule)) {  // NOLINT: a schedule is where an option
-                                      // asks for a Schedule
+      : kind_(std::move(schedule)) {  // NOLINT: a schedule is where an option asks for a Schedule
     check();
   }
   Schedule(double value) : kind_(Constant{value}) {}  // NOLINT
@@ -85,7 +84,8 @@ class Schedule {
   // The same value at all times.
   bool is_constant() const { return std::holds_alternative<Constant>(kind_); }
 
-  // Over the steps from begin to end, both inclusive, as far as the ends and (cosine) the turning point show it.
+  // Over the steps from begin to end, both inclusive, as their ends show it; of Cosine the whole swing, of Cycling all
+  // values.
   MinMaxEnd min_max_end(int64_t begin, int64_t end) const;
 
  private:

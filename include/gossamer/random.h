@@ -21,6 +21,9 @@ uint64_t random_bits(uint64_t key, uint64_t index);
 float random_float(uint64_t key, uint64_t index);
 double random_double(uint64_t key, uint64_t index);
 
+// low + (high - low) * random_float(key, index).
+double random_uniform(uint64_t key, uint64_t index, double low, double high);
+
 // A key for whatever is random about `name` at `step`, given the seed: independent streams for different arguments.
 uint64_t derive_key(uint64_t seed, std::string_view name, int64_t step);
 
@@ -28,7 +31,7 @@ uint64_t derive_key(uint64_t seed, std::string_view name, int64_t step);
 // memory. A function of (key, n, k). Throws ConfigError unless 0 <= k <= n.
 std::vector<int64_t> sample_without_replacement(uint64_t key, int64_t n, int64_t k);
 
-// Elements i of a floating tensor become low + (high - low) * uniform(key, i).
+// Element i of a floating tensor becomes random_uniform(key, i, low, high).
 void fill_uniform(Tensor& tensor, uint64_t key, double low, double high);
 
 // Hands out keys. Copyable and comparable state: (seed, number of keys handed out).

@@ -51,8 +51,8 @@ Parameter uniform_csr(const LinearOptions& options, uint64_t key, uint64_t patte
   dispatch_floating(options.dtype, kOp, [&]<class T>() {
     T* to = values.mutable_data<T>();
     pattern->for_each([&](const SlotPosition& p) {
-      const double u = random_float(key, static_cast<uint64_t>(p.row * options.in + p.col));
-      to[p.slot] = static_cast<T>(-bound + (bound - -bound) * u);  // operation for operation that of fill_uniform
+      const auto element = static_cast<uint64_t>(p.row * options.in + p.col);
+      to[p.slot] = static_cast<T>(random_uniform(key, element, -bound, bound));
     });
   });
   return Parameter::csr({options.out, options.in}, pattern, values);

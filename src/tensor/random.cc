@@ -42,6 +42,10 @@ double random_double(uint64_t key, uint64_t index) {
   return static_cast<double>(random_bits(key, index) >> 11) * 0x1.0p-53;
 }
 
+double random_uniform(uint64_t key, uint64_t index, double low, double high) {
+  return low + (high - low) * random_float(key, index);
+}
+
 uint64_t derive_key(uint64_t seed, std::string_view name, int64_t step) {
   // Absorbs the name eight bytes at a time; the length first, so that no two names share a sequence of blocks.
   uint64_t key = random_bits(seed, name.size());
@@ -127,8 +131,7 @@ void fill_uniform(Tensor& tensor, uint64_t key, double low, double high) {
     T* data = tensor.mutable_data<T>();
     rt::parallel_chunks(tensor.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        const double u = random_float(key, static_cast<uint64_t>(i));
-        data[i] = static_cast<T>(low + (high - low) * u);
+        data[i] = static_cast<T>(random_uniform(key, static_cast<uint64_t>(i), low, high));
       }
     });
   });

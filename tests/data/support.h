@@ -17,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/errors.h"
+
 namespace gossamer::data {
 
 using Bytes = std::vector<uint8_t>;
@@ -77,18 +79,6 @@ inline Bytes gzip_bytes(const Bytes& bytes) {
   deflateEnd(&stream);
   if (status != Z_STREAM_END) throw std::runtime_error("deflate failed");
   return out;
-}
-
-// The message of the E that f throws. A test failure, and "", when it throws none.
-template <class E, class F>
-std::string message_of(F&& f) {
-  try {
-    std::forward<F>(f)();
-  } catch (const E& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return "";
 }
 
 // A path as messages quote it.

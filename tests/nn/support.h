@@ -13,24 +13,13 @@
 #include "gossamer/nn/module.h"
 #include "gossamer/ops.h"
 #include "gossamer/random.h"
+#include "tests/support/errors.h"
 #include "tests/support/golden.h"
 
 namespace gossamer::nn {
 
 using golden::expect_close;
 using golden::expect_equal;
-
-// The message of the E that f throws; fails when it throws none.
-template <class E, class F>
-std::string message_of(F&& f) {
-  try {
-    std::forward<F>(f)();
-  } catch (const E& e) {
-    return e.what();
-  }
-  ADD_FAILURE() << "the expected exception did not come";
-  return "";
-}
 
 template <class Entries>
 std::vector<std::string> names_of(const Entries& entries) {

@@ -13,6 +13,7 @@
 #include "gossamer/csr_pattern.h"
 #include "gossamer/parameter.h"
 #include "gossamer/tensor.h"
+#include "tests/support/errors.h"
 
 namespace gossamer::optim {
 
@@ -48,17 +49,5 @@ inline std::vector<float> elements(const Parameter& p, const Tensor& slots) {
 }
 
 inline std::vector<float> values(const Parameter& p) { return elements(p, p.values()); }
-
-// The message of the E that f throws; fails the test when it throws nothing.
-template <class E, class F>
-std::string message_of(F&& f) {
-  try {
-    std::forward<F>(f)();
-  } catch (const E& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {};
-}
 
 }  // namespace gossamer::optim

@@ -8,13 +8,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <typeinfo>
 #include <vector>
 
 #include "gossamer/csr_pattern.h"
 #include "gossamer/parameter.h"
 #include "gossamer/random.h"
 #include "gossamer/tensor.h"
+#include "tests/support/errors.h"
 
 namespace gossamer::test {
 
@@ -73,21 +73,6 @@ inline Tensor select(const Tensor& array, const Tensor& mask) {
     }
   }
   return result;
-}
-
-// The message of the E that f throws; fails where it throws nothing, or something else.
-template <class E, class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const E& e) {
-    return e.what();
-  } catch (const std::exception& e) {
-    ADD_FAILURE() << "another exception: " << typeid(e).name() << ": " << e.what();
-    return {};
-  }
-  ADD_FAILURE() << "no exception";
-  return {};
 }
 
 inline testing::AssertionResult contains(std::string_view text, std::string_view part) {

@@ -21,7 +21,6 @@ namespace {
 using golden::expect_close;
 using golden::expect_equal;
 using test::contains;
-using test::message_of;
 using test::random_csr;
 using test::random_pattern;
 using test::select;

@@ -18,7 +18,6 @@ namespace {
 using golden::expect_equal;
 using test::contains;
 using test::densify;
-using test::message_of;
 using test::random_csr;
 using test::random_pattern;
 using test::select;

@@ -29,7 +29,6 @@ using test::contains;
 using test::dense_parameter;
 using test::LogCapture;
 using test::mask_string;
-using test::message_of;
 using test::random_csr;
 using test::set_dense_gradient;
 using test::uniform;

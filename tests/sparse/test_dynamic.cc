@@ -30,7 +30,6 @@ using test::dense_parameter;
 using test::densify;
 using test::LogCapture;
 using test::mask_string;
-using test::message_of;
 using test::positions_of;
 using test::set_dense_gradient;
 using test::uniform;

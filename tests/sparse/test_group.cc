@@ -26,7 +26,6 @@ using test::contains;
 using test::dense_parameter;
 using test::LogCapture;
 using test::mask_string;
-using test::message_of;
 using test::set_dense_gradient;
 using test::uniform;
 

@@ -28,7 +28,6 @@ using golden::expect_close;
 using test::contains;
 using test::dense_parameter;
 using test::mask_string;
-using test::message_of;
 using test::positions_of;
 using test::random_pattern;
 using test::set_dense_gradient;

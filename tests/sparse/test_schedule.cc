@@ -20,7 +20,6 @@ namespace {
 using golden::Json;
 using golden::number;
 using test::contains;
-using test::message_of;
 
 // Reference values are float32; its exp, pow and cos may differ from ours in the last bit.
 void expect_float(float actual, const Json& expected) {

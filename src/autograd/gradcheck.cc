@@ -36,6 +36,7 @@ std::vector<Tensor> analytic_gradients(const Function& fn, std::vector<Tensor> i
   fill_uniform(cotangent, key, -1, 1);
   if (result.requires_grad()) result.backward(cotangent);
   std::vector<Tensor> gradients;
+  gradients.reserve(inputs.size());
   for (const Tensor& x : inputs) {
     gradients.push_back(x.grad().defined() ? x.grad() : Tensor::zeros(x.shape(), DType::f64));
   }

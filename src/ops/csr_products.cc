@@ -121,11 +121,11 @@ void csr_weight_grad(const kernels::CsrStream& w, int64_t nnz, const T* x, const
   });
 }
 
-#define GOSSAMER_CSR_PRODUCTS_OF(T)                                                                         \
-  template void csr_forward(const kernels::CsrStream&, int64_t, const T*, const T*, int64_t, const T*, T*); \
-  template void csr_weight_grad(const kernels::CsrStream&, int64_t, const T*, const T*, int64_t, T*);
-GOSSAMER_CSR_PRODUCTS_OF(float)
-GOSSAMER_CSR_PRODUCTS_OF(double)
-#undef GOSSAMER_CSR_PRODUCTS_OF
+template void csr_forward(const kernels::CsrStream&, int64_t, const float*, const float*, int64_t, const float*,
+                          float*);
+template void csr_forward(const kernels::CsrStream&, int64_t, const double*, const double*, int64_t, const double*,
+                          double*);
+template void csr_weight_grad(const kernels::CsrStream&, int64_t, const float*, const float*, int64_t, float*);
+template void csr_weight_grad(const kernels::CsrStream&, int64_t, const double*, const double*, int64_t, double*);
 
 }  // namespace gossamer

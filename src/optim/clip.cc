@@ -75,6 +75,7 @@ double power_sum(const Tensor& grad, double p) {
 double total_norm(const std::vector<Tensor>& grads, double p) {
   if (std::isinf(p)) {
     std::vector<double> norms;
+    norms.reserve(grads.size());
     for (const Tensor& grad : grads) norms.push_back(max_norm_of(grad));
     return max_abs(static_cast<int64_t>(norms.size()), norms.data());
   }

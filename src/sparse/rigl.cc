@@ -86,6 +86,7 @@ TopologyChange RigL::plan(const SparseParameter& parameter, float sparsity) {
   std::vector<int64_t> missing(static_cast<size_t>(groups.count()), num_kept(sparsity, groups.size()));
   for (const int64_t at : kept) --missing[static_cast<size_t>(groups.of(at / cols, at % cols))];
   std::vector<TopK> best;
+  best.reserve(missing.size());
   for (const int64_t k : missing) best.emplace_back(std::max<int64_t>(k, 0));
 
   bool finite = true;

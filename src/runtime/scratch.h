@@ -6,8 +6,8 @@
 
 namespace gossamer::rt {
 
-// 64-byte aligned, uninitialized. Taken from the thread's buffer and given back at the end; a lease inside another (a task
-// that runs a parallel loop of its own) gets memory of its own. Buffers above kKeptBytes are freed at once.
+// 64-byte aligned, uninitialized. Taken from the thread's buffer and given back at the end; a lease inside another (a
+// task that runs a parallel loop of its own) gets memory of its own. Buffers above kKeptBytes are freed at once.
 class Scratch {
  public:
   static constexpr int64_t kKeptBytes = int64_t{4} << 20;

@@ -1,8 +1,10 @@
 #include "tensor/arith.h"
 
 #include <atomic>
-#include <cmath>
+#include <type_traits>
 
+#include "kernels/elementwise.h"
+#include "kernels/reference/elementwise.h"
 #include "runtime/parallel.h"
 #include "tensor/dispatch.h"
 
@@ -13,7 +15,11 @@ void add_into(Tensor& sum, const Tensor& x) {
     T* to = sum.mutable_data<T>();
     const T* from = x.data<T>();
     rt::parallel_chunks(sum.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) to[i] += from[i];
+      if constexpr (std::is_same_v<T, float>) {
+        kernels::axpy(end - begin, 1, from + begin, to + begin);
+      } else {
+        kernels::reference::axpy(end - begin, T(1), from + begin, to + begin);
+      }
     });
   });
 }
@@ -23,11 +29,13 @@ bool all_finite(const Tensor& x) {
     const T* data = x.data<T>();
     std::atomic<bool> finite{true};
     rt::parallel_chunks(x.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
-      // x - x is 0 for finite x and NaN otherwise; the sum
-      // of zeros vectorizes where a branch would not.
-      T zero = 0;
-      for (int64_t i = begin; i < end; ++i) zero += data[i] - data[i];
-      if (!(zero == 0)) finite.store(false, std::memory_order_relaxed);
+      bool chunk_finite;
+      if constexpr (std::is_same_v<T, float>) {
+        chunk_finite = kernels::all_finite(end - begin, data + begin);
+      } else {
+        chunk_finite = kernels::reference::all_finite(end - begin, data + begin);
+      }
+      if (!chunk_finite) finite.store(false, std::memory_order_relaxed);
     });
     return finite.load();
   });

@@ -35,7 +35,7 @@ struct Problem {
         layout(choose_layout(rows, cols, static_cast<int64_t>((1.0 - sparsity) * static_cast<double>(rows * cols)))),
         builder(random_stream(rows, cols, layout.block_rows, layout.panel_cols, 1.0 - sparsity, 1)),
         stream(builder.stream()),
-        width(choose_tile_width(stream, builder.nnz(), samples)),
+        width(choose_tile_width(samples)),
         values(static_cast<size_t>(builder.nnz()), 0.5F),
         grad(static_cast<size_t>(builder.nnz())),
         x(static_cast<size_t>(samples * cols), 0.5F),
@@ -60,8 +60,8 @@ struct Problem {
   void sparse_forward() {
     for_every_tile([&](int64_t n, int count) {
       for (int64_t block = 0; block < stream.blocks(); ++block) {
-        csr_forward_tile(stream, values.data(), block, x_tile.get(), width, y_tile.get());
-        unpack_tile(y_tile.get(), width, nullptr, count, block_rows(block),
+        csr_forward_tile(stream, values.data(), block, x_tile.get(), width, nullptr, y_tile.get());
+        unpack_tile(y_tile.get(), width, count, block_rows(block),
                     y.data() + n * stream.rows + block * stream.block_rows, stream.rows);
       }
     });

@@ -2,8 +2,11 @@
 #include "kernels/csr.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 
+#include "hwy/cache_control.h"
 #include "kernels/reference/csr.h"
 #include "kernels/simd.h"
 
@@ -47,17 +50,31 @@ HWY_INLINE void ForwardSegments(const Segment* HWY_RESTRICT segments, const floa
     const float* y = y_tile + int64_t{segments[g].row} * kWidth;
     for (int v = 0; v < T::kVectors; ++v) sum[g][v] = hn::Load(d, y + v * T::kLanes);
   }
-  const auto add_product = [&](int g, int q) HWY_ATTR {
-    const auto factor = hn::Set(d, value[g][q]);
-    const float* x = x_panel + int64_t{column[g][q]} * kWidth;
+  const auto add_product = [&](int g, uint64_t col_in_panel, auto factor) HWY_ATTR {
+    const float* x = x_panel + col_in_panel * kWidth;
     for (int v = 0; v < T::kVectors; ++v) sum[g][v] = hn::MulAdd(factor, hn::Load(d, x + v * T::kLanes), sum[g][v]);
   };
+  const auto add_slot = [&](int g, int q) HWY_ATTR { add_product(g, column[g][q], hn::Set(d, value[g][q])); };
   const int common = segments[kGroup - 1].count;  // counts descend
-  for (int q = 0; q < common; ++q) {
-    for (int g = 0; g < kGroup; ++g) add_product(g, q);
+  int q = 0;
+  if constexpr (kGroup == 1 && T::kLanes >= 4 && std::endian::native == std::endian::little) {
+    // One load for four values, which are then spread from a register, and one for four columns: loads are what limits
+    // this loop, and fewer of those that are not of x gain 5 to 10 %.
+    for (; q + 4 <= common; q += 4) {
+      const auto four = hn::LoadDup128(d, value[0] + q);
+      uint64_t columns;  // the first in the lowest 16 bits
+      std::memcpy(&columns, column[0] + q, sizeof(columns));
+      add_product(0, columns & 0xffff, hn::Broadcast<0>(four));
+      add_product(0, columns >> 16 & 0xffff, hn::Broadcast<1>(four));
+      add_product(0, columns >> 32 & 0xffff, hn::Broadcast<2>(four));
+      add_product(0, columns >> 48, hn::Broadcast<3>(four));
+    }
+  }
+  for (; q < common; ++q) {
+    for (int g = 0; g < kGroup; ++g) add_slot(g, q);
   }
   for (int g = 0; g < kGroup; ++g) {
-    for (int q = common; q < segments[g].count; ++q) add_product(g, q);
+    for (int i = common; i < segments[g].count; ++i) add_slot(g, i);
     float* y = y_tile + int64_t{segments[g].row} * kWidth;
     for (int v = 0; v < T::kVectors; ++v) hn::Store(sum[g][v], d, y + v * T::kLanes);
   }
@@ -65,13 +82,17 @@ HWY_INLINE void ForwardSegments(const Segment* HWY_RESTRICT segments, const floa
 
 template <int kWidth>
 void ForwardTile(const CsrStream& w, const float* HWY_RESTRICT values, int64_t block, const float* HWY_RESTRICT x_tile,
-                 float* HWY_RESTRICT y_tile) {
+                 const float* HWY_RESTRICT bias, float* HWY_RESTRICT y_tile) {
   using T = Tile<kWidth>;
   // A narrow tile has too few sums to hide the latency of an addition. Several segments at once run 1.3 to 1.9 times as
   // fast at widths 8 and 16; at 32 and above they gain nothing, and lose 10 % at 95 % sparsity.
   constexpr int kGroup = kWidth > 16 ? 1 : std::min(4, 8 / T::kVectors);
   const int64_t block_rows = std::min(w.block_rows, w.rows - block * w.block_rows);
-  std::fill(y_tile, y_tile + block_rows * kWidth, 0.0f);
+  if (bias == nullptr) {
+    std::fill(y_tile, y_tile + block_rows * kWidth, 0.0f);
+  } else {
+    for (int64_t row = 0; row < block_rows; ++row) std::fill_n(y_tile + row * kWidth, kWidth, bias[row]);
+  }
   for (int64_t panel = 0; panel < w.panels(); ++panel) {
     const int64_t cell = block * w.panels() + panel;
     const float* x_panel = x_tile + panel * w.panel_cols * kWidth;
@@ -177,6 +198,10 @@ HWY_INLINE void GradTail(D d, const V (&dy)[kVectors], const float* HWY_RESTRICT
   if constexpr (kCount > 1) GradTail<kCount / 2, kWidth>(d, dy, x_panel, col, count, accumulate, grad);
 }
 
+// Rows of dY come in no order that hardware foresees. Fetching them this many segments ahead doubles the speed where a
+// tile comes from the last-level cache (4096 x 1024, 95 %: 66 GFLOP/s instead of 30) and gains 5 % elsewhere.
+constexpr int64_t kPrefetchedSegments = 6;
+
 template <int kWidth>
 void WeightGradTile(const CsrStream& w, int64_t block, int64_t panel_begin, int64_t panel_end,
                     const float* HWY_RESTRICT dy_tile, const float* HWY_RESTRICT x_tile, bool accumulate,
@@ -190,7 +215,10 @@ void WeightGradTile(const CsrStream& w, int64_t block, int64_t panel_begin, int6
     const float* x_panel = x_tile + panel * w.panel_cols * kWidth;
     const uint16_t* HWY_RESTRICT col = w.col + w.slot_begin[cell];
     float* HWY_RESTRICT out = grad + w.slot_begin[cell];
-    for (int64_t s = w.segment_begin[cell]; s < w.segment_begin[cell + 1]; ++s) {
+    const int64_t last = w.segment_begin[cell + 1] - 1;
+    for (int64_t s = w.segment_begin[cell]; s <= last; ++s) {
+      const float* ahead = dy_tile + int64_t{w.segments[std::min(s + kPrefetchedSegments, last)].row} * kWidth;
+      for (int i = 0; i < kWidth; i += 16) hwy::Prefetch(ahead + i);
       const float* dy_row = dy_tile + int64_t{w.segments[s].row} * kWidth;
       hn::Vec<D> dy[kVectors];
       for (size_t v = 0; v < kVectors; ++v) dy[v] = hn::Load(d, dy_row + v * kLanes);
@@ -207,16 +235,16 @@ void WeightGradTile(const CsrStream& w, int64_t block, int64_t panel_begin, int6
 #endif  // HWY_SCALAR
 
 void CsrForwardTile(const CsrStream& w, const float* values, int64_t block, const float* x_tile, int width,
-                    float* y_tile) {
+                    const float* bias, float* y_tile) {
   switch (width) {
     case 8:
-      return ForwardTile<8>(w, values, block, x_tile, y_tile);
+      return ForwardTile<8>(w, values, block, x_tile, bias, y_tile);
     case 16:
-      return ForwardTile<16>(w, values, block, x_tile, y_tile);
+      return ForwardTile<16>(w, values, block, x_tile, bias, y_tile);
     case 32:
-      return ForwardTile<32>(w, values, block, x_tile, y_tile);
+      return ForwardTile<32>(w, values, block, x_tile, bias, y_tile);
     default:
-      return ForwardTile<64>(w, values, block, x_tile, y_tile);
+      return ForwardTile<64>(w, values, block, x_tile, bias, y_tile);
   }
 }
 
@@ -252,8 +280,8 @@ HWY_EXPORT(CsrWeightGradTile);
 HWY_EXPORT(SimdTarget);
 
 void csr_forward_tile(const CsrStream& w, const float* values, int64_t block, const float* x_tile, int width,
-                      float* y_tile) noexcept {
-  HWY_DYNAMIC_DISPATCH(CsrForwardTile)(w, values, block, x_tile, width, y_tile);
+                      const float* bias, float* y_tile) noexcept {
+  HWY_DYNAMIC_DISPATCH(CsrForwardTile)(w, values, block, x_tile, width, bias, y_tile);
 }
 
 void csr_weight_grad_tile(const CsrStream& w, int64_t block, int64_t panel_begin, int64_t panel_end,

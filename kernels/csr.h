@@ -1,10 +1,11 @@
-// CSR kernels: one thread, one row block, one tile of the batch. Raw pointers, noexcept, no allocation.
+// CSR kernels: one thread, one row block, one tile of the batch or one sample. Raw pointers, noexcept, no allocation.
 //
 // The three products of training, batch-first (N samples, K inputs, M outputs):
 //   forward      Y[N,M]  = X[N,K] Wᵀ      csr_forward_tile over the stream of W
 //   input grad   dX[N,K] = dY[N,M] W      csr_forward_tile over the stream of Wᵀ
 //   weight grad  dW[slot] = Σ_n dY[n,row] X[n,col]      csr_weight_grad_tile over the stream of W
-// A caller packs a batch tile once (pack_tile), runs the kernel over row blocks, and unpacks the result (unpack_tile).
+// They work on tiles of the batch, [features][width]: a batch is either kept that way between layers, or packed
+// (pack_tile) and unpacked (unpack_tile) on the way.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +33,7 @@ struct CsrStream {
 
   int64_t blocks() const noexcept { return (rows + block_rows - 1) / block_rows; }
   int64_t panels() const noexcept { return (cols + panel_cols - 1) / panel_cols; }
+  int64_t nnz() const noexcept { return slot_begin[blocks() * panels()]; }
 };
 
 // Widths of a batch tile, in samples. A tile is stored [features][width], 64-byte aligned.
@@ -41,22 +43,37 @@ inline constexpr int kTileWidths[] = {8, 16, 32, 64};
 // x is row-major with stride ld >= features, and needs no alignment. samples <= width.
 void pack_tile(const float* x, int64_t ld, int samples, int64_t features, int width, float* tile) noexcept;
 
-// y[n][m] = tile[m][n] (+ bias[m] when bias is not null), the inverse of pack_tile. Of y nothing is touched outside
-// [samples][features].
-void unpack_tile(const float* tile, int width, const float* bias, int samples, int64_t features, float* y,
-                 int64_t ld) noexcept;
+// y[n][m] = tile[m][n], the inverse of pack_tile. Of y nothing is touched outside [samples][features].
+void unpack_tile(const float* tile, int width, int samples, int64_t features, float* y, int64_t ld) noexcept;
 
-// y_tile[row in block][width] = Σ_slots values[slot] * x_tile[col][width]; y_tile is overwritten (rows without
-// nonzeros become 0). x_tile covers all columns: [cols][width]. Sums run over ascending columns, so that on one SIMD
-// target neither the layout of the stream nor the width changes a bit of the result.
+// y_tile[row in block][width] = bias[row in block] + Σ_slots values[slot] * x_tile[col][width]; y_tile is overwritten.
+// bias null: 0. x_tile covers all columns: [cols][width]. Sums start with the bias and run over ascending columns, so
+// that on one SIMD target neither the layout of the stream nor the width changes a bit of the result.
 void csr_forward_tile(const CsrStream& w, const float* values, int64_t block, const float* x_tile, int width,
-                      float* y_tile) noexcept;
+                      const float* bias, float* y_tile) noexcept;
 
 // grad[slot] (+)= Σ_n dy_tile[row in block][n] * x_tile[col][n] for the slots of panels [panel_begin, panel_end) of one
 // block. accumulate = false overwrites. dy_tile covers the rows of the block: [block_rows][width]. The order of a sum
 // is fixed by the SIMD target and the width.
 void csr_weight_grad_tile(const CsrStream& w, int64_t block, int64_t panel_begin, int64_t panel_end,
                           const float* dy_tile, const float* x_tile, int width, bool accumulate, float* grad) noexcept;
+
+// One sample: x is used where it lies, nothing is packed or unpacked.
+//
+// y[row in block] = Σ_slots values[slot] * x[col] (+ bias[row in block] when bias is not null); y is overwritten. x
+// covers all columns: [cols], any alignment. `sums` is scratch: [block_rows][kVectorSums], 64-byte aligned. The order
+// of a sum is fixed by the SIMD target and the layout of the stream; it is not that of csr_forward_tile, so that the
+// two may differ by rounding.
+void csr_forward_vector(const CsrStream& w, const float* values, int64_t block, const float* x, const float* bias,
+                        float* sums, float* y) noexcept;
+
+// Parts in which csr_forward_vector sums a row.
+inline constexpr int kVectorSums = 16;
+
+// grad[slot] = dy[row in block] * x[col] for the slots of panels [panel_begin, panel_end) of one block. dy covers the
+// rows of the block, x all columns, any alignment. Each is the product rounded once.
+void csr_weight_grad_vector(const CsrStream& w, int64_t block, int64_t panel_begin, int64_t panel_end, const float* dy,
+                            const float* x, float* grad) noexcept;
 
 // Name of the SIMD target that dispatch chose, such as "AVX3_DL".
 const char* simd_target() noexcept;

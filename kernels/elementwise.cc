@@ -35,21 +35,6 @@ void Axpy(int64_t n, float alpha, const float* x, float* y) {
   });
 }
 
-void Scale(int64_t n, float alpha, const float* x, float* y) {
-  ForEachVector(
-      n, [=](auto d, int64_t i) HWY_ATTR { hn::StoreU(hn::Mul(hn::Set(d, alpha), hn::LoadU(d, x + i)), d, y + i); });
-}
-
-void AddVectors(int64_t n, const float* a, const float* b, float* out) {
-  ForEachVector(n, [=](auto d, int64_t i)
-                       HWY_ATTR { hn::StoreU(hn::Add(hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, out + i); });
-}
-
-void MulVectors(int64_t n, const float* a, const float* b, float* out) {
-  ForEachVector(n, [=](auto d, int64_t i)
-                       HWY_ATTR { hn::StoreU(hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, out + i); });
-}
-
 void Relu(int64_t n, const float* x, float* y) {
   ForEachVector(n, [=](auto d, int64_t i) HWY_ATTR {
     const auto v = hn::LoadU(d, x + i);
@@ -169,9 +154,6 @@ HWY_AFTER_NAMESPACE();
 namespace gossamer::kernels {
 
 HWY_EXPORT(Axpy);
-HWY_EXPORT(Scale);
-HWY_EXPORT(AddVectors);
-HWY_EXPORT(MulVectors);
 HWY_EXPORT(Relu);
 HWY_EXPORT(ReluBackward);
 HWY_EXPORT(SumOfSquares);
@@ -180,16 +162,6 @@ HWY_EXPORT(SgdStep);
 HWY_EXPORT(AdamStep);
 
 void axpy(int64_t n, float alpha, const float* x, float* y) noexcept { HWY_DYNAMIC_DISPATCH(Axpy)(n, alpha, x, y); }
-
-void scale(int64_t n, float alpha, const float* x, float* y) noexcept { HWY_DYNAMIC_DISPATCH(Scale)(n, alpha, x, y); }
-
-void add(int64_t n, const float* a, const float* b, float* out) noexcept {
-  HWY_DYNAMIC_DISPATCH(AddVectors)(n, a, b, out);
-}
-
-void mul(int64_t n, const float* a, const float* b, float* out) noexcept {
-  HWY_DYNAMIC_DISPATCH(MulVectors)(n, a, b, out);
-}
 
 void relu(int64_t n, const float* x, float* y) noexcept { HWY_DYNAMIC_DISPATCH(Relu)(n, x, y); }
 

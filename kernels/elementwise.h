@@ -14,15 +14,6 @@ namespace gossamer::kernels {
 // y[i] += alpha * x[i]
 void axpy(int64_t n, float alpha, const float* x, float* y) noexcept;
 
-// y[i] = alpha * x[i]
-void scale(int64_t n, float alpha, const float* x, float* y) noexcept;
-
-// out[i] = a[i] + b[i]
-void add(int64_t n, const float* a, const float* b, float* out) noexcept;
-
-// out[i] = a[i] * b[i]
-void mul(int64_t n, const float* a, const float* b, float* out) noexcept;
-
 // y[i] = max(x[i], 0); NaN stays NaN, as in torch.
 void relu(int64_t n, const float* x, float* y) noexcept;
 

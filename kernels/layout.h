@@ -16,7 +16,8 @@ struct StreamLayout {
 // allow.
 StreamLayout choose_layout(int64_t rows, int64_t cols, int64_t nnz) noexcept;
 
-// The tile width, one of kTileWidths, for a product of the stream (nnz connections) with `samples` samples.
-int choose_tile_width(const CsrStream& w, int64_t nnz, int64_t samples) noexcept;
+// The tile width, one of kTileWidths, for a batch of `samples` samples. The same for every pattern, so that layers
+// which follow one another pass their tiles on.
+int choose_tile_width(int64_t samples) noexcept;
 
 }  // namespace gossamer::kernels

@@ -19,21 +19,20 @@ void pack_tile(const T* x, int64_t ld, int samples, int64_t features, int width,
 }
 
 template <typename T>
-void unpack_tile(const T* tile, int width, const T* bias, int samples, int64_t features, T* y, int64_t ld) noexcept {
+void unpack_tile(const T* tile, int width, int samples, int64_t features, T* y, int64_t ld) noexcept {
   for (int n = 0; n < samples; ++n) {
     T* out = y + n * ld;
-    for (int64_t m = 0; m < features; ++m) {
-      const T value = tile[m * width + n];
-      out[m] = bias == nullptr ? value : value + bias[m];
-    }
+    for (int64_t m = 0; m < features; ++m) out[m] = tile[m * width + n];
   }
 }
 
 template <typename T>
-void csr_forward_tile(const CsrStream& w, const T* values, int64_t block, const T* x_tile, int width,
+void csr_forward_tile(const CsrStream& w, const T* values, int64_t block, const T* x_tile, int width, const T* bias,
                       T* y_tile) noexcept {
   const int64_t block_rows = std::min(w.block_rows, w.rows - block * w.block_rows);
-  std::fill(y_tile, y_tile + block_rows * width, T(0));
+  for (int64_t row = 0; row < block_rows; ++row) {
+    std::fill_n(y_tile + row * width, width, bias == nullptr ? T(0) : bias[row]);
+  }
   for (int64_t panel = 0; panel < w.panels(); ++panel) {
     const int64_t cell = block * w.panels() + panel;
     const T* x_panel = x_tile + panel * w.panel_cols * width;
@@ -65,6 +64,17 @@ void csr_weight_grad_tile(const CsrStream& w, int64_t block, int64_t panel_begin
       }
     }
   }
+}
+
+template <typename T>
+void csr_forward_vector(const CsrStream& w, const T* values, int64_t block, const T* x, const T* bias, T* y) noexcept {
+  reference::csr_forward_tile(w, values, block, x, 1, bias, y);
+}
+
+template <typename T>
+void csr_weight_grad_vector(const CsrStream& w, int64_t block, int64_t panel_begin, int64_t panel_end, const T* dy,
+                            const T* x, T* grad) noexcept {
+  reference::csr_weight_grad_tile(w, block, panel_begin, panel_end, dy, x, 1, false, grad);
 }
 
 }  // namespace gossamer::kernels::reference

@@ -14,21 +14,6 @@ void axpy(int64_t n, T alpha, const T* x, T* y) noexcept {
 }
 
 template <typename T>
-void scale(int64_t n, T alpha, const T* x, T* y) noexcept {
-  for (int64_t i = 0; i < n; ++i) y[i] = alpha * x[i];
-}
-
-template <typename T>
-void add(int64_t n, const T* a, const T* b, T* out) noexcept {
-  for (int64_t i = 0; i < n; ++i) out[i] = a[i] + b[i];
-}
-
-template <typename T>
-void mul(int64_t n, const T* a, const T* b, T* out) noexcept {
-  for (int64_t i = 0; i < n; ++i) out[i] = a[i] * b[i];
-}
-
-template <typename T>
 void relu(int64_t n, const T* x, T* y) noexcept {
   for (int64_t i = 0; i < n; ++i) y[i] = x[i] <= T(0) ? T(0) : x[i];  // this way round NaN passes through
 }

@@ -60,15 +60,26 @@ int64_t rows_of_block(const CsrStream& w, int64_t block) {
 }
 
 // The whole product, one tile: [rows][width].
-std::vector<float> forward(const CsrStream& w, const float* values, const float* x_tile, int width) {
+std::vector<float> forward(const CsrStream& w, const float* values, const float* x_tile, int width,
+                           const float* bias = nullptr) {
   std::vector<float> result;
   for (int64_t block = 0; block < w.blocks(); ++block) {
     GuardedArray<float> y_tile(rows_of_block(w, block) * width, 64);
     for (float& y : y_tile.span()) y = std::numeric_limits<float>::quiet_NaN();  // must be overwritten
-    csr_forward_tile(w, values, block, x_tile, width, y_tile.data());
+    csr_forward_tile(w, values, block, x_tile, width, bias == nullptr ? nullptr : bias + block * w.block_rows,
+                     y_tile.data());
     result.insert(result.end(), y_tile.data(), y_tile.data() + y_tile.size());
   }
   return result;
+}
+
+// Small integers: every sum is exact, in any order.
+template <typename T>
+std::vector<T> integers(int64_t size, uint32_t seed) {
+  std::mt19937 generator(seed);
+  std::vector<T> values(static_cast<size_t>(size));
+  for (T& value : values) value = static_cast<T>(static_cast<int>(generator() % 9) - 4);
+  return values;
 }
 
 class CsrTest : public testing::SimdTargetTest {};
@@ -97,6 +108,24 @@ TEST_P(CsrTest, ForwardEqualsTheReferenceWithinRounding) {
       for (size_t i = 0; i < y.size(); ++i) {
         ASSERT_NEAR(y[i], expected[i], kEpsilon * static_cast<double>(count[i] + 1) * magnitude[i])
             << "width " << width << " at " << i;
+      }
+    }
+  });
+}
+
+TEST_P(CsrTest, ForwardStartsEveryRowWithItsBias) {
+  for_every_pattern([](const StreamBuilder& builder) {
+    const CsrStream w = builder.stream();
+    // Small integers: every sum is exact.
+    const std::vector<float> values = integers<float>(builder.nnz(), 1);
+    const std::vector<float> bias = integers<float>(w.rows, 2);
+    for (const int width : kTileWidths) {
+      GuardedArray<float> x_tile(w.cols * width, 64);
+      std::ranges::copy(integers<float>(x_tile.size(), 3), x_tile.data());
+      const std::vector<float> without = forward(w, values.data(), x_tile.data(), width);
+      const std::vector<float> with = forward(w, values.data(), x_tile.data(), width, bias.data());
+      for (size_t i = 0; i < with.size(); ++i) {
+        ASSERT_EQ(with[i], without[i] + bias[i / static_cast<size_t>(width)]) << "width " << width << " at " << i;
       }
     }
   });
@@ -206,15 +235,6 @@ class ReferenceCsr : public ::testing::Test {};
 using Scalars = ::testing::Types<float, double>;
 TYPED_TEST_SUITE(ReferenceCsr, Scalars);
 
-// Small integers: every sum is exact, in any order.
-template <typename T>
-std::vector<T> integers(int64_t size, uint32_t seed) {
-  std::mt19937 generator(seed);
-  std::vector<T> values(static_cast<size_t>(size));
-  for (T& value : values) value = static_cast<T>(static_cast<int>(generator() % 9) - 4);
-  return values;
-}
-
 TYPED_TEST(ReferenceCsr, ForwardEqualsADenseTripleLoop) {
   using T = TypeParam;
   for_every_pattern([](const StreamBuilder& builder) {
@@ -238,7 +258,7 @@ TYPED_TEST(ReferenceCsr, ForwardEqualsADenseTripleLoop) {
     }
     std::vector<T> y(expected.size(), T(99));
     for (int64_t block = 0; block < w.blocks(); ++block) {
-      reference::csr_forward_tile(w, values.data(), block, x_tile.data(), kWidth,
+      reference::csr_forward_tile(w, values.data(), block, x_tile.data(), kWidth, static_cast<const T*>(nullptr),
                                   y.data() + block * w.block_rows * kWidth);
     }
     ASSERT_EQ(y, expected);

@@ -69,22 +69,6 @@ TEST_P(ElementwiseTest, AxpyAddsAMultiple) {
   expect_same_bits_for_every_split(kernel);
 }
 
-TEST_P(ElementwiseTest, ScaleMultipliesAlsoInPlace) {
-  expect_equal_for_every_length(
-      [](int64_t n, const float* a, const float*, float* out) { scale(n, -1.7f, a, out); },
-      [](int64_t n, const float* a, const float*, float* out) { reference::scale(n, -1.7f, a, out); }, 0.0f);
-  expect_equal_for_every_length(
-      [](int64_t n, const float*, const float*, float* out) { scale(n, -1.7f, out, out); },
-      [](int64_t n, const float*, const float*, float* out) { reference::scale(n, -1.7f, out, out); }, 0.0f);
-}
-
-TEST_P(ElementwiseTest, AddAndMulAreExact) {
-  expect_equal_for_every_length([](auto... args) { add(args...); }, [](auto... args) { reference::add(args...); },
-                                0.0f);
-  expect_equal_for_every_length([](auto... args) { mul(args...); }, [](auto... args) { reference::mul(args...); },
-                                0.0f);
-}
-
 TEST_P(ElementwiseTest, ReluAndItsGradientAreExact) {
   expect_equal_for_every_length([](int64_t n, const float* a, const float*, float* out) { relu(n, a, out); },
                                 [](int64_t n, const float* a, const float*, float* out) { reference::relu(n, a, out); },

@@ -49,30 +49,25 @@ TEST_P(TileTest, PackTransposesAndFillsMissingSamplesWithZeros) {
   }
 }
 
-TEST_P(TileTest, UnpackAddsTheBiasAndLeavesTheGapsBetweenRowsAlone) {
+TEST_P(TileTest, UnpackLeavesTheGapsBetweenRowsAlone) {
   constexpr float kUntouched = 77.0f;
   for (const int width : kTileWidths) {
     for (const int64_t features : kFeatures) {
       for (int samples = first_samples(width, features); samples <= width; ++samples) {
         for (const int64_t gap : {0, 3}) {
-          for (const bool with_bias : {false, true}) {
-            SCOPED_TRACE(::testing::Message() << "width " << width << " samples " << samples << " features " << features
-                                              << " gap " << gap << " bias " << with_bias);
-            const int64_t ld = features + gap;
-            GuardedArray<float> tile(features * width, 64);
-            fill_uniform(tile.span(), 2);
-            GuardedArray<float> bias(features);
-            fill_uniform(bias.span(), 3);
-            GuardedArray<float> y((samples - 1) * ld + features);
-            for (float& value : y.span()) value = kUntouched;
-            std::vector<float> expected(static_cast<size_t>(y.size()), kUntouched);
-            const float* bias_or_null = with_bias ? bias.data() : nullptr;
+          SCOPED_TRACE(::testing::Message()
+                       << "width " << width << " samples " << samples << " features " << features << " gap " << gap);
+          const int64_t ld = features + gap;
+          GuardedArray<float> tile(features * width, 64);
+          fill_uniform(tile.span(), 2);
+          GuardedArray<float> y((samples - 1) * ld + features);
+          for (float& value : y.span()) value = kUntouched;
+          std::vector<float> expected(static_cast<size_t>(y.size()), kUntouched);
 
-            unpack_tile(tile.data(), width, bias_or_null, samples, features, y.data(), ld);
+          unpack_tile(tile.data(), width, samples, features, y.data(), ld);
 
-            reference::unpack_tile(tile.data(), width, bias_or_null, samples, features, expected.data(), ld);
-            for (int64_t i = 0; i < y.size(); ++i) ASSERT_EQ(y[i], expected[static_cast<size_t>(i)]) << "at " << i;
-          }
+          reference::unpack_tile(tile.data(), width, samples, features, expected.data(), ld);
+          for (int64_t i = 0; i < y.size(); ++i) ASSERT_EQ(y[i], expected[static_cast<size_t>(i)]) << "at " << i;
         }
       }
     }
@@ -86,15 +81,14 @@ TEST(ReferenceTile, PackTransposesAHandWrittenMatrix) {
   EXPECT_EQ(tile, (std::vector<double>{1, 4, 0, 0, 0, 0, 0, 0, 2, 5, 0, 0, 0, 0, 0, 0, 3, 6, 0, 0, 0, 0, 0, 0}));
 }
 
-TEST(ReferenceTile, UnpackWritesTransposedRowsPlusBias) {
+TEST(ReferenceTile, UnpackWritesTransposedRows) {
   std::vector<float> tile(3 * 8);
   for (size_t m = 0; m < 3; ++m) {
     for (size_t n = 0; n < 2; ++n) tile[m * 8 + n] = static_cast<float>(10 * m + n);
   }
-  const std::vector<float> bias = {100, 200, 300};
   std::vector<float> y(8, -1.0f);
-  reference::unpack_tile(tile.data(), 8, bias.data(), 2, 3, y.data(), 4);
-  EXPECT_EQ(y, (std::vector<float>{100, 210, 320, -1, 101, 211, 321, -1}));
+  reference::unpack_tile(tile.data(), 8, 2, 3, y.data(), 4);
+  EXPECT_EQ(y, (std::vector<float>{0, 10, 20, -1, 1, 11, 21, -1}));
 }
 
 }  // namespace

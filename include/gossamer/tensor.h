@@ -1,4 +1,4 @@
-// Tensor: a value handle on shared, 64-byte aligned, row-major storage.
+// Tensor: a value handle on shared, 64-byte aligned storage.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,9 @@ namespace autograd {
 struct Meta;
 }
 
-// Copying a Tensor copies the handle: both see the same elements, and the same gradient. Elements are contiguous.
-// Reading is thread-safe; writing is the caller's to synchronize.
+// Copying a Tensor copies the handle: both see the same elements, and the same gradient. Reading is thread-safe;
+// writing is the caller's to synchronize. An operation may leave its result in an order of its own: the elements are
+// row-major and contiguous from the first call of data() on, which may therefore allocate, on any thread.
 class Tensor {
  public:
   // An undefined tensor: no shape, no elements; defined() is false.

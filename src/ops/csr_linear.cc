@@ -1,11 +1,13 @@
 // Sparse weights in the graph: the product with a CSR weight, and the general way.
 #include <fmt/format.h>
 
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "gossamer/autograd.h"
 #include "gossamer/ops.h"
+#include "kernels/layout.h"
 #include "ops/check.h"
 #include "ops/column_sums.h"
 #include "ops/csr_products.h"
@@ -13,6 +15,7 @@
 #include "ops/gradient_tap.h"
 #include "runtime/check.h"
 #include "tensor/dispatch.h"
+#include "tensor/tiles.h"
 
 namespace gossamer {
 
@@ -31,6 +34,37 @@ void check_values(const char* op, const PatternPtr& pattern, const Tensor& value
   }
 }
 
+// Smaller batches stay row-major.
+constexpr int64_t kMinTiledBatch = 16;
+
+// The width of the tiles in which a product runs: those that x holds, or the choice for the batch. 0: row-major.
+int tile_width(const CsrPattern& pattern, const Tensor& x, int64_t n) {
+  if (x.dtype() != DType::f32 || pattern.is_full() || n < kMinTiledBatch || pattern.rows() == 0) return 0;
+  const int held = TensorTiles::width(x);
+  return held != 0 ? held : kernels::choose_tile_width(n);
+}
+
+Tensor empty_batch(const Shape& shape, DType dtype, int width) {
+  return width != 0 ? TensorTiles::empty(shape, width) : Tensor::empty(shape, dtype);
+}
+
+// x, seen as [n, features], in the layout that it has.
+template <class T>
+ConstBatch<T> batch(const Tensor& x, int64_t n) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (const ConstBatch<float> tiles = TensorTiles::get(x); tiles.width != 0) return tiles;
+  }
+  return {x.data<T>(), n, x.dim(-1)};
+}
+
+template <class T>
+Batch<T> mutable_batch(Tensor& x, int64_t n) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (TensorTiles::width(x) != 0) return TensorTiles::open(x);
+  }
+  return {x.mutable_data<T>(), n, x.dim(-1)};
+}
+
 // The three products, by the stream of the pattern, or dense where the pattern is full.
 
 DenseSize dense_size(const CsrPattern& pattern, int64_t n) { return {n, pattern.cols(), pattern.rows()}; }
@@ -38,31 +72,30 @@ DenseSize dense_size(const CsrPattern& pattern, int64_t n) { return {n, pattern.
 template <class T>
 void forward(const CsrPattern& pattern, const Tensor& values, const Tensor& x, int64_t n, const Tensor& bias,
              Tensor& y) {
+  const T* v = values.data<T>();
   const T* b = bias.defined() ? bias.data<T>() : nullptr;
-  T* to = y.mutable_data<T>();
-  if (pattern.is_full()) return dense_forward(dense_size(pattern, n), x.data<T>(), values.data<T>(), b, to);
-  csr_forward(CsrPatternAccess::stream(pattern), pattern.nnz(), values.data<T>(), x.data<T>(), n, b, to);
+  if (pattern.is_full()) {
+    return dense_forward(dense_size(pattern, n), x.data<T>(), v, b, y.mutable_data<T>());
+  }
+  csr_forward<T>(CsrPatternAccess::stream(pattern), v, batch<T>(x, n), b, mutable_batch<T>(y, n));
 }
 
 template <class T>
-void input_grad(const CsrPattern& pattern, const Tensor& values, const Tensor& dy, Tensor& dx) {
-  const int64_t n = dy.dim(0);
+void input_grad(const CsrPattern& pattern, const Tensor& values, const Tensor& dy, int64_t n, Tensor& dx) {
   const T* v = values.data<T>();
-  T* to = dx.mutable_data<T>();
-  if (pattern.is_full()) return dense_input_grad(dense_size(pattern, n), dy.data<T>(), v, to);
+  if (pattern.is_full()) return dense_input_grad(dense_size(pattern, n), dy.data<T>(), v, dx.mutable_data<T>());
   const auto transposed = CsrPatternAccess::transposed(pattern);
   Tensor values_t = Tensor::empty(values.shape(), values.dtype());
   transposed->gather_values(v, values_t.mutable_data<T>());
-  const T* no_bias = nullptr;
-  csr_forward(transposed->view(), pattern.nnz(), std::as_const(values_t).data<T>(), dy.data<T>(), n, no_bias, to);
+  csr_forward<T>(transposed->view(), std::as_const(values_t).data<T>(), batch<T>(dy, n), nullptr,
+                 mutable_batch<T>(dx, n));
 }
 
 template <class T>
-void weight_grad(const CsrPattern& pattern, const Tensor& x, const Tensor& dy, Tensor& grad) {
-  const int64_t n = dy.dim(0);
+void weight_grad(const CsrPattern& pattern, const Tensor& x, const Tensor& dy, int64_t n, Tensor& grad) {
   T* to = grad.mutable_data<T>();
   if (pattern.is_full()) return dense_weight_grad(dense_size(pattern, n), dy.data<T>(), x.data<T>(), to);
-  csr_weight_grad(CsrPatternAccess::stream(pattern), pattern.nnz(), x.data<T>(), dy.data<T>(), n, to);
+  csr_weight_grad<T>(CsrPatternAccess::stream(pattern), batch<T>(x, n), batch<T>(dy, n), to);
 }
 
 }  // namespace
@@ -92,40 +125,52 @@ Tensor csr_linear(const Tensor& x, const PatternPtr& pattern, const Tensor& valu
     PatternPtr pattern;
     TapPtr tap;
     SavedTensor x;
+    SavedTensor x_batch;  // x in the layout of the products
     SavedTensor values;
     Shape x_shape;
-    CsrLinearNode(const PatternPtr& pattern_, const TapPtr& tap_, const Tensor& x_, const Tensor& values_)
+    int width;     // of the tiles in which the products run; 0: row-major
+    int dx_width;  // that of x: whoever made it takes its gradient the same way
+    CsrLinearNode(const PatternPtr& pattern_, const TapPtr& tap_, const Tensor& x_, const Tensor& x_batch_,
+                  const Tensor& values_, int width_)
         : pattern(pattern_),
           tap(tap_),
           x(*this, values_.requires_grad() ? x_ : Tensor()),
+          x_batch(*this, values_.requires_grad() ? x_batch_ : Tensor()),
           values(*this, x_.requires_grad() ? values_ : Tensor()),
-          x_shape(x_.shape()) {}
+          x_shape(x_.shape()),
+          width(width_),
+          dx_width(TensorTiles::width(x_) == width ? width : 0) {}
 
     std::vector<Tensor> backward(const Tensor& grad) override {
       const int64_t n = row_count(x_shape);
-      const Tensor dy = grad.alias({n, pattern->rows()});
+      const Tensor dy = width != 0 ? TensorTiles::pack(grad, width) : grad.detach();
       std::vector<Tensor> grads(3);
       dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
         if (needs_grad(0)) {
-          grads[0] = Tensor::empty(x_shape, grad.dtype());
-          input_grad<T>(*pattern, values.get(), dy, grads[0]);
+          grads[0] = empty_batch(x_shape, grad.dtype(), dx_width);
+          input_grad<T>(*pattern, values.get(), dy, n, grads[0]);
         }
         if (needs_grad(1)) {
-          const Tensor x_rows = x.get().alias({n, pattern->cols()});
           grads[1] = Tensor::empty({pattern->nnz()}, grad.dtype());
-          weight_grad<T>(*pattern, x_rows, dy, grads[1]);
-          if (tap && tap->armed()) tap->add_product(x_rows, dy);
+          weight_grad<T>(*pattern, x_batch.get(), dy, n, grads[1]);
+          if (tap && tap->armed()) {
+            tap->add_product(x.get().alias({n, pattern->cols()}), grad.alias({n, pattern->rows()}));
+          }
         }
       });
-      if (needs_grad(2)) grads[2] = column_sums(dy);
+      if (needs_grad(2)) grads[2] = column_sums(dy.alias({n, pattern->rows()}));
       return grads;
     }
   };
 
   const int64_t n = row_count(x.shape());
-  Tensor y = Tensor::empty(with_last(x.shape(), pattern->rows()), x.dtype());
-  dispatch_floating(x.dtype(), kOp, [&]<class T>() { forward<T>(*pattern, values, x, n, bias, y); });
-  return record<CsrLinearNode>(kOp, y, {x, values, bias}, pattern, tap, x, values);
+  const int width = tile_width(*pattern, x, n);
+  // Packed once for both products that read it; for one alone each task packs its own part, in cache.
+  const bool packs = width != 0 && grad_enabled() && values.requires_grad();
+  const Tensor x_batch = packs ? TensorTiles::pack(x, width) : x;
+  Tensor y = empty_batch(with_last(x.shape(), pattern->rows()), x.dtype(), width);
+  dispatch_floating(x.dtype(), kOp, [&]<class T>() { forward<T>(*pattern, values, x_batch, n, bias, y); });
+  return record<CsrLinearNode>(kOp, y, {x, values, bias}, pattern, tap, x, x_batch, values, width);
 }
 
 Tensor csr_to_dense(const PatternPtr& pattern, const Tensor& values, const Shape& shape, const TapPtr& tap) {

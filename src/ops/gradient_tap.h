@@ -28,7 +28,7 @@ class GradientTap {
   void add_dense(const Tensor& grad);
 
   // Calls f(row_begin, block) for consecutive row blocks [n, cols] of the summed dense gradient [rows, cols]. A block
-  // has at most kBlockBytes (or one row).
+  // has at most kBlockBytes (or one row). It is scratch that f may overwrite through another handle.
   void for_each_block(int64_t rows, int64_t cols,
                       const std::function<void(int64_t row_begin, const Tensor& block)>& f) const;
 

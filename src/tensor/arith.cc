@@ -7,10 +7,20 @@
 #include "kernels/reference/elementwise.h"
 #include "runtime/parallel.h"
 #include "tensor/dispatch.h"
+#include "tensor/tiles.h"
 
 namespace gossamer {
 
 void add_into(Tensor& sum, const Tensor& x) {
+  const ConstBatch<float> from_tiles = TensorTiles::get(x);
+  // Not where rows exist: they would go, and somebody may hold a pointer to them.
+  if (from_tiles.width != 0 && from_tiles.width == TensorTiles::width(sum) && !TensorTiles::has_rows(sum)) {
+    const Batch<float> to = TensorTiles::open(sum);
+    rt::parallel_chunks(to.padded(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
+      kernels::axpy(end - begin, 1, from_tiles.data + begin, to.data + begin);
+    });
+    return;
+  }
   dispatch_floating(sum.dtype(), "add_into", [&]<class T>() {
     T* to = sum.mutable_data<T>();
     const T* from = x.data<T>();

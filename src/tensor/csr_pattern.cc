@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
+#include <atomic>
 #include <limits>
 
 #include "runtime/check.h"
@@ -23,6 +23,21 @@ void check_size(int64_t rows, int64_t cols) {
   }
   // Checks the product.
   static_cast<void>(Shape({rows, cols}));
+}
+
+// The smallest i of [0, n) for which holds(i) is false, or n.
+template <class F>
+int64_t first_failure(int64_t n, const F& holds) {
+  std::atomic<int64_t> first = n;
+  parallel_runs(n, [&](int64_t begin, int64_t end) {
+    int64_t i = begin;
+    while (i < end && holds(i)) ++i;
+    if (i == end) return;
+    int64_t seen = first.load();
+    while (i < seen && !first.compare_exchange_weak(seen, i)) {
+    }
+  });
+  return first.load();
 }
 
 void check_values(const Tensor& values, int64_t count, const char* op) {
@@ -52,24 +67,27 @@ std::shared_ptr<const CsrPattern> CsrPattern::create(int64_t rows, int64_t cols,
     fail<ShapeError>(kOp, fmt::format("row_ptr must have rows + 1 = {} elements", rows + 1),
                      fmt::format("{}", row_ptr.size()));
   }
-  if (row_ptr.front() != 0 || row_ptr.back() != nnz || !std::is_sorted(row_ptr.begin(), row_ptr.end())) {
+  const auto ascends = [&](int64_t row) { return row_ptr[row] <= row_ptr[row + 1]; };
+  if (row_ptr.front() != 0 || row_ptr.back() != nnz || first_failure(rows, ascends) != rows) {
     fail<ConfigError>(kOp, fmt::format("row_ptr must ascend from 0 to nnz = {}", nnz),
                       fmt::format("it starts at {} and ends at {}", row_ptr.front(), row_ptr.back()));
   }
-  for (int64_t row = 0; row < rows; ++row) {
+  // The first column of a row that does not follow the one before it, or its end.
+  const auto misplaced = [&](int64_t row) {
     int64_t before = -1;
-    for (int64_t i = row_ptr[row]; i < row_ptr[row + 1]; ++i) {
-      if (col_idx[i] <= before || col_idx[i] >= cols) {
-        fail<ConfigError>(kOp, fmt::format("columns must ascend strictly within [0, {})", cols),
-                          fmt::format("row {} has {} after {}", row, col_idx[i], before),
-                          "sort the columns of each row");
-      }
-      before = col_idx[i];
-    }
+    int64_t i = row_ptr[row];
+    for (; i < row_ptr[row + 1] && col_idx[i] > before && col_idx[i] < cols; ++i) before = col_idx[i];
+    return i;
+  };
+  if (const int64_t row = first_failure(rows, [&](int64_t r) { return misplaced(r) == row_ptr[r + 1]; }); row != rows) {
+    const int64_t i = misplaced(row);
+    fail<ConfigError>(kOp, fmt::format("columns must ascend strictly within [0, {})", cols),
+                      fmt::format("row {} has {} after {}", row, col_idx[i], i == row_ptr[row] ? -1 : col_idx[i - 1]),
+                      "sort the columns of each row");
   }
   std::shared_ptr<CsrPattern> pattern(new CsrPattern(rows, cols, nnz));
   if (!pattern->full_) {
-    pattern->stream_ = std::make_unique<StreamPlan>(build_stream(rows, cols, row_ptr, col_idx, {}));
+    pattern->stream_ = std::make_unique<StreamPlan>(build_stream(rows, cols, row_ptr, col_idx));
   }
   return pattern;
 }
@@ -77,35 +95,48 @@ std::shared_ptr<const CsrPattern> CsrPattern::create(int64_t rows, int64_t cols,
 std::shared_ptr<const CsrPattern> CsrPattern::from_positions(int64_t rows, int64_t cols,
                                                              std::span<const int64_t> positions) {
   check_size(rows, cols);
+  const auto n = static_cast<int64_t>(positions.size());
+  const auto ascends = [&](int64_t i) {
+    return positions[i] > (i == 0 ? -1 : positions[i - 1]) && positions[i] < rows * cols;
+  };
+  if (const int64_t i = first_failure(n, ascends); i != n) {
+    fail<ConfigError>(kOp, fmt::format("positions must ascend strictly within [0, {})", rows * cols),
+                      fmt::format("{} after {}", positions[i], i == 0 ? -1 : positions[i - 1]));
+  }
   std::vector<int64_t> row_ptr(static_cast<size_t>(rows + 1));
   std::vector<int32_t> col_idx(positions.size());
-  int64_t before = -1;
-  for (size_t i = 0; i < positions.size(); ++i) {
-    const int64_t p = positions[i];
-    if (p <= before || p >= rows * cols) {
-      fail<ConfigError>(kOp, fmt::format("positions must ascend strictly within [0, {})", rows * cols),
-                        fmt::format("{} after {}", p, before));
+  parallel_runs(rows, [&](int64_t begin, int64_t end) {
+    int64_t i = std::ranges::lower_bound(positions, begin * cols) - positions.begin();
+    for (int64_t row = begin; row < end; ++row) {
+      for (; i < n && positions[i] < (row + 1) * cols; ++i) {
+        col_idx[static_cast<size_t>(i)] = static_cast<int32_t>(positions[i] - row * cols);
+      }
+      row_ptr[static_cast<size_t>(row + 1)] = i;
     }
-    before = p;
-    ++row_ptr[static_cast<size_t>(p / cols + 1)];
-    col_idx[i] = static_cast<int32_t>(p % cols);
-  }
-  for (size_t row = 1; row < row_ptr.size(); ++row) row_ptr[row] += row_ptr[row - 1];
+  });
   return create(rows, cols, row_ptr, col_idx);
 }
 
 std::shared_ptr<const CsrPattern> CsrPattern::from_mask(const Tensor& mask) {
   const auto [rows, cols] = as_matrix(mask.shape());
   const bool* bits = mask.data<bool>();
-  std::vector<int64_t> row_ptr{0};
-  std::vector<int32_t> col_idx;
   check_size(rows, cols);
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t col = 0; col < cols; ++col) {
-      if (bits[row * cols + col]) col_idx.push_back(static_cast<int32_t>(col));
+  std::vector<int64_t> row_ptr(static_cast<size_t>(rows + 1));
+  parallel_runs(rows, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      row_ptr[static_cast<size_t>(row + 1)] = std::count(bits + row * cols, bits + (row + 1) * cols, true);
     }
-    row_ptr.push_back(static_cast<int64_t>(col_idx.size()));
-  }
+  });
+  for (size_t row = 1; row < row_ptr.size(); ++row) row_ptr[row] += row_ptr[row - 1];
+  std::vector<int32_t> col_idx(static_cast<size_t>(row_ptr.back()));
+  parallel_runs(rows, [&](int64_t begin, int64_t end) {
+    auto to = col_idx.begin() + row_ptr[static_cast<size_t>(begin)];
+    for (int64_t row = begin; row < end; ++row) {
+      for (int64_t col = 0; col < cols; ++col) {
+        if (bits[row * cols + col]) *to++ = static_cast<int32_t>(col);
+      }
+    }
+  });
   return create(rows, cols, row_ptr, col_idx);
 }
 
@@ -126,11 +157,14 @@ int64_t CsrPattern::bytes() const {
 
 Csr CsrPattern::csr() const {
   Csr csr;
-  csr.row_ptr.assign(static_cast<size_t>(rows_ + 1), 0);
-  csr.col_idx.reserve(static_cast<size_t>(nnz_));
-  for_each([&](const SlotPosition& p) {
-    ++csr.row_ptr[static_cast<size_t>(p.row + 1)];
-    csr.col_idx.push_back(static_cast<int32_t>(p.col));
+  csr.row_ptr.resize(static_cast<size_t>(rows_ + 1));
+  csr.col_idx.resize(static_cast<size_t>(nnz_));
+  parallel_row_blocks(*this, [&](const Walk& walk, int64_t block) {
+    auto to = csr.col_idx.begin() + walk.slot_begin(block);
+    walk.for_each([&](const SlotPosition& p) {
+      ++csr.row_ptr[static_cast<size_t>(p.row + 1)];
+      *to++ = static_cast<int32_t>(p.col);
+    });
   });
   for (size_t row = 1; row < csr.row_ptr.size(); ++row) csr.row_ptr[row] += csr.row_ptr[row - 1];
   return csr;
@@ -148,48 +182,67 @@ bool CsrPattern::operator==(const CsrPattern& other) const {
   return a.col == b.col && a.slot_begin == b.slot_begin && std::ranges::equal(a.segments, b.segments, same_segment);
 }
 
-bool CsrPattern::Walk::next_block() {
-  positions_.clear();
-  at_ = 0;
-  if (pattern_.full_) {
-    const int64_t block_rows = std::max<int64_t>(1, 4096 / std::max<int64_t>(1, pattern_.cols_));
-    const int64_t row_begin = next_block_++ * block_rows;
-    const int64_t row_end = std::min(pattern_.rows_, row_begin + block_rows);
-    for (int64_t row = row_begin; row < row_end; ++row) {
-      for (int64_t col = 0; col < pattern_.cols_; ++col) positions_.push_back({row, col, row * pattern_.cols_ + col});
-    }
-    return row_begin < row_end;
+CsrPattern::Walk::Walk(const CsrPattern& pattern) : pattern_(pattern) {
+  if (pattern.full_) {
+    // As many elements as a block of a stream has slots, about.
+    block_rows_ = std::max<int64_t>(1, 16384 / std::max<int64_t>(1, pattern.cols_));
+  } else {
+    block_rows_ = pattern.stream_->block_rows;
+    columns_ = pattern.stream_->col.data();
   }
+  blocks_ = (pattern.rows_ + block_rows_ - 1) / block_rows_;
+}
+
+int64_t CsrPattern::Walk::slot_begin(int64_t block) const {
+  if (pattern_.full_) return row_begin(block) * pattern_.cols_;
   const kernels::CsrStream s = pattern_.stream_->view();
-  if (next_block_ == s.blocks()) return false;
-  const int64_t block = next_block_++;
-  const int64_t row0 = block * s.block_rows;
+  return s.slot_begin[block * s.panels()];
+}
+
+void CsrPattern::Walk::load(int64_t block) {
+  block_ = block;
+  row_ = 0;
+  at_ = 0;
+  in_run_ = 0;
+  const int64_t row0 = row_begin(block);
+  const int64_t rows = row_begin(block + 1) - row0;
+  row_ptr_.assign(static_cast<size_t>(rows + 1), 0);
+  runs_.clear();
+  if (pattern_.full_) {
+    if (pattern_.cols_ == 0) return;
+    for (int64_t row = 0; row < rows; ++row) {
+      row_ptr_[static_cast<size_t>(row + 1)] = static_cast<size_t>(row + 1);
+      runs_.push_back({(row0 + row) * pattern_.cols_, 0, static_cast<int32_t>(pattern_.cols_)});
+    }
+    return;
+  }
+  // The segments by row. Cells come in the order of their panels, so the columns of each row ascend.
+  const kernels::CsrStream s = pattern_.stream_->view();
   const int64_t cell_begin = block * s.panels();
   const int64_t cell_end = cell_begin + s.panels();
-  positions_.resize(static_cast<size_t>(s.slot_begin[cell_end] - s.slot_begin[cell_begin]));
-  // Where the next nonzero of each row goes; panels come in ascending order, so each row's columns ascend.
-  cursor_.assign(static_cast<size_t>(std::min(s.block_rows, s.rows - row0) + 1), 0);
   for (int64_t i = s.segment_begin[cell_begin]; i < s.segment_begin[cell_end]; ++i) {
-    cursor_[static_cast<size_t>(s.segments[i].row + 1)] += s.segments[i].count;
+    ++row_ptr_[size_t{s.segments[i].row} + 1];
   }
-  for (size_t row = 1; row < cursor_.size(); ++row) cursor_[row] += cursor_[row - 1];
+  for (size_t row = 1; row < row_ptr_.size(); ++row) row_ptr_[row] += row_ptr_[row - 1];
+  next_run_.assign(row_ptr_.begin(), row_ptr_.end() - 1);
+  runs_.resize(row_ptr_.back());
   for (int64_t cell = cell_begin; cell < cell_end; ++cell) {
     int64_t slot = s.slot_begin[cell];
-    const int64_t col0 = (cell - cell_begin) * s.panel_cols;
+    const auto col0 = static_cast<int32_t>((cell - cell_begin) * s.panel_cols);
     for (int64_t i = s.segment_begin[cell]; i < s.segment_begin[cell + 1]; ++i) {
-      int64_t& at = cursor_[s.segments[i].row];
-      for (int64_t end = slot + s.segments[i].count; slot < end; ++slot) {
-        positions_[static_cast<size_t>(at++)] = {row0 + s.segments[i].row, col0 + s.col[slot], slot};
-      }
+      const auto [row, count] = s.segments[i];
+      runs_[next_run_[row]++] = {slot, col0, count};
+      slot += count;
     }
   }
-  return true;
 }
 
 Tensor CsrPattern::mask() const {
   Tensor mask = Tensor::zeros({rows_, cols_}, DType::boolean);
   bool* bits = mask.mutable_data<bool>();
-  for_each([&](const SlotPosition& p) { bits[p.row * cols_ + p.col] = true; });
+  parallel_row_blocks(*this, [&](const Walk& walk, int64_t) {
+    walk.for_each([&](const SlotPosition& p) { bits[p.row * cols_ + p.col] = true; });
+  });
   return mask;
 }
 
@@ -200,7 +253,9 @@ Tensor CsrPattern::dense(const Tensor& values) const {
   dispatch_all(values.dtype(), [&]<class T>() {
     const T* from = values.data<T>();
     T* to = dense.mutable_data<T>();
-    for_each([&](const SlotPosition& p) { to[p.row * cols_ + p.col] = from[p.slot]; });
+    parallel_row_blocks(*this, [&](const Walk& walk, int64_t) {
+      walk.for_each([&](const SlotPosition& p) { to[p.row * cols_ + p.col] = from[p.slot]; });
+    });
   });
   return dense;
 }
@@ -212,7 +267,9 @@ Tensor CsrPattern::gather(const Tensor& dense) const {
   dispatch_all(dense.dtype(), [&]<class T>() {
     const T* from = dense.data<T>();
     T* to = values.mutable_data<T>();
-    for_each([&](const SlotPosition& p) { to[p.slot] = from[p.row * cols_ + p.col]; });
+    parallel_row_blocks(*this, [&](const Walk& walk, int64_t) {
+      walk.for_each([&](const SlotPosition& p) { to[p.slot] = from[p.row * cols_ + p.col]; });
+    });
   });
   return values;
 }
@@ -223,7 +280,10 @@ Tensor CsrPattern::to_canonical(const Tensor& values) const {
   dispatch_all(values.dtype(), [&]<class T>() {
     const T* from = values.data<T>();
     T* to = canonical.mutable_data<T>();
-    for_each([&](const SlotPosition& p) { *to++ = from[p.slot]; });
+    parallel_row_blocks(*this, [&](const Walk& walk, int64_t block) {
+      T* next = to + walk.slot_begin(block);
+      walk.for_each([&](const SlotPosition& p) { *next++ = from[p.slot]; });
+    });
   });
   return canonical;
 }
@@ -234,7 +294,10 @@ Tensor CsrPattern::from_canonical(const Tensor& values) const {
   dispatch_all(values.dtype(), [&]<class T>() {
     const T* from = values.data<T>();
     T* to = slots.mutable_data<T>();
-    for_each([&](const SlotPosition& p) { to[p.slot] = *from++; });
+    parallel_row_blocks(*this, [&](const Walk& walk, int64_t block) {
+      const T* next = from + walk.slot_begin(block);
+      walk.for_each([&](const SlotPosition& p) { to[p.slot] = *next++; });
+    });
   });
   return slots;
 }

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <limits>
 #include <mutex>
+#include <utility>
 
 #include "kernels/layout.h"
 #include "runtime/parallel.h"
@@ -39,9 +41,98 @@ void StreamPlan::gather_values(const T* values, T* values_t) const {
 template void StreamPlan::gather_values(const float*, float*) const;
 template void StreamPlan::gather_values(const double*, double*) const;
 
-StreamPlan build_stream(int64_t rows, int64_t cols, std::span<const int64_t> row_ptr, std::span<const int32_t> col_idx,
-                        std::span<const int64_t> source) {
-  const int64_t nnz = static_cast<int64_t>(col_idx.size());
+namespace {
+
+// A nonzero of the transposed matrix on its way into a stream: its column there, and its slot in the pattern.
+template <class Slot>
+struct TransposedEntry {
+  int32_t col;
+  Slot source;
+};
+
+int32_t column(int32_t entry) { return entry; }
+template <class Slot>
+int32_t column(const TransposedEntry<Slot>& entry) {
+  return entry.col;
+}
+
+// Calls f(row in block, panel, begin, end) for the runs of one panel in the rows of a block, in row-major order.
+template <class Entry, class F>
+void for_each_run(const StreamPlan& plan, std::span<const int64_t> row_ptr, const Entry* entries, int64_t block,
+                  F&& f) {
+  const int64_t row0 = block * plan.block_rows;
+  const int64_t rows = std::min(plan.block_rows, plan.rows - row0);
+  const auto width = static_cast<uint32_t>(plan.panel_cols);
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t end = row_ptr[static_cast<size_t>(row0 + row + 1)];
+    for (int64_t i = row_ptr[static_cast<size_t>(row0 + row)]; i < end;) {
+      const uint32_t panel = static_cast<uint32_t>(column(entries[i])) / width;
+      const int64_t col_end = (int64_t{panel} + 1) * plan.panel_cols;
+      const int64_t begin = i;
+      do ++i;
+      while (i < end && column(entries[i]) < col_end);
+      f(row, static_cast<int64_t>(panel), begin, i);
+    }
+  }
+}
+
+// What a task needs to fill the cells of its blocks.
+struct CellScratch {
+  struct Run {
+    int64_t begin;
+    kernels::Segment segment;
+  };
+  std::vector<Run> runs;          // of a block, cell after cell, by row
+  std::vector<int64_t> next_run;  // per panel
+  std::vector<uint32_t> next;     // of the segments of one cell, by count: where the next one goes
+  std::vector<int64_t> begin;     // of the segments of one cell: its first entry
+};
+
+// Segments and slots of one block. write(slot, entry, col0) stores an entry.
+template <class Entry, class Write>
+void fill_block(StreamPlan& plan, std::span<const int64_t> row_ptr, const Entry* entries, int64_t block,
+                CellScratch& scratch, const Write& write) {
+  const int64_t panels = plan.view().panels();
+  const int64_t* const segment_begin = plan.segment_begin.data() + block * panels;
+  scratch.runs.resize(static_cast<size_t>(segment_begin[panels] - segment_begin[0]));
+  scratch.next_run.resize(static_cast<size_t>(panels));
+  for (int64_t p = 0; p < panels; ++p) scratch.next_run[static_cast<size_t>(p)] = segment_begin[p] - segment_begin[0];
+  for_each_run(plan, row_ptr, entries, block, [&](int64_t row, int64_t panel, int64_t begin, int64_t end) {
+    const kernels::Segment segment{static_cast<uint16_t>(row), static_cast<uint16_t>(end - begin)};
+    scratch.runs[static_cast<size_t>(scratch.next_run[static_cast<size_t>(panel)]++)] = {begin, segment};
+  });
+  for (int64_t panel = 0; panel < panels; ++panel) {
+    const CellScratch::Run* const runs = scratch.runs.data() + (segment_begin[panel] - segment_begin[0]);
+    const auto count = static_cast<size_t>(segment_begin[panel + 1] - segment_begin[panel]);
+    if (count == 0) continue;
+    kernels::Segment* const segments = plan.segments.data() + segment_begin[panel];
+    // A counting sort, longest first, which leaves equal counts in the order of their rows.
+    uint16_t longest = 0;
+    for (size_t i = 0; i < count; ++i) longest = std::max(longest, runs[i].segment.count);
+    scratch.next.assign(size_t{longest} + 1, 0);
+    for (size_t i = 0; i < count; ++i) ++scratch.next[runs[i].segment.count];
+    uint32_t at = 0;
+    for (size_t c = longest; c > 0; --c) at += std::exchange(scratch.next[c], at);
+    scratch.begin.resize(count);
+    for (size_t i = 0; i < count; ++i) {
+      const uint32_t to = scratch.next[runs[i].segment.count]++;
+      segments[to] = runs[i].segment;
+      scratch.begin[to] = runs[i].begin;
+    }
+    int64_t slot = plan.slot_begin[static_cast<size_t>(block * panels + panel)];
+    const int64_t col0 = panel * plan.panel_cols;
+    for (size_t i = 0; i < count; ++i) {
+      const Entry* const from = entries + scratch.begin[i];
+      for (int64_t k = 0; k < segments[i].count; ++k, ++slot) write(slot, from[k], col0);
+    }
+  }
+}
+
+// Blocks are built in parallel, into arrays whose parts were counted first.
+template <class Entry, class Write>
+StreamPlan build(int64_t rows, int64_t cols, std::span<const int64_t> row_ptr, std::span<const Entry> entries,
+                 const Write& write) {
+  const auto nnz = static_cast<int64_t>(entries.size());
   const kernels::StreamLayout layout = kernels::choose_layout(rows, cols, nnz);
   StreamPlan plan;
   plan.rows = rows;
@@ -50,55 +141,143 @@ StreamPlan build_stream(int64_t rows, int64_t cols, std::span<const int64_t> row
   plan.panel_cols = layout.panel_cols;
   const int64_t blocks = plan.view().blocks();
   const int64_t panels = plan.view().panels();
-  plan.segment_begin.reserve(static_cast<size_t>(blocks * panels + 1));
-  plan.slot_begin.reserve(static_cast<size_t>(blocks * panels + 1));
-  plan.col.reserve(static_cast<size_t>(nnz));
-  const bool narrow = nnz <= std::numeric_limits<uint32_t>::max();
-  if (!source.empty() && narrow) plan.source32.reserve(source.size());
-  if (!source.empty() && !narrow) plan.source64.reserve(source.size());
+  plan.segment_begin.resize(static_cast<size_t>(blocks * panels + 1));
+  plan.slot_begin.resize(static_cast<size_t>(blocks * panels + 1));
+  parallel_runs(blocks, [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) {
+      int64_t* const segments = plan.segment_begin.data() + block * panels + 1;
+      int64_t* const slots = plan.slot_begin.data() + block * panels + 1;
+      for_each_run(plan, row_ptr, entries.data(), block, [&](int64_t, int64_t panel, int64_t from, int64_t to) {
+        ++segments[panel];
+        slots[panel] += to - from;
+      });
+    }
+  });
+  for (size_t cell = 1; cell < plan.slot_begin.size(); ++cell) {
+    plan.segment_begin[cell] += plan.segment_begin[cell - 1];
+    plan.slot_begin[cell] += plan.slot_begin[cell - 1];
+  }
+  plan.segments.resize(static_cast<size_t>(plan.segment_begin.back()));
+  plan.col.resize(static_cast<size_t>(nnz));
+  parallel_runs(blocks, [&](int64_t begin, int64_t end) {
+    CellScratch scratch;
+    for (int64_t block = begin; block < end; ++block) {
+      fill_block(plan, row_ptr, entries.data(), block, scratch, [&](int64_t slot, const Entry& entry, int64_t col0) {
+        plan.col[static_cast<size_t>(slot)] = static_cast<uint16_t>(column(entry) - col0);
+        write(slot, entry);
+      });
+    }
+  });
+  return plan;
+}
 
-  std::vector<int64_t> cursor;  // per row of the block: its next nonzero
-  std::vector<uint32_t> order;  // segments of a cell, as (65535 - count) << 16 | row: ascending is longest first
-  for (int64_t block = 0; block < blocks; ++block) {
-    const int64_t row0 = block * layout.block_rows;
-    const int64_t block_rows = std::min(layout.block_rows, rows - row0);
-    cursor.assign(row_ptr.begin() + row0, row_ptr.begin() + row0 + block_rows);
-    for (int64_t panel = 0; panel < panels; ++panel) {
-      plan.segment_begin.push_back(static_cast<int64_t>(plan.segments.size()));
-      plan.slot_begin.push_back(static_cast<int64_t>(plan.col.size()));
-      const int64_t col0 = panel * layout.panel_cols;
-      const int64_t col_end = std::min(cols, col0 + layout.panel_cols);
-      order.clear();
-      for (int64_t r = 0; r < block_rows; ++r) {
-        const int64_t row_end = row_ptr[row0 + r + 1];
-        int64_t i = cursor[static_cast<size_t>(r)];
-        const int64_t begin = i;
-        while (i < row_end && col_idx[i] < col_end) ++i;
-        if (i == begin) continue;
-        order.push_back(static_cast<uint32_t>((65535 - (i - begin)) << 16 | r));
-      }
-      std::sort(order.begin(), order.end());
-      for (const uint32_t key : order) {
-        const auto row = static_cast<uint16_t>(key & 65535);
-        const auto count = static_cast<uint16_t>(65535 - (key >> 16));
-        plan.segments.push_back({row, count});
-        int64_t& at = cursor[row];
-        for (const int64_t end = at + count; at < end; ++at) {
-          plan.col.push_back(static_cast<uint16_t>(col_idx[at] - col0));
-          if (source.empty()) continue;
-          if (narrow) {
-            plan.source32.push_back(static_cast<uint32_t>(source[at]));
-          } else {
-            plan.source64.push_back(source[at]);
-          }
-        }
+// Calls f(row in block, first slot, count) for the segments of one cell in ascending order of their rows.
+class SegmentsByRow {
+ public:
+  explicit SegmentsByRow(const kernels::CsrStream& w)
+      : w_(w), present_(static_cast<size_t>((w.block_rows + 63) / 64)), of_row_(static_cast<size_t>(w.block_rows)) {}
+
+  template <class F>
+  void operator()(int64_t cell, F&& f) {
+    int64_t slot = w_.slot_begin[cell];
+    for (int64_t i = w_.segment_begin[cell]; i < w_.segment_begin[cell + 1]; ++i) {
+      const auto [row, count] = w_.segments[i];
+      present_[row / 64U] |= uint64_t{1} << row % 64;
+      of_row_[row] = {slot, count};
+      slot += count;
+    }
+    for (size_t word = 0; word < present_.size(); ++word) {
+      for (uint64_t bits = std::exchange(present_[word], 0); bits != 0; bits &= bits - 1) {
+        const size_t row = word * 64 + static_cast<size_t>(std::countr_zero(bits));
+        f(static_cast<int64_t>(row), of_row_[row].slot, of_row_[row].count);
       }
     }
   }
-  plan.segment_begin.push_back(static_cast<int64_t>(plan.segments.size()));
-  plan.slot_begin.push_back(nnz);
-  plan.segments.shrink_to_fit();
+
+ private:
+  struct Run {
+    int64_t slot;
+    int64_t count;
+  };
+  const kernels::CsrStream& w_;
+  std::vector<uint64_t> present_;
+  std::vector<Run> of_row_;
+};
+
+// Nonzeros of a transposed matrix in row-major order.
+template <class Slot>
+struct Transposed {
+  std::vector<int64_t> row_ptr;
+  std::vector<TransposedEntry<Slot>> entries;
+};
+
+template <class Slot>
+Transposed<Slot> transpose_full(int64_t rows, int64_t cols) {
+  Transposed<Slot> t{std::vector<int64_t>(static_cast<size_t>(cols + 1)), {}};
+  t.entries.reserve(static_cast<size_t>(rows * cols));
+  for (int64_t col = 0; col < cols; ++col) {
+    for (int64_t row = 0; row < rows; ++row) {
+      t.entries.push_back({static_cast<int32_t>(row), static_cast<Slot>(row * cols + col)});
+    }
+    t.row_ptr[static_cast<size_t>(col + 1)] = (col + 1) * rows;
+  }
+  return t;
+}
+
+template <class Slot>
+Transposed<Slot> transpose(const kernels::CsrStream& w, int64_t nnz) {
+  const int64_t blocks = w.blocks();
+  const int64_t panels = w.panels();
+  // A panel is a run of rows of the transpose: whoever owns the panel owns their counts and entries.
+  std::vector<int64_t> row_ptr(static_cast<size_t>(w.cols + 1));
+  const auto for_each_cell = [&](int64_t panel, auto&& f) {
+    for (int64_t block = 0; block < blocks; ++block) f(block * panels + panel, block * w.block_rows);
+  };
+  parallel_runs(panels, [&](int64_t begin, int64_t end) {
+    for (int64_t panel = begin; panel < end; ++panel) {
+      int64_t* const count = row_ptr.data() + panel * w.panel_cols + 1;
+      for_each_cell(panel, [&](int64_t cell, int64_t) {
+        for (int64_t s = w.slot_begin[cell]; s < w.slot_begin[cell + 1]; ++s) ++count[w.col[s]];
+      });
+    }
+  });
+  for (size_t i = 1; i < row_ptr.size(); ++i) row_ptr[i] += row_ptr[i - 1];
+  std::vector<TransposedEntry<Slot>> entries(static_cast<size_t>(nnz));
+  parallel_runs(panels, [&](int64_t begin, int64_t end) {
+    SegmentsByRow for_each_segment(w);
+    std::vector<int64_t> next;
+    for (int64_t panel = begin; panel < end; ++panel) {
+      const int64_t col0 = panel * w.panel_cols;
+      next.assign(row_ptr.begin() + col0, row_ptr.begin() + std::min(w.cols, col0 + w.panel_cols));
+      for_each_cell(panel, [&](int64_t cell, int64_t row0) {
+        for_each_segment(cell, [&](int64_t row, int64_t slot, int64_t count) {
+          for (int64_t s = slot; s < slot + count; ++s) {
+            const int64_t to = next[w.col[s]]++;
+            entries[static_cast<size_t>(to)] = {static_cast<int32_t>(row0 + row), static_cast<Slot>(s)};
+          }
+        });
+      });
+    }
+  });
+  return {std::move(row_ptr), std::move(entries)};
+}
+
+template <class Slot>
+StreamPlan build_transposed(int64_t rows, int64_t cols, const Transposed<Slot>& t,
+                            std::vector<Slot> StreamPlan::*source_of) {
+  std::vector<Slot> source(t.entries.size());
+  StreamPlan plan = build<TransposedEntry<Slot>>(
+      cols, rows, t.row_ptr, t.entries,
+      [&](int64_t slot, const TransposedEntry<Slot>& entry) { source[static_cast<size_t>(slot)] = entry.source; });
+  plan.*source_of = std::move(source);
   return plan;
+}
+
+}  // namespace
+
+StreamPlan build_stream(int64_t rows, int64_t cols, std::span<const int64_t> row_ptr,
+                        std::span<const int32_t> col_idx) {
+  return build(rows, cols, row_ptr, col_idx, [](int64_t, int32_t) {});
 }
 
 kernels::CsrStream CsrPatternAccess::stream(const CsrPattern& pattern) { return pattern.stream_->view(); }
@@ -107,21 +286,23 @@ std::shared_ptr<const StreamPlan> CsrPatternAccess::transposed(const CsrPattern&
   if (auto plan = std::atomic_load(&pattern.transposed_)) return plan;
   const std::scoped_lock lock(g_transpose_mutex);
   if (auto plan = std::atomic_load(&pattern.transposed_)) return plan;
-  // No parallel region in here: a thread that waits inside one might pick up work that wants the same lock.
-  std::vector<int64_t> row_ptr(static_cast<size_t>(pattern.cols_ + 1));
-  pattern.for_each([&](const SlotPosition& p) { ++row_ptr[static_cast<size_t>(p.col + 1)]; });
-  for (size_t i = 1; i < row_ptr.size(); ++i) row_ptr[i] += row_ptr[i - 1];
-  std::vector<int64_t> next(row_ptr.begin(), row_ptr.end() - 1);
-  std::vector<int32_t> col_idx(static_cast<size_t>(pattern.nnz_));
-  std::vector<int64_t> source(static_cast<size_t>(pattern.nnz_));
-  pattern.for_each([&](const SlotPosition& p) {
-    const int64_t at = next[static_cast<size_t>(p.col)]++;
-    col_idx[static_cast<size_t>(at)] = static_cast<int32_t>(p.row);
-    source[static_cast<size_t>(at)] = p.slot;
-  });
-  auto plan = std::make_shared<const StreamPlan>(build_stream(pattern.cols_, pattern.rows_, row_ptr, col_idx, source));
+  // A thread that waits for the loops in here takes no task from outside them (parallel.h), so none that wants the
+  // lock.
+  const auto build_with = [&]<class Slot>(std::vector<Slot> StreamPlan::*source) {
+    return std::make_shared<const StreamPlan>(build_transposed(pattern.rows_, pattern.cols_,
+                                                               pattern.full_
+                                                                   ? transpose_full<Slot>(pattern.rows_, pattern.cols_)
+                                                                   : transpose<Slot>(stream(pattern), pattern.nnz_),
+                                                               source));
+  };
+  const bool narrow = pattern.nnz_ <= std::numeric_limits<uint32_t>::max();
+  auto plan = narrow ? build_with(&StreamPlan::source32) : build_with(&StreamPlan::source64);
   std::atomic_store(&pattern.transposed_, plan);
   return plan;
+}
+
+void CsrPatternAccess::drop_transposed(const CsrPattern& pattern) {
+  std::atomic_store(&pattern.transposed_, std::shared_ptr<const StreamPlan>());
 }
 
 }  // namespace gossamer

@@ -1,15 +1,26 @@
 // The streaming order behind CsrPattern, for the pattern itself and for the operations that call the kernels.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "gossamer/csr_pattern.h"
 #include "kernels/csr.h"
+#include "runtime/parallel.h"
 
 namespace gossamer {
+
+// Calls f(begin, end) for at most 64 runs of [0, n), in parallel: enough for eight threads to share evenly, few enough
+// for each to bring arrays of its own.
+template <class F>
+void parallel_runs(int64_t n, F&& f) {
+  constexpr int64_t kRuns = 64;
+  rt::parallel_chunks(n, std::max<int64_t>(1, (n + kRuns - 1) / kRuns), f);
+}
 
 // Owns the arrays of a kernels::CsrStream. For a transposed stream, `source` names for each of its slots the slot of
 // the pattern: 32 bits wide where they suffice, else 64.
@@ -36,15 +47,28 @@ struct StreamPlan {
   void gather_values(const T* values, T* values_t) const;
 };
 
-// The streaming order of a canonical CSR matrix. `source` is empty, or one number per nonzero to be carried along.
-StreamPlan build_stream(int64_t rows, int64_t cols, std::span<const int64_t> row_ptr, std::span<const int32_t> col_idx,
-                        std::span<const int64_t> source);
+// The streaming order of a canonical CSR matrix, with checked arrays. The same for any number of threads.
+StreamPlan build_stream(int64_t rows, int64_t cols, std::span<const int64_t> row_ptr, std::span<const int32_t> col_idx);
 
 struct CsrPatternAccess {
   // Of a pattern that is not full.
   static kernels::CsrStream stream(const CsrPattern& pattern);
   // The stream of the transposed matrix, built at the first call and kept. Thread-safe.
   static std::shared_ptr<const StreamPlan> transposed(const CsrPattern& pattern);
+  // Forgets it, for a pattern that is about to be replaced. Thread-safe: who holds the plan keeps it.
+  static void drop_transposed(const CsrPattern& pattern);
 };
+
+// Calls f(walk, block) for every row block of the pattern, loaded into the walk, in parallel.
+template <class F>
+void parallel_row_blocks(const CsrPattern& pattern, F&& f) {
+  parallel_runs(CsrPattern::Walk(pattern).blocks(), [&](int64_t begin, int64_t end) {
+    CsrPattern::Walk walk(pattern);
+    for (int64_t block = begin; block < end; ++block) {
+      walk.load(block);
+      f(std::as_const(walk), block);
+    }
+  });
+}
 
 }  // namespace gossamer

@@ -110,18 +110,19 @@ std::vector<int64_t> sample_without_replacement(uint64_t key, int64_t n, int64_t
   if (n < 0 || k < 0 || k > n) {
     fail<ConfigError>("sample_without_replacement", "0 <= k <= n must hold", fmt::format("k {}, n {}", k, n));
   }
-  std::vector<int64_t> sample;
+  std::vector<int64_t> sample(static_cast<size_t>(k));
   if (k == 0) return sample;
-  sample.reserve(static_cast<size_t>(k));
   const int bits = std::max(2, static_cast<int>(std::bit_width(static_cast<uint64_t>(n - 1))));
   const Permutation permutation(key, bits);
   // The first k images of a bijection of [0, n). The network's domain is the next power of two; walking along a cycle
   // until it is back inside [0, n) makes a bijection of [0, n) of it, in under two steps on average.
-  for (int64_t i = 0; i < k; ++i) {
-    uint64_t image = permutation(static_cast<uint64_t>(i));
-    while (image >= static_cast<uint64_t>(n)) image = permutation(image);
-    sample.push_back(static_cast<int64_t>(image));
-  }
+  rt::parallel_chunks(k, rt::kElementGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      uint64_t image = permutation(static_cast<uint64_t>(i));
+      while (image >= static_cast<uint64_t>(n)) image = permutation(image);
+      sample[static_cast<size_t>(i)] = static_cast<int64_t>(image);
+    }
+  });
   radix_sort(sample, bits);
   return sample;
 }

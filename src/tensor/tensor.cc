@@ -10,18 +10,30 @@
 #include "runtime/parallel.h"
 #include "tensor/dispatch.h"
 #include "tensor/storage.h"
+#include "tensor/tensor_access.h"
+#include "tensor/tiles.h"
 
 namespace gossamer {
+
+namespace {
+
+template <class T>
+void copy_parallel(const T* from, T* to, int64_t n) {
+  rt::parallel_chunks(n, 4 * rt::kElementGrain, [&](int64_t begin, int64_t end) {
+    std::memcpy(to + begin, from + begin, static_cast<size_t>(end - begin) * sizeof(T));
+  });
+}
+
+}  // namespace
 
 Tensor Tensor::empty(const Shape& shape, DType dtype) {
   if (shape.numel() > std::numeric_limits<int64_t>::max() / dtype_size(dtype)) {
     fail<ShapeError>("Tensor::empty", "the number of bytes must fit 63 bits", shape.to_string());
   }
-  Tensor t;
-  t.storage_ = std::make_shared<Storage>(shape.numel() * dtype_size(dtype));
-  t.shape_ = shape;
-  t.dtype_ = dtype;
-  return t;
+  // Of rank 1 are the values, gradients and states of CSR parameters: large, and not to be held twice while a pattern
+  // changes. Activations are what comes again in the next step.
+  const auto memory = shape.rank() >= 2 ? Storage::Memory::Kept : Storage::Memory::Returned;
+  return TensorAccess::on(std::make_shared<Storage>(shape.numel() * dtype_size(dtype), memory), shape, dtype);
 }
 
 Tensor Tensor::zeros(const Shape& shape, DType dtype) {
@@ -67,9 +79,8 @@ const T* Tensor::data() const {
 
 template <Element T>
 T* Tensor::mutable_data() {
-  const T* data = std::as_const(*this).data<T>();
-  storage_->mark_written();
-  return const_cast<T*>(data);
+  std::as_const(*this).data<T>();  // refuses what cannot be written, before anything changes
+  return reinterpret_cast<T*>(storage_->open_rows()) + offset_;
 }
 
 template <Element T>
@@ -83,6 +94,11 @@ T Tensor::item() const {
 
 Tensor Tensor::clone() const {
   if (!defined()) return {};
+  if (const ConstBatch<float> tiles = TensorTiles::get(*this); tiles.width != 0) {
+    Tensor t = TensorTiles::empty(shape_, tiles.width);
+    copy_parallel(tiles.data, TensorTiles::open(t).data, tiles.padded());
+    return t;
+  }
   Tensor t = empty(shape_, dtype_);
   t.copy_from(*this);
   return t;
@@ -122,9 +138,7 @@ void Tensor::copy_from(const Tensor& source) {
   dispatch_all(dtype_, [&]<class T>() {
     const T* from = source.data<T>();
     T* to = mutable_data<T>();
-    rt::parallel_chunks(numel(), 4 * rt::kElementGrain, [&](int64_t begin, int64_t end) {
-      std::memcpy(to + begin, from + begin, static_cast<size_t>(end - begin) * sizeof(T));
-    });
+    copy_parallel(from, to, numel());
   });
 }
 

@@ -194,12 +194,12 @@ TEST(CsrToDense, PassesAGradientCheck) {
 
 TEST(CsrLinear, GivesTheSameBitsOnAnyNumberOfThreads) {
   for (const double density : {0.1, 1.0}) {
-    for (const int64_t n : {3, 200}) {
-      const auto pattern = random_pattern(300, 500, density, 64000);
+    for (const int64_t n : {1, 3, 200}) {
+      const auto pattern = random_pattern(1100, 500, density, 64000);  // three row blocks, large enough for three tasks
       const Tensor x = uniform({n, 500}, 64001);
       const Tensor values = uniform({pattern->nnz()}, 64002);
-      const Tensor bias = uniform({300}, 64003);
-      const Tensor dy = uniform({n, 300}, 64004);
+      const Tensor bias = uniform({1100}, 64003);
+      const Tensor dy = uniform({n, 1100}, 64004);
       Products first;
       with_threads(1, [&] { first = run(pattern, x, values, bias, dy); });
       for (const int threads : {2, 3, 8}) {

@@ -1,0 +1,123 @@
+#include "runtime/buffers.h"
+
+#include <mutex>
+#include <new>
+#include <vector>
+
+// A kept buffer that is read or written is an error as before, where AddressSanitizer is there to see it.
+#if __has_include(<sanitizer/asan_interface.h>)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(data, size) ((void)(data), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(data, size) ((void)(data), (void)(size))
+#endif
+
+namespace gossamer::rt {
+
+namespace {
+
+constexpr std::align_val_t kAlignment{64};
+// Sizes are rounded up to this, so that almost equal ones meet.
+constexpr int64_t kRounding = int64_t{4} << 10;
+
+int64_t capacity_for(int64_t bytes) {
+  if (bytes < kSmallestKeptBuffer || bytes > kLargestKeptBuffer) return bytes;
+  return (bytes - 1) / kRounding * kRounding + kRounding;
+}
+
+class Keeper {
+ public:
+  Keeper() { kept_.reserve(kKeptBuffers); }
+
+  // The last one of this size that was given back, which is the likeliest to be in cache, or null.
+  std::byte* take(int64_t capacity) {
+    const std::lock_guard lock(mutex_);
+    for (size_t i = kept_.size(); i-- > 0;) {
+      if (kept_[i].capacity != capacity) continue;
+      std::byte* const data = kept_[i].data;
+      kept_.erase(kept_.begin() + static_cast<std::ptrdiff_t>(i));
+      bytes_ -= capacity;
+      ASAN_UNPOISON_MEMORY_REGION(data, static_cast<size_t>(capacity));
+      return data;
+    }
+    return nullptr;
+  }
+
+  void give(std::byte* data, int64_t capacity) noexcept {
+    const std::lock_guard lock(mutex_);
+    drop_to(kKeptBuffers - 1, kKeptBufferBytes - capacity);
+    ASAN_POISON_MEMORY_REGION(data, static_cast<size_t>(capacity));
+    kept_.push_back({data, capacity});
+    bytes_ += capacity;
+  }
+
+  void clear() noexcept {
+    const std::lock_guard lock(mutex_);
+    drop_to(0, 0);
+  }
+
+  int64_t bytes() {
+    const std::lock_guard lock(mutex_);
+    return bytes_;
+  }
+
+ private:
+  struct Buffer {
+    std::byte* data;
+    int64_t capacity;
+  };
+
+  void drop_to(int64_t buffers, int64_t bytes) noexcept {
+    auto end = kept_.begin();
+    for (; kept_.end() - end > buffers || bytes_ > bytes; ++end) {
+      ASAN_UNPOISON_MEMORY_REGION(end->data, static_cast<size_t>(end->capacity));
+      delete_buffer(end->data);
+      bytes_ -= end->capacity;
+    }
+    kept_.erase(kept_.begin(), end);
+  }
+
+  std::mutex mutex_;
+  std::vector<Buffer> kept_;  // in the order in which they were given back; never grows beyond what was reserved
+  int64_t bytes_ = 0;
+};
+
+// Never destroyed: tensors of static storage duration may outlive any other static object.
+Keeper& keeper() {
+  static Keeper& instance = *new Keeper;
+  return instance;
+}
+
+}  // namespace
+
+// Through operator new, so that an application that replaces it sees every byte of the library.
+std::byte* new_buffer(int64_t bytes) {
+  const auto allocate = [bytes] {
+    return static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes), kAlignment));
+  };
+  try {
+    return allocate();
+  } catch (const std::bad_alloc&) {
+    keeper().clear();
+    return allocate();
+  }
+}
+
+void delete_buffer(std::byte* data) noexcept { ::operator delete(data, kAlignment); }
+
+std::byte* take_buffer(int64_t bytes) {
+  const int64_t capacity = capacity_for(bytes);
+  const bool may_be_kept = capacity >= kSmallestKeptBuffer && capacity <= kLargestKeptBuffer;
+  std::byte* const kept = may_be_kept ? keeper().take(capacity) : nullptr;
+  return kept != nullptr ? kept : new_buffer(capacity);
+}
+
+void give_buffer(std::byte* data, int64_t bytes) noexcept {
+  const int64_t capacity = capacity_for(bytes);
+  if (data == nullptr || capacity < kSmallestKeptBuffer || capacity > kLargestKeptBuffer) return delete_buffer(data);
+  keeper().give(data, capacity);
+}
+
+int64_t kept_buffer_bytes() { return keeper().bytes(); }
+
+}  // namespace gossamer::rt

@@ -8,6 +8,8 @@
 #include "autograd/meta.h"
 #include "ops/gradient_tap.h"
 #include "runtime/check.h"
+#include "runtime/parallel.h"
+#include "tensor/csr_stream.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer {
@@ -30,8 +32,11 @@ Tensor remap(const Tensor& old, const std::vector<int64_t>& source) {
   Tensor moved = Tensor::empty({static_cast<int64_t>(source.size())}, old.dtype());
   dispatch_all(old.dtype(), [&]<class T>() {
     const T* from = old.data<T>();
-    std::transform(source.begin(), source.end(), moved.mutable_data<T>(),
-                   [&](int64_t s) { return s < 0 ? T(0) : from[s]; });
+    T* to = moved.mutable_data<T>();
+    rt::parallel_chunks(moved.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
+      std::transform(source.begin() + begin, source.begin() + end, to + begin,
+                     [&](int64_t s) { return s < 0 ? T(0) : from[s]; });
+    });
   });
   return moved;
 }
@@ -64,16 +69,32 @@ TopologyChange TopologyChange::between(const CsrPattern& from, std::shared_ptr<c
   }
   std::vector<int64_t> source(static_cast<size_t>(to->nnz()));
   if (from.is_full()) {
-    to->for_each([&](const SlotPosition& p) { source[static_cast<size_t>(p.slot)] = p.row * from.cols() + p.col; });
+    parallel_row_blocks(*to, [&](const CsrPattern::Walk& walk, int64_t) {
+      walk.for_each([&](const SlotPosition& p) { source[static_cast<size_t>(p.slot)] = p.row * from.cols() + p.col; });
+    });
     return {std::move(to), std::move(source)};
   }
-  CsrPattern::Walk old_walk(from);
-  SlotPosition old{};
-  bool more = old_walk.next(old);
-  to->for_each([&](const SlotPosition& p) {
-    while (more && (old.row < p.row || (old.row == p.row && old.col < p.col))) more = old_walk.next(old);
-    const bool survives = more && old.row == p.row && old.col == p.col;
-    source[static_cast<size_t>(p.slot)] = survives ? old.slot : -1;
+  const CsrPattern::Walk sizes(*to);
+  const CsrPattern::Walk old_sizes(from);
+  // Where one of the patterns has fewer blocks, each of its blocks is loaded by one run only.
+  const int64_t runs = std::clamp<int64_t>(std::min(sizes.blocks(), old_sizes.blocks()), 1, 64);
+  rt::parallel_for(runs, [&](int64_t run) {
+    const int64_t begin = run * sizes.blocks() / runs;
+    const int64_t end = (run + 1) * sizes.blocks() / runs;
+    if (begin == end) return;
+    CsrPattern::Walk walk(*to);
+    CsrPattern::Walk old_walk(from);
+    old_walk.load(old_sizes.block_of(sizes.row_begin(begin)));
+    SlotPosition old{};
+    bool more = old_walk.next(old);
+    for (int64_t block = begin; block < end; ++block) {
+      walk.load(block);
+      walk.for_each([&](const SlotPosition& p) {
+        while (more && (old.row < p.row || (old.row == p.row && old.col < p.col))) more = old_walk.next(old);
+        const bool survives = more && old.row == p.row && old.col == p.col;
+        source[static_cast<size_t>(p.slot)] = survives ? old.slot : -1;
+      });
+    }
   });
   return {std::move(to), std::move(source)};
 }

@@ -13,6 +13,7 @@
 #include "runtime/check.h"
 #include "runtime/log.h"
 #include "tensor/arith.h"
+#include "tensor/csr_stream.h"
 
 namespace gossamer::sparse {
 
@@ -101,6 +102,8 @@ void DynamicSparsityAlgorithm::update(optim::Optimizer* optimizer) {
       for (const SparseParameter& p : ready) p.param().gradient_tap()->check_unwritten(p.name());
     }
     for (const SparseParameter& p : ready) {
+      // Almost every plan is a change, and would be made beside indices that nobody reads any more.
+      if (p.param().is_csr()) CsrPatternAccess::drop_transposed(*p.pattern());
       const TopologyChange change = plan(p, sparsity);
       if (!change.pattern) continue;
       p.apply(change);

@@ -3,15 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 #include <vector>
 
 #include "gossamer/random.h"
 #include "runtime/check.h"
+#include "sparse/growth.h"
 #include "sparse/select.h"
 #include "tensor/arith.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::sparse {
 
@@ -85,24 +84,14 @@ TopologyChange RigL::plan(const SparseParameter& parameter, float sparsity) {
                                       num_after_drop(drop_fraction_.at(time()), p.nnz(), groups.count()));
   std::vector<int64_t> missing(static_cast<size_t>(groups.count()), num_kept(sparsity, groups.size()));
   for (const int64_t at : kept) --missing[static_cast<size_t>(groups.of(at / cols, at % cols))];
-  std::vector<TopK> best;
-  best.reserve(missing.size());
-  for (const int64_t k : missing) best.emplace_back(std::max<int64_t>(k, 0));
-
+  GradientGrowth growth(kept, groups, missing);
   bool finite = true;
   for_each_gradient_block(parameter, [&](int64_t row_begin, const Tensor& block) {
     finite = finite && all_finite(block);
-    if (!finite) return;
-    dispatch_floating(block.dtype(), "RigL", [&]<class T>() {
-      const T* g = block.data<T>();
-      for_each_absent(kept, cols, row_begin, row_begin + block.dim(0), [&](int64_t row, int64_t col, int64_t at) {
-        best[static_cast<size_t>(groups.of(row, col))].offer(std::abs(g[at - row_begin * cols]), at);
-      });
-    });
+    if (finite) growth.offer(row_begin, block);
   });
   if (!finite) return {};
-  Positions grown;
-  for (TopK& top : best) top.take(grown);
+  Positions grown = growth.take();
   return change_to(p, std::move(kept), std::move(grown));
 }
 

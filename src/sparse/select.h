@@ -49,7 +49,7 @@ class TopK {
   void take(Positions& positions) {
     if (entries_.size() > k_) cut();
     for (const Entry& entry : entries_) positions.push_back(entry.position);
-    entries_ = {};
+    entries_ = std::vector<Entry>();
   }
 
  private:
@@ -97,7 +97,7 @@ void for_each_absent(const Positions& present, int64_t cols, int64_t row_begin, 
 // k positions of [0, n) that are not in `present`, at random without replacement, in O(present + k).
 Positions random_absent(const Positions& present, int64_t n, int64_t k, uint64_t key);
 
-// The change of a parameter to the union of two disjoint lists; both are used up.
+// The change of a parameter to the union of two disjoint lists, the second in any order; both are used up.
 TopologyChange change_to(const Parameter& parameter, Positions kept, Positions grown);
 
 // Kept by a drop: int((1 - drop_fraction) * (nnz / groups)), in float32, with drop_fraction clamped to [0, 1].

@@ -221,7 +221,7 @@ void CsrPattern::Walk::load(int64_t block) {
   const int64_t cell_begin = block * s.panels();
   const int64_t cell_end = cell_begin + s.panels();
   for (int64_t i = s.segment_begin[cell_begin]; i < s.segment_begin[cell_end]; ++i) {
-    ++row_ptr_[size_t{s.segments[i].row} + 1];
+    row_ptr_[size_t{s.segments[i].row} + 1] += s.segments[i].count > 0;
   }
   for (size_t row = 1; row < row_ptr_.size(); ++row) row_ptr_[row] += row_ptr_[row - 1];
   next_run_.assign(row_ptr_.begin(), row_ptr_.end() - 1);
@@ -231,6 +231,7 @@ void CsrPattern::Walk::load(int64_t block) {
     const auto col0 = static_cast<int32_t>((cell - cell_begin) * s.panel_cols);
     for (int64_t i = s.segment_begin[cell]; i < s.segment_begin[cell + 1]; ++i) {
       const auto [row, count] = s.segments[i];
+      if (count == 0) break;
       runs_[next_run_[row]++] = {slot, col0, count};
       slot += count;
     }

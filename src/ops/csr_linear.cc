@@ -44,6 +44,11 @@ int tile_width(const CsrPattern& pattern, const Tensor& x, int64_t n) {
   return held != 0 ? held : kernels::choose_tile_width(n);
 }
 
+// Whether x and dY are packed once for the two products that each of them is in.
+bool packs_once(const CsrPattern& pattern, int64_t n, int width) {
+  return width != 0 && !streams_batch(CsrPatternAccess::stream(pattern), n);
+}
+
 Tensor empty_batch(const Shape& shape, DType dtype, int width) {
   return width != 0 ? TensorTiles::empty(shape, width) : Tensor::empty(shape, dtype);
 }
@@ -80,22 +85,27 @@ void forward(const CsrPattern& pattern, const Tensor& values, const Tensor& x, i
   csr_forward<T>(CsrPatternAccess::stream(pattern), v, batch<T>(x, n), b, mutable_batch<T>(y, n));
 }
 
+// The gradients that are wanted, each given as an empty tensor: dx takes `values`, grad takes `x`.
 template <class T>
-void input_grad(const CsrPattern& pattern, const Tensor& values, const Tensor& dy, int64_t n, Tensor& dx) {
-  const T* v = values.data<T>();
-  if (pattern.is_full()) return dense_input_grad(dense_size(pattern, n), dy.data<T>(), v, dx.mutable_data<T>());
+void gradients(const CsrPattern& pattern, const Tensor& values, const Tensor& x, const Tensor& dy, int64_t n,
+               Tensor* dx, Tensor* grad) {
+  if (!dx && !grad) return;
+  if (pattern.is_full()) {
+    const T* const dy_rows = dy.data<T>();
+    if (dx) dense_input_grad(dense_size(pattern, n), dy_rows, values.data<T>(), dx->mutable_data<T>());
+    if (grad) dense_weight_grad(dense_size(pattern, n), dy_rows, x.data<T>(), grad->mutable_data<T>());
+    return;
+  }
+  const kernels::CsrStream w = CsrPatternAccess::stream(pattern);
+  const ConstBatch<T> dy_batch = batch<T>(dy, n);
+  if (!dx) return csr_weight_grad<T>(w, batch<T>(x, n), dy_batch, grad->mutable_data<T>());
   const auto transposed = CsrPatternAccess::transposed(pattern);
-  Tensor values_t = Tensor::empty(values.shape(), values.dtype());
-  transposed->gather_values(v, values_t.mutable_data<T>());
-  csr_forward<T>(transposed->view(), std::as_const(values_t).data<T>(), batch<T>(dy, n), nullptr,
-                 mutable_batch<T>(dx, n));
-}
-
-template <class T>
-void weight_grad(const CsrPattern& pattern, const Tensor& x, const Tensor& dy, int64_t n, Tensor& grad) {
-  T* to = grad.mutable_data<T>();
-  if (pattern.is_full()) return dense_weight_grad(dense_size(pattern, n), dy.data<T>(), x.data<T>(), to);
-  csr_weight_grad<T>(CsrPatternAccess::stream(pattern), batch<T>(x, n), batch<T>(dy, n), to);
+  Tensor values_t = Tensor::empty({pattern.nnz()}, dy.dtype());
+  transposed->gather_values(values.data<T>(), values_t.mutable_data<T>());
+  const T* const v = std::as_const(values_t).data<T>();
+  const Batch<T> dx_batch = mutable_batch<T>(*dx, n);
+  if (!grad) return csr_forward<T>(transposed->view(), v, dy_batch, nullptr, dx_batch);
+  csr_backward<T>(w, transposed->view(), v, batch<T>(x, n), dy_batch, dx_batch, grad->mutable_data<T>());
 }
 
 }  // namespace
@@ -143,21 +153,19 @@ Tensor csr_linear(const Tensor& x, const PatternPtr& pattern, const Tensor& valu
 
     std::vector<Tensor> backward(const Tensor& grad) override {
       const int64_t n = row_count(x_shape);
-      const Tensor dy = width != 0 ? TensorTiles::pack(grad, width) : grad.detach();
+      const int held = TensorTiles::width(grad);
+      const bool packs = packs_once(*pattern, n, width) || (width != 0 && held != 0 && held != width);
+      const Tensor dy = packs ? TensorTiles::pack(grad, width) : grad.detach();
       std::vector<Tensor> grads(3);
+      if (needs_grad(0)) grads[0] = empty_batch(x_shape, grad.dtype(), dx_width);
+      if (needs_grad(1)) grads[1] = Tensor::empty({pattern->nnz()}, grad.dtype());
       dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
-        if (needs_grad(0)) {
-          grads[0] = empty_batch(x_shape, grad.dtype(), dx_width);
-          input_grad<T>(*pattern, values.get(), dy, n, grads[0]);
-        }
-        if (needs_grad(1)) {
-          grads[1] = Tensor::empty({pattern->nnz()}, grad.dtype());
-          weight_grad<T>(*pattern, x_batch.get(), dy, n, grads[1]);
-          if (tap && tap->armed()) {
-            tap->add_product(x.get().alias({n, pattern->cols()}), grad.alias({n, pattern->rows()}));
-          }
-        }
+        gradients<T>(*pattern, needs_grad(0) ? values.get() : Tensor(), needs_grad(1) ? x_batch.get() : Tensor(), dy, n,
+                     needs_grad(0) ? &grads[0] : nullptr, needs_grad(1) ? &grads[1] : nullptr);
       });
+      if (needs_grad(1) && tap && tap->armed()) {
+        tap->add_product(x.get().alias({n, pattern->cols()}), grad.alias({n, pattern->rows()}));
+      }
       if (needs_grad(2)) grads[2] = column_sums(dy.alias({n, pattern->rows()}));
       return grads;
     }
@@ -165,8 +173,7 @@ Tensor csr_linear(const Tensor& x, const PatternPtr& pattern, const Tensor& valu
 
   const int64_t n = row_count(x.shape());
   const int width = tile_width(*pattern, x, n);
-  // Packed once for both products that read it; for one alone each task packs its own part, in cache.
-  const bool packs = width != 0 && grad_enabled() && values.requires_grad();
+  const bool packs = packs_once(*pattern, n, width) && grad_enabled() && values.requires_grad();
   const Tensor x_batch = packs ? TensorTiles::pack(x, width) : x;
   Tensor y = empty_batch(with_last(x.shape(), pattern->rows()), x.dtype(), width);
   dispatch_floating(x.dtype(), kOp, [&]<class T>() { forward<T>(*pattern, values, x_batch, n, bias, y); });

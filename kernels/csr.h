@@ -83,6 +83,10 @@ inline constexpr int kVectorSums = 16;
 void csr_weight_grad_vector(const CsrStream& w, int64_t block, int64_t panel_begin, int64_t panel_end, const float* dy,
                             const float* x, float* grad) noexcept;
 
+// Whether dense products of n samples with w, from parts that are scattered first, are faster than these kernels. A
+// function of sizes and of the SIMD target.
+bool dense_is_faster(const CsrStream& w, int64_t n) noexcept;
+
 // Name of the SIMD target that dispatch chose, such as "AVX3_DL".
 const char* simd_target() noexcept;
 

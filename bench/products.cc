@@ -1,0 +1,174 @@
+#include "bench/products.h"
+
+#include <cblas.h>
+
+#include <utility>
+
+#include "gossamer/random.h"
+#include "kernels/layout.h"
+#include "ops/csr_products.h"
+#include "tensor/csr_stream.h"
+#include "tensor/tiles.h"
+
+namespace gossamer::bench {
+
+namespace {
+
+Tensor uniform(const Shape& shape, uint64_t key) {
+  Tensor tensor = Tensor::empty(shape);
+  fill_uniform(tensor, key, -1, 1);
+  return tensor;
+}
+
+ConstBatch<float> rows(const Tensor& x) { return {x.data<float>(), x.dim(0), x.dim(1)}; }
+
+ConstBatch<float> batch(const Tensor& in_rows, const Tensor& in_tiles, Layout layout) {
+  return layout == Layout::Native ? TensorTiles::get(in_tiles) : rows(in_rows);
+}
+
+Batch<float> mutable_batch(Tensor& in_rows, Tensor& in_tiles, Layout layout) {
+  if (layout == Layout::Native) return TensorTiles::open(in_tiles);
+  return {in_rows.mutable_data<float>(), in_rows.dim(0), in_rows.dim(1)};
+}
+
+// The threads of OpenBLAS for one product; the library runs it with one inside its own tasks.
+class BlasThreads {
+ public:
+  explicit BlasThreads(int threads) { openblas_set_num_threads(threads); }
+  ~BlasThreads() { openblas_set_num_threads(1); }
+  BlasThreads(const BlasThreads&) = delete;
+  BlasThreads& operator=(const BlasThreads&) = delete;
+};
+
+}  // namespace
+
+std::string_view name(Kernel kernel) {
+  switch (kernel) {
+    case Kernel::Forward:
+      return "forward";
+    case Kernel::InputGrad:
+      return "input_grad";
+    case Kernel::WeightGrad:
+      return "weight_grad";
+    case Kernel::Step:
+      break;
+  }
+  return "step";
+}
+
+std::string_view name(Layout layout) { return layout == Layout::BatchFirst ? "batch_first" : "native"; }
+
+double dense_flop(const LayerSize& size, Kernel kernel) {
+  const double one = 2.0 * static_cast<double>(size.m) * static_cast<double>(size.k) * static_cast<double>(size.n);
+  return kernel == Kernel::Step ? 3 * one : one;
+}
+
+CsrProducts::CsrProducts(std::shared_ptr<const CsrPattern> pattern, int64_t n)
+    : pattern_(std::move(pattern)),
+      n_(n),
+      weight_(Parameter::csr({pattern_->rows(), pattern_->cols()}, pattern_, uniform({pattern_->nnz()}, 1))),
+      x_rows_(uniform({n, pattern_->cols()}, 2)),
+      dy_rows_(uniform({n, pattern_->rows()}, 3)),
+      y_rows_(Tensor::empty(dy_rows_.shape())),
+      dx_rows_(Tensor::empty(x_rows_.shape())),
+      grad_(Tensor::empty({pattern_->nnz()})) {
+  const int width = kernels::choose_tile_width(n);
+  x_tiles_ = TensorTiles::pack(x_rows_, width);
+  dy_tiles_ = TensorTiles::pack(dy_rows_, width);
+  y_tiles_ = TensorTiles::empty(dy_rows_.shape(), width);
+  dx_tiles_ = TensorTiles::empty(x_rows_.shape(), width);
+  weight_.set_requires_grad(true);
+  x_rows_.set_requires_grad();
+  x_tiles_.set_requires_grad();
+  CsrPatternAccess::transposed(*pattern_);
+}
+
+void CsrProducts::run(Kernel kernel, Layout layout) {
+  switch (kernel) {
+    case Kernel::Forward:
+      return forward(layout);
+    case Kernel::InputGrad:
+      return input_grad(layout);
+    case Kernel::WeightGrad:
+      return weight_grad(layout);
+    case Kernel::Step:
+      return step(layout);
+  }
+}
+
+void CsrProducts::forward(Layout layout) {
+  const Tensor values = weight_.values();
+  csr_forward<float>(CsrPatternAccess::stream(*pattern_), values.data<float>(), batch(x_rows_, x_tiles_, layout),
+                     nullptr, mutable_batch(y_rows_, y_tiles_, layout));
+}
+
+void CsrProducts::input_grad(Layout layout) {
+  const Tensor values = weight_.values();
+  const auto transposed = CsrPatternAccess::transposed(*pattern_);
+  Tensor values_t = Tensor::empty(values.shape());
+  transposed->gather_values(values.data<float>(), values_t.mutable_data<float>());
+  csr_forward<float>(transposed->view(), std::as_const(values_t).data<float>(), batch(dy_rows_, dy_tiles_, layout),
+                     nullptr, mutable_batch(dx_rows_, dx_tiles_, layout));
+}
+
+void CsrProducts::weight_grad(Layout layout) {
+  csr_weight_grad<float>(CsrPatternAccess::stream(*pattern_), batch(x_rows_, x_tiles_, layout),
+                         batch(dy_rows_, dy_tiles_, layout), grad_.mutable_data<float>());
+}
+
+// As an application does it: through the graph. Row-major results are read where the layout is batch-first.
+void CsrProducts::step(Layout layout) {
+  const Tensor& x = layout == Layout::Native ? x_tiles_ : x_rows_;
+  x.set_grad({});
+  weight_.zero_grad();
+  const Tensor y = linear(x, weight_);
+  if (layout == Layout::BatchFirst) y.data<float>();
+  y.backward(layout == Layout::Native ? dy_tiles_ : dy_rows_);
+  if (layout == Layout::BatchFirst) x.grad().data<float>();
+}
+
+int64_t CsrProducts::bytes(Kernel kernel) const {
+  const auto transposed = CsrPatternAccess::transposed(*pattern_);
+  const int64_t values = 4 * pattern_->nnz();
+  const int64_t batches = 4 * n_ * (pattern_->rows() + pattern_->cols());
+  const int64_t indices = pattern_->bytes() - transposed->bytes();
+  switch (kernel) {
+    case Kernel::Forward:
+    case Kernel::WeightGrad:
+      return values + indices + batches;
+    case Kernel::InputGrad:
+      return 3 * values + transposed->bytes() + batches;  // values are read, written in the other order, and read
+    case Kernel::Step:
+      break;
+  }
+  return bytes(Kernel::Forward) + bytes(Kernel::InputGrad) + bytes(Kernel::WeightGrad);
+}
+
+DenseProducts::DenseProducts(const LayerSize& size)
+    : size_(size),
+      w_(uniform({size.m, size.k}, 1)),
+      x_(uniform({size.n, size.k}, 2)),
+      dy_(uniform({size.n, size.m}, 3)),
+      y_(Tensor::empty(dy_.shape())),
+      dx_(Tensor::empty(x_.shape())),
+      dw_(Tensor::empty(w_.shape())) {}
+
+void DenseProducts::run(Kernel kernel, int threads) {
+  const BlasThreads blas_threads(threads);
+  const auto m = static_cast<blasint>(size_.m), k = static_cast<blasint>(size_.k), n = static_cast<blasint>(size_.n);
+  const float* const w = std::as_const(w_).data<float>();
+  const float* const x = std::as_const(x_).data<float>();
+  const float* const dy = std::as_const(dy_).data<float>();
+  const bool all = kernel == Kernel::Step;
+  if (all || kernel == Kernel::Forward) {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, m, k, 1, x, k, w, k, 0, y_.mutable_data<float>(), m);
+  }
+  if (all || kernel == Kernel::InputGrad) {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, k, m, 1, dy, m, w, k, 0, dx_.mutable_data<float>(), k);
+  }
+  if (all || kernel == Kernel::WeightGrad) {
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, k, n, 1, dy, m, x, k, 0, dw_.mutable_data<float>(), k);
+  }
+}
+
+}  // namespace gossamer::bench

@@ -4,17 +4,21 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bench/products.h"
 
 namespace gossamer::bench {
 
-// What is compared with what, apart from shape and sparsity.
+inline constexpr std::string_view kOwnLibrary = "gossamer";
+
+// What is compared with dense products, apart from shape and sparsity.
 struct Series {
   Kernel kernel;
   Layout layout;
   int threads;
+  std::string library{kOwnLibrary};
   bool operator==(const Series&) const = default;
 };
 

@@ -5,8 +5,10 @@
 #include <string>
 #include <utility>
 
+#include "bench/openblas.h"
 #include "bench/patterns.h"
 #include "bench/peers.h"
+#include "bench/products.h"
 #include "bench/timing.h"
 
 namespace gossamer::bench {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "bench/layer.h"
 #include "bench/peers.h"
-#include "bench/products.h"
 #include "gossamer/csr_pattern.h"
 
 namespace gossamer::bench {

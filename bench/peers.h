@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "bench/products.h"
+#include "bench/layer.h"
 #include "gossamer/csr_pattern.h"
 
 namespace gossamer::bench {

@@ -1,10 +1,8 @@
 #include "bench/products.h"
 
-#include <cblas.h>
-
 #include <utility>
 
-#include "gossamer/random.h"
+#include "bench/random.h"
 #include "kernels/layout.h"
 #include "ops/csr_products.h"
 #include "tensor/csr_stream.h"
@@ -13,12 +11,6 @@
 namespace gossamer::bench {
 
 namespace {
-
-Tensor uniform(const Shape& shape, uint64_t key) {
-  Tensor tensor = Tensor::empty(shape);
-  fill_uniform(tensor, key, -1, 1);
-  return tensor;
-}
 
 ConstBatch<float> rows(const Tensor& x) { return {x.data<float>(), x.dim(0), x.dim(1)}; }
 
@@ -31,37 +23,7 @@ Batch<float> mutable_batch(Tensor& in_rows, Tensor& in_tiles, Layout layout) {
   return {in_rows.mutable_data<float>(), in_rows.dim(0), in_rows.dim(1)};
 }
 
-// The threads of OpenBLAS for one product; the library runs it with one inside its own tasks.
-class BlasThreads {
- public:
-  explicit BlasThreads(int threads) { openblas_set_num_threads(threads); }
-  ~BlasThreads() { openblas_set_num_threads(1); }
-  BlasThreads(const BlasThreads&) = delete;
-  BlasThreads& operator=(const BlasThreads&) = delete;
-};
-
 }  // namespace
-
-std::string_view name(Kernel kernel) {
-  switch (kernel) {
-    case Kernel::Forward:
-      return "forward";
-    case Kernel::InputGrad:
-      return "input_grad";
-    case Kernel::WeightGrad:
-      return "weight_grad";
-    case Kernel::Step:
-      break;
-  }
-  return "step";
-}
-
-std::string_view name(Layout layout) { return layout == Layout::BatchFirst ? "batch_first" : "native"; }
-
-double dense_flop(const LayerSize& size, Kernel kernel) {
-  const double one = 2.0 * static_cast<double>(size.m) * static_cast<double>(size.k) * static_cast<double>(size.n);
-  return kernel == Kernel::Step ? 3 * one : one;
-}
 
 CsrProducts::CsrProducts(std::shared_ptr<const CsrPattern> pattern, int64_t n)
     : pattern_(std::move(pattern)),
@@ -142,33 +104,6 @@ int64_t CsrProducts::bytes(Kernel kernel) const {
       break;
   }
   return bytes(Kernel::Forward) + bytes(Kernel::InputGrad) + bytes(Kernel::WeightGrad);
-}
-
-DenseProducts::DenseProducts(const LayerSize& size)
-    : size_(size),
-      w_(uniform({size.m, size.k}, 1)),
-      x_(uniform({size.n, size.k}, 2)),
-      dy_(uniform({size.n, size.m}, 3)),
-      y_(Tensor::empty(dy_.shape())),
-      dx_(Tensor::empty(x_.shape())),
-      dw_(Tensor::empty(w_.shape())) {}
-
-void DenseProducts::run(Kernel kernel, int threads) {
-  const BlasThreads blas_threads(threads);
-  const auto m = static_cast<blasint>(size_.m), k = static_cast<blasint>(size_.k), n = static_cast<blasint>(size_.n);
-  const float* const w = std::as_const(w_).data<float>();
-  const float* const x = std::as_const(x_).data<float>();
-  const float* const dy = std::as_const(dy_).data<float>();
-  const bool all = kernel == Kernel::Step;
-  if (all || kernel == Kernel::Forward) {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, m, k, 1, x, k, w, k, 0, y_.mutable_data<float>(), m);
-  }
-  if (all || kernel == Kernel::InputGrad) {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, k, m, 1, dy, m, w, k, 0, dx_.mutable_data<float>(), k);
-  }
-  if (all || kernel == Kernel::WeightGrad) {
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, k, n, 1, dy, m, x, k, 0, dw_.mutable_data<float>(), k);
-  }
 }
 
 }  // namespace gossamer::bench

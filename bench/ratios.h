@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "bench/products.h"
+#include "bench/layer.h"
 
 namespace gossamer::bench {
 

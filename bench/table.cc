@@ -127,8 +127,6 @@ class Section {
 
 }  // namespace
 
-std::string to_string(const LayerSize& size) { return fmt::format("{}x{}x{}", size.m, size.k, size.n); }
-
 std::string threads_text(int threads) { return fmt::format("{} thread{}", threads, threads == 1 ? "" : "s"); }
 
 std::string ratio_table(std::span<const Ratio> ratios) {

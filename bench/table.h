@@ -8,9 +8,7 @@
 
 namespace gossamer::bench {
 
-// "1024x768x128"
-std::string to_string(const LayerSize& size);
-// "CSR forward, batch_first, 2 threads" and the like.
+// "1 thread", "2 threads"
 std::string threads_text(int threads);
 
 // For each layout and number of threads: kernels and sizes against sparsities, geometric means, crossovers. Of other

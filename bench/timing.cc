@@ -22,8 +22,8 @@ double clock_seconds(clockid_t clock) {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-void take_turn(Contender& contender, int threads) {
-  contender.run();
+void take_turn(Contender& contender, int threads, bool warm) {
+  if (warm) contender.run();
   int calls = 0;
   const double start = now(threads);
   double elapsed = 0;
@@ -31,7 +31,7 @@ void take_turn(Contender& contender, int threads) {
     contender.run();
     ++calls;
     elapsed = now(threads) - start;
-  } while (elapsed < kTurnSeconds);
+  } while (warm && elapsed < kTurnSeconds);
   contender.seconds.push_back(elapsed / calls);
 }
 
@@ -55,7 +55,7 @@ void take_turns(std::span<Contender> contenders, const Turns& turns) {
       if (round >= turns.min_rounds && wall_seconds() >= end) break;
       for (Contender& contender : contenders) {
         if (turns.threads > 1) std::this_thread::sleep_for(kSettle);
-        take_turn(contender, turns.threads);
+        take_turn(contender, turns.threads, turns.warm);
       }
     }
   });

@@ -14,11 +14,12 @@ namespace gossamer::bench {
 namespace {
 
 constexpr double kPanelWidth = 400, kPanelHeight = 330;
-constexpr double kLeft = 64, kGapX = 56, kGapY = 84, kTop = 112, kRight = 28, kBottom = 112;
-constexpr double kMinTickGap = 32;  // between labels of the sparsity axis
+constexpr double kLeft = 64, kGapX = 56, kGapY = 84, kTop = 124, kRight = 28, kBottom = 116;
+constexpr double kMinWidth = 640, kLegendRow = 20;
+constexpr double kMinTickGap = 36;  // between labels of the sparsity axis
 
 constexpr const char* kInk = "#222222";
-constexpr const char* kGray = "#8a8a8a";
+constexpr const char* kGray = "#707070";
 constexpr const char* kGrid = "#e6e6e6";
 
 // Colours that stay apart for colour-blind readers (Okabe and Ito).
@@ -139,6 +140,14 @@ Svg::Stroke stroke_of(const Series& series) {
 }
 
 void draw_axes(Svg& svg, const Axes& axes) {
+  double last = -kMinTickGap;
+  for (const double s : axes.sparsities) {
+    const double x = axes.x(s);
+    svg.line(x, 0, x, kPanelHeight, {kGrid});
+    if (x - last < kMinTickGap) continue;
+    svg.text(x, kPanelHeight + 18, fmt::format("{:.4g} %", 100 * s), R"(text-anchor="middle")");
+    last = x;
+  }
   for (double decade = 0.001; decade < axes.y_high; decade *= 10) {
     for (const double step : {1, 2, 5}) {
       const double tick = decade * step;
@@ -148,14 +157,6 @@ void draw_axes(Svg& svg, const Axes& axes) {
       svg.line(0, y, kPanelWidth, y, {one ? kInk : kGrid, one ? 1.2 : 1});
       svg.text(-8, y + 4, fmt::format("{:g}", tick), R"(text-anchor="end")");
     }
-  }
-  double last = -kMinTickGap;
-  for (const double s : axes.sparsities) {
-    const double x = axes.x(s);
-    svg.line(x, 0, x, kPanelHeight, {kGrid});
-    if (x - last < kMinTickGap) continue;
-    svg.text(x, kPanelHeight + 18, fmt::format("{:.4g} %", 100 * s), R"(text-anchor="middle")");
-    last = x;
   }
 }
 
@@ -185,13 +186,18 @@ void draw_panel(Svg& svg, const Axes& axes, std::span<const GeometricMean> means
   }
 }
 
-// One row of entries, from the left.
-void draw_legend(Svg& svg, std::span<const GeometricMean> means) {
-  double x = 0;
+// Entries from the left, in as many rows as the width asks for.
+void draw_legend(Svg& svg, std::span<const GeometricMean> means, double width) {
+  double x = 0, y = 0;
   const auto entry = [&](std::string_view label, const Svg::Stroke& stroke) {
-    svg.line(x, -4, x + 26, -4, stroke);
-    svg.text(x + 32, 0, label);
-    x += 32 + 7.0 * static_cast<double>(label.size()) + 22;
+    const double needed = 32 + 7.0 * static_cast<double>(label.size());
+    if (x > 0 && x + needed > width) {
+      x = 0;
+      y += kLegendRow;
+    }
+    svg.line(x, y - 4, x + 26, y - 4, stroke);
+    svg.text(x + 32, y, label);
+    x += needed + 22;
   };
   for (const Kernel kernel : kKernels) {
     if (std::ranges::any_of(means, [&](const GeometricMean& m) { return m.series.kernel == kernel; })) {
@@ -210,7 +216,7 @@ void draw_legend(Svg& svg, std::span<const GeometricMean> means) {
 
 }  // namespace
 
-std::string ratio_plot(std::span<const GeometricMean> means, std::string_view subtitle) {
+std::string ratio_plot(std::span<const GeometricMean> means, std::string_view machine) {
   Svg svg;
   if (means.empty()) return svg.document(1, 1);
   const Axes axes(means);
@@ -221,11 +227,13 @@ std::string ratio_plot(std::span<const GeometricMean> means, std::string_view su
     if (std::ranges::find(threads, m.series.threads) == threads.end()) threads.push_back(m.series.threads);
   }
   const auto columns = static_cast<double>(layouts.size()), rows = static_cast<double>(threads.size());
-  const double width = std::max(kLeft + columns * (kPanelWidth + kGapX) - kGapX + kRight, 640.0);
+  const double width = std::max(kLeft + columns * (kPanelWidth + kGapX) - kGapX + kRight, kMinWidth);
   const double height = kTop + rows * (kPanelHeight + kGapY) - kGapY + kBottom;
 
   svg.text(kLeft, 36, "Speedup of CSR over dense products on OpenBLAS", R"(font-size="18" font-weight="bold")");
-  svg.text(kLeft, 58, fmt::format("geometric means over shapes; {}", subtitle), fmt::format(R"(fill="{}")", kGray));
+  const std::string gray = fmt::format(R"(fill="{}")", kGray);
+  svg.text(kLeft, 58, "geometric means over all shapes; above 1, CSR is faster", gray);
+  svg.text(kLeft, 75, machine, gray);
   for (size_t row = 0; row < threads.size(); ++row) {
     for (size_t column = 0; column < layouts.size(); ++column) {
       svg.begin_group(kLeft + static_cast<double>(column) * (kPanelWidth + kGapX),
@@ -238,8 +246,8 @@ std::string ratio_plot(std::span<const GeometricMean> means, std::string_view su
       svg.end_group();
     }
   }
-  svg.begin_group(kLeft, height - 28);
-  draw_legend(svg, means);
+  svg.begin_group(kLeft, height - 22 - kLegendRow);
+  draw_legend(svg, means, width - kLeft - kRight);
   svg.end_group();
   return svg.document(width, height);
 }

@@ -11,6 +11,7 @@ namespace gossamer::bench {
 
 // An SVG image: speedup against sparsity, a panel for each layout and number of threads, a line for each kernel, and
 // the ideal 1 / (1 - sparsity). The sparsity axis is logarithmic in the density, which makes the ideal a straight line.
-std::string ratio_plot(std::span<const GeometricMean> means, std::string_view subtitle);
+// `machine` stands below the title.
+std::string ratio_plot(std::span<const GeometricMean> means, std::string_view machine);
 
 }  // namespace gossamer::bench

@@ -15,10 +15,10 @@ namespace gossamer::bench {
 
 namespace {
 
-// In dense operations. Other libraries run at a fifth of our speed or so; a constant stands for what does not shrink.
+// In dense operations. Other libraries run at a third of our speed or so; a constant stands for what does not shrink.
 double work(const Group& group) {
   double products = 1;
-  for (const Series& s : group.series) products += (1 - group.sparsity) * (s.library == kOwnLibrary ? 1 : 5);
+  for (const Series& s : group.series) products += (1 - group.sparsity) * (s.library == kOwnLibrary ? 1 : 3);
   return dense_flop(group.size, group.kernel) * products + 1e8;
 }
 

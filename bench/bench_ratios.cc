@@ -58,8 +58,8 @@ class Progress final : public benchmark::BenchmarkReporter {
   bool ReportContext(const Context& /*context*/) override { return true; }
   void ReportRuns(const std::vector<Run>& runs) override {
     done_ += runs.size();
-    if (terminal_)
-      fmt::print(stderr, "\r{:3.0f} %", 100.0 * static_cast<double>(done_) / static_cast<double>(benchmarks_));
+    const double share = static_cast<double>(done_) / static_cast<double>(benchmarks_);
+    if (terminal_) fmt::print(stderr, "\r{:3.0f} %", 100 * share);
   }
   void Finalize() override {
     if (terminal_) fmt::print(stderr, "\r{:5}\r", "");

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "bench/pattern_file.h"
+#include "bench/patterns.h"
 #include "runtime/check.h"
 
 namespace gossamer::bench {
@@ -60,8 +61,9 @@ std::vector<T> by_name(const char* option, const All& all, const Name& name_of, 
       if (name_of(value) == wanted) match = &value;
       known += fmt::format("{}{}", known.empty() ? "" : ", ", name_of(value));
     }
-    if (match == nullptr)
+    if (match == nullptr) {
       fail<ConfigError>(option, fmt::format("must be among: {}", known), fmt::format("'{}'", wanted));
+    }
     found.push_back(*match);
   }
   return found;
@@ -92,6 +94,13 @@ void choose_layers(const Given& given, Options& options) {
   }
   options.sparsities = given.sparsities;
   if (given.sparsities.empty()) options.sparsities.assign(std::begin(kSparsities), std::end(kSparsities));
+  for (const LayerSize& size : options.sizes) {
+    for (const double s : options.sparsities) {
+      if (nonzeros(size.m, size.k, s) < size.m * size.k) continue;
+      fail<ConfigError>("--sparsities", "every weight must have a zero",
+                        fmt::format("{} at sparsity {} has none", to_string(size), s));
+    }
+  }
 }
 
 void choose_series(const Given& given, Options& options) {

@@ -165,7 +165,7 @@ void draw_panel(Svg& svg, const Axes& axes, std::span<const GeometricMean> means
            R"(font-size="14" font-weight="bold")");
   draw_axes(svg, axes);
   const auto sparsity_at = [](double x) { return 1 - std::exp(-x); };
-  // From where the ideal enters the panel.
+  // Where the ideal enters the panel, and where it leaves it.
   const double from = sparsity_at(std::max(axes.x_low, std::log(axes.y_low)));
   const double to = sparsity_at(std::min(axes.x_high, std::log(axes.y_high)));
   svg.line(axes.x(from), axes.y(1 / (1 - from)), axes.x(to), axes.y(1 / (1 - to)), kIdeal);
@@ -178,8 +178,8 @@ void draw_panel(Svg& svg, const Axes& axes, std::span<const GeometricMean> means
         std::vector<std::pair<double, double>> points;
         for (auto m = begin; m != end; ++m) points.emplace_back(axes.x(m->sparsity), axes.y(m->ratio));
         svg.polyline(points, stroke_of(series));
-        for (const auto& [x, y] : points)
-          svg.dot(x, y, own ? 3.2 : 2.4, own ? color(series.kernel) : "#ffffff", color(series.kernel));
+        const char* const ink = color(series.kernel);
+        for (const auto& [x, y] : points) svg.dot(x, y, own ? 3.2 : 2.4, own ? ink : "#ffffff", ink);
       }
       begin = end;
     }

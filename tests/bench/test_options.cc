@@ -47,9 +47,9 @@ TEST(Options, QuickMeansOneThreadBothLayoutsAndNoOtherLibraryInLessThanThreeMinu
 }
 
 TEST(Options, TakeLists) {
-  const Options options = parse({"--shapes", "10x20x30,1x2x3", "--sparsities=0.25,0.75", "--threads", "1,3",
+  const Options options = parse({"--shapes", "10x20x30,4x2x3", "--sparsities=0.25,0.75", "--threads", "1,3",
                                  "--kernels", "step,forward", "--layouts", "native", "--peers", "none"});
-  EXPECT_EQ(options.sizes, (std::vector<LayerSize>{{10, 20, 30}, {1, 2, 3}}));
+  EXPECT_EQ(options.sizes, (std::vector<LayerSize>{{10, 20, 30}, {4, 2, 3}}));
   EXPECT_EQ(options.sparsities, (std::vector<double>{0.25, 0.75}));
   EXPECT_EQ(options.threads, (std::vector<int>{1, 3}));
   EXPECT_EQ(options.kernels, (std::vector<Kernel>{Kernel::Step, Kernel::Forward}));
@@ -87,6 +87,8 @@ TEST(Options, SayWhatIsWrong) {
   }
   expect_refused({"--sparsities", "1"}, "--sparsities: a sparsity must lie between 0 and 1, both excluded; 1");
   expect_refused({"--sparsities", "0"}, "both excluded; 0");
+  expect_refused({"--shapes", "2x2x8", "--sparsities", "0.1"},
+                 "--sparsities: every weight must have a zero; 2x2x8 at sparsity 0.1 has none");
   expect_refused({"--kernels", "backward"},
                  "--kernels: must be among: forward, input_grad, weight_grad, step; 'backward'");
   expect_refused({"--layouts", "row"}, "--layouts: must be among: batch_first, native; 'row'");

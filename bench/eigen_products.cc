@@ -3,6 +3,8 @@
 
 #include <Eigen/Dense>
 #include <Eigen/Sparse>
+#include <algorithm>
+#include <vector>
 
 namespace gossamer::bench {
 

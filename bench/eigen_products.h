@@ -1,6 +1,7 @@
 // The products of a CSR layer as a user of Eigen writes them.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "bench/peers.h"

@@ -1,7 +1,6 @@
 // The figures of the ratio program as a file.
 #pragma once
 
-#include <filesystem>
 #include <span>
 #include <string>
 

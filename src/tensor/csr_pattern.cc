@@ -118,7 +118,8 @@ std::shared_ptr<const CsrPattern> CsrPattern::from_positions(int64_t rows, int64
 }
 
 std::shared_ptr<const CsrPattern> CsrPattern::from_mask(const Tensor& mask) {
-  const auto [rows, cols] = as_matrix(mask.shape());
+  const MatrixSize size = as_matrix(mask.shape());
+  const int64_t rows = size.rows, cols = size.cols;
   const bool* bits = mask.data<bool>();
   check_size(rows, cols);
   std::vector<int64_t> row_ptr(static_cast<size_t>(rows + 1));

@@ -36,9 +36,9 @@ std::vector<Series> series_of(const Options& options, Kernel kernel, int threads
 
 struct Measurements::Layer {
   Layer(const LayerSize& size_, double sparsity_, const std::shared_ptr<const CsrPattern>& pattern,
-        const std::vector<PeerLibrary>& libraries)
-      : size(size_), sparsity(sparsity_), nnz(pattern->nnz()), dense(size), csr(pattern, size.n) {
-    for (const PeerLibrary& library : libraries) peers.emplace(library.name, library.create(*pattern, size.n));
+        const Options& options)
+      : size(size_), sparsity(sparsity_), nnz(pattern->nnz()), dense(size), csr(pattern, size.n, options.execution) {
+    for (const PeerLibrary& library : options.peers) peers.emplace(library.name, library.create(*pattern, size.n));
   }
 
   LayerSize size;
@@ -69,7 +69,7 @@ void Measurements::prepare(const Group& group) {
   layer_ = nullptr;  // before the next one takes its memory
   const auto pattern =
       options_.pattern ? options_.pattern : uniform_pattern(group.size.m, group.size.k, group.sparsity);
-  layer_ = std::make_unique<Layer>(group.size, group.sparsity, pattern, options_.peers);
+  layer_ = std::make_unique<Layer>(group.size, group.sparsity, pattern, options_);
 }
 
 const Group& Measurements::measure(size_t index) {

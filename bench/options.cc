@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdint>
 #include <iterator>
+#include <map>
 #include <thread>
 
 #include "bench/pattern_file.h"
@@ -160,13 +161,18 @@ std::optional<Options> parse_options(int argc, char** argv) {
       ->delimiter(',')
       ->check(CLI::Range(1, 1024))
       ->type_name("T,...");
-  app.add_option("--kernels", given.kernels,
-                 "forward, input_grad, weight_grad, step (all three, through the graph); default: all")
+  app.add_option("--kernels", given.kernels, "forward, input_grad, weight_grad, step (all three); default: all")
       ->delimiter(',')
       ->type_name("NAME,...");
   app.add_option("--layouts", given.layouts, "of the batch: batch_first, native (tiles); default: both")
       ->delimiter(',')
       ->type_name("NAME,...");
+  const std::map<std::string, Execution> executions = {
+      {"auto", Execution::Auto}, {"csr", Execution::Csr}, {"dense", Execution::Dense}};
+  app.add_option("--execution", options.execution,
+                 "auto (the faster), csr, dense (parts of W scattered); default: auto")
+      ->transform(CLI::CheckedTransformer(executions))
+      ->type_name("NAME");
   app.add_option("--peers", given.peers, fmt::format("other libraries to measure: {}none; default: all", peer_names()))
       ->delimiter(',')
       ->type_name("NAME,...");

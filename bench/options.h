@@ -10,6 +10,7 @@
 #include "bench/layer.h"
 #include "bench/peers.h"
 #include "gossamer/csr_pattern.h"
+#include "gossamer/ops.h"
 
 namespace gossamer::bench {
 
@@ -20,6 +21,7 @@ struct Options {
   std::vector<Kernel> kernels;
   std::vector<Layout> layouts;
   std::vector<int> threads;
+  Execution execution = Execution::Auto;
   std::vector<PeerLibrary> peers;
   bool quick = false;
   double budget_s = 0;  // wall time for all measurements together

@@ -4,6 +4,7 @@
 
 #include "bench/random.h"
 #include "kernels/layout.h"
+#include "ops/csr_dense.h"
 #include "ops/csr_products.h"
 #include "tensor/csr_stream.h"
 #include "tensor/tiles.h"
@@ -25,10 +26,13 @@ Batch<float> mutable_batch(Tensor& in_rows, Tensor& in_tiles, Layout layout) {
 
 }  // namespace
 
-CsrProducts::CsrProducts(std::shared_ptr<const CsrPattern> pattern, int64_t n)
+CsrProducts::CsrProducts(std::shared_ptr<const CsrPattern> pattern, int64_t n, Execution execution)
     : pattern_(std::move(pattern)),
       n_(n),
-      weight_(Parameter::csr({pattern_->rows(), pattern_->cols()}, pattern_, uniform({pattern_->nnz()}, 1))),
+      dense_(execution == Execution::Auto ? kernels::dense_is_faster(CsrPatternAccess::stream(*pattern_), n)
+                                          : execution == Execution::Dense),
+      values_(uniform({pattern_->nnz()}, 1)),
+      values_t_(Tensor::empty({pattern_->nnz()})),
       x_rows_(uniform({n, pattern_->cols()}, 2)),
       dy_rows_(uniform({n, pattern_->rows()}, 3)),
       y_rows_(Tensor::empty(dy_rows_.shape())),
@@ -39,13 +43,11 @@ CsrProducts::CsrProducts(std::shared_ptr<const CsrPattern> pattern, int64_t n)
   dy_tiles_ = TensorTiles::pack(dy_rows_, width);
   y_tiles_ = TensorTiles::empty(dy_rows_.shape(), width);
   dx_tiles_ = TensorTiles::empty(x_rows_.shape(), width);
-  weight_.set_requires_grad(true);
-  x_rows_.set_requires_grad();
-  x_tiles_.set_requires_grad();
   CsrPatternAccess::transposed(*pattern_);
 }
 
 void CsrProducts::run(Kernel kernel, Layout layout) {
+  if (dense_) layout = Layout::BatchFirst;
   switch (kernel) {
     case Kernel::Forward:
       return forward(layout);
@@ -54,39 +56,49 @@ void CsrProducts::run(Kernel kernel, Layout layout) {
     case Kernel::WeightGrad:
       return weight_grad(layout);
     case Kernel::Step:
-      return step(layout);
+      forward(layout);
+      return gradients(layout);
   }
 }
 
 void CsrProducts::forward(Layout layout) {
-  const Tensor values = weight_.values();
-  csr_forward<float>(CsrPatternAccess::stream(*pattern_), values.data<float>(), batch(x_rows_, x_tiles_, layout),
-                     nullptr, mutable_batch(y_rows_, y_tiles_, layout));
+  const auto w = CsrPatternAccess::stream(*pattern_);
+  const float* const values = std::as_const(values_).data<float>();
+  const Batch<float> y = mutable_batch(y_rows_, y_tiles_, layout);
+  if (dense_) return csr_dense_forward<float>(w, values, rows(x_rows_), nullptr, y);
+  csr_forward<float>(w, values, batch(x_rows_, x_tiles_, layout), nullptr, y);
 }
 
 void CsrProducts::input_grad(Layout layout) {
-  const Tensor values = weight_.values();
+  const Batch<float> dx = mutable_batch(dx_rows_, dx_tiles_, layout);
+  if (dense_) {
+    return csr_dense_input_grad<float>(CsrPatternAccess::stream(*pattern_), std::as_const(values_).data<float>(),
+                                       rows(dy_rows_), dx);
+  }
   const auto transposed = CsrPatternAccess::transposed(*pattern_);
-  Tensor values_t = Tensor::empty(values.shape());
-  transposed->gather_values(values.data<float>(), values_t.mutable_data<float>());
-  csr_forward<float>(transposed->view(), std::as_const(values_t).data<float>(), batch(dy_rows_, dy_tiles_, layout),
-                     nullptr, mutable_batch(dx_rows_, dx_tiles_, layout));
+  transposed->gather_values(std::as_const(values_).data<float>(), values_t_.mutable_data<float>());
+  csr_forward<float>(transposed->view(), std::as_const(values_t_).data<float>(), batch(dy_rows_, dy_tiles_, layout),
+                     nullptr, dx);
 }
 
 void CsrProducts::weight_grad(Layout layout) {
-  csr_weight_grad<float>(CsrPatternAccess::stream(*pattern_), batch(x_rows_, x_tiles_, layout),
-                         batch(dy_rows_, dy_tiles_, layout), grad_.mutable_data<float>());
+  const auto w = CsrPatternAccess::stream(*pattern_);
+  float* const grad = grad_.mutable_data<float>();
+  if (dense_) return csr_dense_weight_grad<float>(w, rows(x_rows_), rows(dy_rows_), grad);
+  csr_weight_grad<float>(w, batch(x_rows_, x_tiles_, layout), batch(dy_rows_, dy_tiles_, layout), grad);
 }
 
-// As an application does it: through the graph. Row-major results are read where the layout is batch-first.
-void CsrProducts::step(Layout layout) {
-  const Tensor& x = layout == Layout::Native ? x_tiles_ : x_rows_;
-  x.set_grad({});
-  weight_.zero_grad();
-  const Tensor y = linear(x, weight_);
-  if (layout == Layout::BatchFirst) y.data<float>();
-  y.backward(layout == Layout::Native ? dy_tiles_ : dy_rows_);
-  if (layout == Layout::BatchFirst) x.grad().data<float>();
+// Both, as the node of a CSR layer computes them.
+void CsrProducts::gradients(Layout layout) {
+  if (dense_) {
+    input_grad(layout);
+    return weight_grad(layout);
+  }
+  const auto transposed = CsrPatternAccess::transposed(*pattern_);
+  transposed->gather_values(std::as_const(values_).data<float>(), values_t_.mutable_data<float>());
+  csr_backward<float>(CsrPatternAccess::stream(*pattern_), transposed->view(), std::as_const(values_t_).data<float>(),
+                      batch(x_rows_, x_tiles_, layout), batch(dy_rows_, dy_tiles_, layout),
+                      mutable_batch(dx_rows_, dx_tiles_, layout), grad_.mutable_data<float>());
 }
 
 int64_t CsrProducts::bytes(Kernel kernel) const {

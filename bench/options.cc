@@ -9,6 +9,7 @@
 #include <map>
 #include <thread>
 
+#include "bench/machine.h"
 #include "bench/pattern_file.h"
 #include "bench/patterns.h"
 #include "runtime/check.h"
@@ -31,6 +32,7 @@ struct Given {
   std::vector<int> threads;
   int64_t batch = 0;
   std::filesystem::path pattern;
+  std::string simd;
 };
 
 LayerSize parse_size(const std::string& text) {
@@ -176,6 +178,10 @@ std::optional<Options> parse_options(int argc, char** argv) {
   app.add_option("--peers", given.peers, fmt::format("other libraries to measure: {}none; default: all", peer_names()))
       ->delimiter(',')
       ->type_name("NAME,...");
+  app.add_option("--simd", given.simd,
+                 fmt::format("the best SIMD target that our kernels may use: {}; OPENBLAS_CORETYPE chooses OpenBLAS's",
+                             fmt::join(simd_targets(), ", ")))
+      ->type_name("NAME");
   app.add_option("--budget", options.budget_s,
                  fmt::format("time for all measurements; default {:g}, {:g} with --quick", kFullBudget, kQuickBudget))
       ->check(CLI::PositiveNumber)
@@ -192,6 +198,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
     fail<ConfigError>("bench_ratios", "the options must be valid", e.what(), "--help lists them");
   }
   options.rest = app.remaining();
+  if (!given.simd.empty()) limit_simd_target(given.simd);
   if (options.budget_s == 0) options.budget_s = options.quick ? kQuickBudget : kFullBudget;
   choose_layers(given, options);
   choose_series(given, options);

@@ -85,24 +85,21 @@ int64_t cut(int64_t size, int64_t parts, int64_t i) {
   return i == parts ? size : (size + kUnit - 1) / kUnit * i / parts * kUnit;
 }
 
-// C is cut along one side only, because every tile packs the operand of its uncut side anew. Sides near 320 keep that
-// near 5 %, and an even number of tiles suits two, four and eight threads. Time of OpenBLAS 0.3.21 over ours on a Zen 4
-// core (AVX-512 kernels), best of 60 interleaved runs, one thread against one and two against two
-// (bench/bench_gemm.cc):
-//   m x n x k            product    1     2      m x n x k            product    1     2
-//    128 x  784 x 1024   A Bt     0.98  0.96      256 x 4096 x 4096   A B      0.93  1.02
-//    128 x 1024 x  784   A Bt     1.00  1.06      256 x 4096 x 4096   A Bt     0.95  1.00
-//    128 x 1024 x 1024   A B      0.99  1.04      512 x 1024 x 4096   A B      0.94  0.98
-//    256 x 1024 x 4096   A Bt     0.97  0.97     1024 x  784 x  128   At B     1.00  1.01
-//    256 x 1024 x 4096   A B      0.95  0.96     1024 x 1024 x  512   At B     0.95  0.97
-// Near 512 the worst of these gain 2-3 %, but a batch through [1024 -> 1024] would then keep two threads busy at most.
+// C is cut along one side only, because every tile packs the operand of its uncut side anew, and into an even number of
+// tiles for two, four and eight threads. Our time in that of OpenBLAS 0.3.21 on one core (Intel, AVX-512), medians of
+// bench/bench_gemm.cc over layers of 784 to 4096 at 128 and 512 samples, for tiles near this side:
+//   side   AVX-512 kernels: geometric mean, worst   Haswell (AVX2)
+//    320             1.08   1.14                     1.03   1.06
+//    512             1.04   1.09 (n = 4096)          1.01   1.04
+//   1024             1.04   1.07 (n = 4096)
+// Larger tiles gain no more, and would leave threads without one.
 struct Split {
   bool along_rows;
   int64_t parts;
 };
 
 Split choose_split(const GemmShape& s) {
-  constexpr int64_t kSide = 320;
+  constexpr int64_t kSide = 512;
   constexpr double kMinFlops = 2e6;  // some 20 microseconds: below, one call is as fast
   const bool along_rows = s.m >= 768 || s.m > s.n;
   const int64_t size = along_rows ? s.m : s.n;

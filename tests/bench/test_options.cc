@@ -57,6 +57,14 @@ TEST(Options, TakeLists) {
   EXPECT_TRUE(options.peers.empty());
 }
 
+TEST(Options, NameTheExecutionAndTheSimdTarget) {
+  EXPECT_EQ(parse({}).execution, Execution::Auto);
+  EXPECT_EQ(parse({"--execution", "dense"}).execution, Execution::Dense);
+  EXPECT_EQ(parse({"--execution=csr"}).execution, Execution::Csr);
+  expect_refused({"--execution", "fast"}, "fast");
+  expect_refused({"--simd", "AVX9"}, "--simd: must be among: ");
+}
+
 TEST(Options, BatchReplacesTheSamplesOfEveryShape) {
   for (const LayerSize& size : parse({"--batch", "7"}).sizes) EXPECT_EQ(size.n, 7);
 }

@@ -56,8 +56,7 @@ void CsrProducts::run(Kernel kernel, Layout layout) {
     case Kernel::WeightGrad:
       return weight_grad(layout);
     case Kernel::Step:
-      forward(layout);
-      return gradients(layout);
+      return step(layout);
   }
 }
 
@@ -88,17 +87,26 @@ void CsrProducts::weight_grad(Layout layout) {
   csr_weight_grad<float>(w, batch(x_rows_, x_tiles_, layout), batch(dy_rows_, dy_tiles_, layout), grad);
 }
 
-// Both, as the node of a CSR layer computes them.
-void CsrProducts::gradients(Layout layout) {
+// As the node of a CSR layer computes it: a row-major X is packed once for both products that read it, or passes
+// through cache twice.
+void CsrProducts::step(Layout layout) {
   if (dense_) {
+    forward(layout);
     input_grad(layout);
     return weight_grad(layout);
   }
+  const auto w = CsrPatternAccess::stream(*pattern_);
+  Tensor packed;
+  if (layout == Layout::BatchFirst && !streams_batch(w, n_)) {
+    packed = TensorTiles::pack(x_rows_, kernels::choose_tile_width(n_));
+  }
+  const ConstBatch<float> x = packed.defined() ? TensorTiles::get(packed) : batch(x_rows_, x_tiles_, layout);
+  csr_forward<float>(w, std::as_const(values_).data<float>(), x, nullptr, mutable_batch(y_rows_, y_tiles_, layout));
   const auto transposed = CsrPatternAccess::transposed(*pattern_);
   transposed->gather_values(std::as_const(values_).data<float>(), values_t_.mutable_data<float>());
-  csr_backward<float>(CsrPatternAccess::stream(*pattern_), transposed->view(), std::as_const(values_t_).data<float>(),
-                      batch(x_rows_, x_tiles_, layout), batch(dy_rows_, dy_tiles_, layout),
-                      mutable_batch(dx_rows_, dx_tiles_, layout), grad_.mutable_data<float>());
+  csr_backward<float>(w, transposed->view(), std::as_const(values_t_).data<float>(), x,
+                      batch(dy_rows_, dy_tiles_, layout), mutable_batch(dx_rows_, dx_tiles_, layout),
+                      grad_.mutable_data<float>());
 }
 
 int64_t CsrProducts::bytes(Kernel kernel) const {

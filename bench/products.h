@@ -26,7 +26,7 @@ class CsrProducts {
   void forward(Layout layout);
   void input_grad(Layout layout);
   void weight_grad(Layout layout);
-  void gradients(Layout layout);
+  void step(Layout layout);
 
   std::shared_ptr<const CsrPattern> pattern_;
   int64_t n_;

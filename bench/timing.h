@@ -30,15 +30,15 @@ struct Contender {
 
 struct Turns {
   int threads = 1;
-  bool warm = true;     // each turn begins with a call that is not timed
+  bool warm = true;     // each turn begins with calls that are not timed
   double budget_s = 1;  // wall time after which no new round begins
   int min_rounds = 3;
   int max_rounds = 25;
 };
 
-// A B A B ..., on `turns.threads` threads of the library. A warm turn is one call that is not timed (for the caches,
-// and threads that have to wake up), then timed calls for 2 ms, at least one. Otherwise it is a single call, in caches
-// as the others left them.
+// A B A B ..., on `turns.threads` threads of the library. A warm turn is calls for 5 ms that are not timed (for caches,
+// clocks, and threads that have to wake up), then timed calls for 3 ms, at least one each. Otherwise it is a single
+// call, in caches as the others left them.
 void take_turns(std::span<Contender> contenders, const Turns& turns);
 
 }  // namespace gossamer::bench

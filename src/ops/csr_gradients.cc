@@ -150,6 +150,10 @@ template <class T>
 void csr_backward(const kernels::CsrStream& w, const kernels::CsrStream& transposed, const T* transposed_values,
                   const ConstBatch<T>& x, const ConstBatch<T>& dy, const Batch<T>& dx, T* grad) {
   if (streams_batch(w, x.n)) return stream_gradients(w, &transposed, transposed_values, x, dy, dx, grad);
+  if (x.n > 1 && dy.width == 0) {
+    const InTiles<T> dy_tiles(dy, tile_width(x, dy));
+    return csr_backward(w, transposed, transposed_values, x, dy_tiles.batch(), dx, grad);
+  }
   csr_forward<T>(transposed, transposed_values, dy, nullptr, dx);
   csr_weight_grad(w, x, dy, grad);
 }

@@ -21,8 +21,8 @@ void csr_forward(const kernels::CsrStream& w, const T* values, const std::type_i
 template <class T>
 void csr_weight_grad(const kernels::CsrStream& w, const ConstBatch<T>& x, const ConstBatch<T>& dy, T* grad);
 
-// Both gradients: dx[n, cols] = dy[n, rows] W, in the layout of x, by the transposed stream and its values, and grad as
-// above.
+// Both gradients: dx[n, cols] = dy[n, rows] W, tile-major only where x is, by the transposed stream and its values, and
+// grad as above.
 template <class T>
 void csr_backward(const kernels::CsrStream& w, const kernels::CsrStream& transposed, const T* transposed_values,
                   const ConstBatch<T>& x, const ConstBatch<T>& dy, const Batch<T>& dx, T* grad);

@@ -160,7 +160,7 @@ void set_update(benchmark::State& state) { update(state, sparse::SET({.sparsity 
 void rigl_update(benchmark::State& state) { update(state, sparse::RigL({.sparsity = sparsity_of(state)})); }
 
 void arguments(benchmark::internal::Benchmark* bench) {
-  bench->ArgNames({"M", "K", "N", "sparsity"})->UseManualTime()->Unit(benchmark::kMillisecond);
+  bench->ArgNames({"M", "K", "N", "sparsity"})->UseManualTime()->Iterations(9)->Unit(benchmark::kMillisecond);
   for (const int64_t sparsity : {80, 90, 95, 99}) {
     bench->Args({1024, 1024, 256, sparsity})->Args({4096, 1024, 256, sparsity});
   }

@@ -62,7 +62,7 @@ int main(int argc, char** argv) {
     const double product_seconds = seconds() - start;
     start = seconds();
     optimizer.step();
-    std::printf("step %lld: forward and backward %.2f s, %s %.2f s; %.1f index bytes per connection, peak %.2f GiB\n",
+    std::printf("step %lld: forward and backward %.4f s, %s %.4f s; %.1f index bytes per connection, peak %.2f GiB\n",
                 static_cast<long long>(step), product_seconds, step % 2 == 0 ? "AdamW and SET" : "AdamW",
                 seconds() - start, static_cast<double>(weight.index_bytes()) / static_cast<double>(weight.nnz()),
                 peak_gib());

@@ -115,6 +115,34 @@ HWY_INLINE void ForwardSegments(const Segment* HWY_RESTRICT segments, const floa
   }
 }
 
+// Fetches rows of a panel of X that is too large for L2, some nonzeros before they are read: a matrix of 10^6 x 10^6
+// with ten connections a row would wait for memory at each of them.
+template <int kWidth>
+class RowFetcher {
+ public:
+  // Panels of at least this many floats.
+  static bool pays(const CsrStream& w) { return w.panel_cols * kWidth >= kFloats; }
+
+  // col: of the cell's next nonzero; end: past its last.
+  RowFetcher(const float* x_panel, const uint16_t* end) : x_panel_(x_panel), end_(end) {}
+
+  // The rows that follow those of the next `count` nonzeros.
+  HWY_INLINE void Next(const uint16_t* col, int64_t count) const {
+    const uint16_t* ahead = col + kAhead;
+    const uint16_t* const stop = ahead + count;
+    for (; ahead < stop && ahead < end_; ++ahead) {
+      const float* const row = x_panel_ + int64_t{*ahead} * kWidth;
+      for (int i = 0; i < kWidth; i += 16) hwy::Prefetch(row + i);
+    }
+  }
+
+ private:
+  static constexpr int64_t kFloats = int64_t{1} << 19;
+  static constexpr int64_t kAhead = 16;
+  const float* x_panel_;
+  const uint16_t* end_;
+};
+
 // One cell of the block.
 template <int kWidth, bool kFirst>
 void ForwardCell(const CsrStream& w, const float* HWY_RESTRICT values, int64_t cell, const float* HWY_RESTRICT x_panel,
@@ -129,12 +157,15 @@ void ForwardCell(const CsrStream& w, const float* HWY_RESTRICT values, int64_t c
   const float* value = values + w.slot_begin[cell];
   const Segment* const end = w.segments + w.segment_begin[cell + 1];
   const Segment* segment = w.segments + w.segment_begin[cell];
+  const RowFetcher<kWidth> rows(x_panel, w.col + w.slot_begin[cell + 1]);
+  const bool fetches_rows = RowFetcher<kWidth>::pays(w);
   for (; end - segment >= kGroup && segment[kGroup - 1].count >= kMinCount; segment += kGroup) {
     for (int pass = 0; pass < kWidth; pass += T::kPass) {
       ForwardSegments<kWidth, kGroup, kFirst>(segment, value, col, x_panel + pass, bias, y_tile + pass);
     }
     for (int g = 0; g < kGroup; ++g) {
       fetcher.Next();
+      if (fetches_rows) rows.Next(col, segment[g].count);
       col += segment[g].count;
       value += segment[g].count;
     }
@@ -144,6 +175,7 @@ void ForwardCell(const CsrStream& w, const float* HWY_RESTRICT values, int64_t c
       ForwardSegments<kWidth, 1, kFirst>(segment, value, col, x_panel + pass, bias, y_tile + pass);
     }
     fetcher.Next();
+    if (fetches_rows) rows.Next(col, segment->count);
     col += segment->count;
     value += segment->count;
   }
@@ -264,6 +296,8 @@ void WeightGradTile(const CsrStream& w, int64_t block, int64_t panel_begin, int6
     const uint16_t* HWY_RESTRICT col = w.col + w.slot_begin[cell];
     float* HWY_RESTRICT out = grad + w.slot_begin[cell];
     const int64_t last = w.segment_begin[cell + 1] - 1;
+    const RowFetcher<kWidth> rows(x_panel, w.col + w.slot_begin[cell + 1]);
+    const bool fetches_rows = RowFetcher<kWidth>::pays(w);
     for (int64_t s = w.segment_begin[cell]; s <= last; ++s) {
       const float* ahead = dy_tile + int64_t{w.segments[std::min(s + kPrefetchedSegments, last)].row} * kWidth;
       for (int i = 0; i < kWidth; i += 16) hwy::Prefetch(ahead + i);
@@ -273,6 +307,7 @@ void WeightGradTile(const CsrStream& w, int64_t block, int64_t panel_begin, int6
       for (size_t v = 0; v < kVectors; ++v) dy[v] = hn::Load(d, dy_row + v * kLanes);
       const size_t count = w.segments[s].count;
       if (count == 0) break;
+      if (fetches_rows) rows.Next(col, static_cast<int64_t>(count));
       size_t q = 0;
       for (; q + kLanes <= count; q += kLanes) GradGroup<kLanes, kWidth>(d, dy, x_panel, col + q, accumulate, out + q);
       GradTail<kLanes / 2, kWidth>(d, dy, x_panel, col + q, count - q, accumulate, out + q);

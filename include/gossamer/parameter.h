@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,14 @@ struct TopologyChange {
 
   // Positions that both patterns have continue; all others are new. Time and memory are linear in the nonzeros.
   static TopologyChange between(const CsrPattern& from, std::shared_ptr<const CsrPattern> to);
+};
+
+// What the last change of a parameter's pattern did, in connections.
+struct ChangeCounts {
+  int64_t changes = 0;  // of the pattern so far, this one included
+  int64_t kept = 0;
+  int64_t dropped = 0;
+  int64_t grown = 0;
 };
 
 // An array with one element per slot of a parameter, such as a momentum. It follows the parameter's pattern: survivors
@@ -91,6 +100,20 @@ class Parameter {
   // shape and dtype (ShapeError, DTypeError). The gradient is cleared; slot arrays of survivors stay.
   void assign(const Tensor& dense, std::shared_ptr<const CsrPattern> pattern) const;
 
+  // All 0 as long as the pattern did not change. Becoming CSR is the first change.
+  const ChangeCounts& last_change() const;
+
+  // Of a CSR parameter: products in forward, and the gradient of their input, use the connections of `subset` alone,
+  // while the gradient of values() still covers all. Null, and every change of the pattern, undo it. Throws StateError
+  // when the parameter is dense, ShapeError for another size, ConfigError for a connection that pattern() has not.
+  void set_forward_pattern(const std::shared_ptr<const CsrPattern>& subset) const;
+  // Null where forward uses all connections.
+  std::shared_ptr<const CsrPattern> forward_pattern() const;
+
+  // f sees the input of every linear(x, this weight) until it is replaced; an empty function ends it. For statistics of
+  // activations. f must not throw, and forward must not run on several threads meanwhile.
+  void observe_inputs(std::function<void(const Tensor& x)> f) const;
+
   // A new array of zeros that follows the pattern.
   std::shared_ptr<SlotArray> make_slot_array() const;
 
@@ -109,6 +132,8 @@ class Parameter {
   void claim(const std::shared_ptr<const void>& token) const;
 
  private:
+  friend Tensor linear(const Tensor& x, const Parameter& weight, const Parameter& bias);
+
   struct State;
   explicit Parameter(std::shared_ptr<State> state);
   void check_defined(const char* op) const;

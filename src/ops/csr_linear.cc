@@ -14,6 +14,7 @@
 #include "ops/dense_products.h"
 #include "ops/gradient_tap.h"
 #include "runtime/check.h"
+#include "runtime/parallel.h"
 #include "tensor/dispatch.h"
 #include "tensor/tiles.h"
 
@@ -23,6 +24,7 @@ namespace {
 
 using PatternPtr = std::shared_ptr<const CsrPattern>;
 using TapPtr = std::shared_ptr<GradientTap>;
+using SubsetPtr = std::shared_ptr<const ForwardSubset>;
 
 void check_values(const char* op, const PatternPtr& pattern, const Tensor& values) {
   if (!pattern || !values.defined()) {
@@ -32,6 +34,30 @@ void check_values(const char* op, const PatternPtr& pattern, const Tensor& value
     fail<ShapeError>(op, fmt::format("values must be [{}], one per nonzero", pattern->nnz()),
                      values.shape().to_string());
   }
+}
+
+void check_subset(const char* op, const CsrPattern& pattern, const ForwardSubset& subset) {
+  if (!subset.pattern || subset.pattern->rows() != pattern.rows() || subset.pattern->cols() != pattern.cols() ||
+      static_cast<int64_t>(subset.source.size()) != subset.pattern->nnz()) {
+    fail<ShapeError>(
+        op, fmt::format("the subset must be {} x {}, with one source per slot", pattern.rows(), pattern.cols()),
+        subset.pattern ? fmt::format("{} x {} with {} sources for {} slots", subset.pattern->rows(),
+                                     subset.pattern->cols(), subset.source.size(), subset.pattern->nnz())
+                       : "no pattern");
+  }
+}
+
+// The values of the connections that forward uses, in the slots of the subset.
+Tensor subset_values(const Tensor& values, const ForwardSubset& subset) {
+  Tensor picked = Tensor::empty({subset.pattern->nnz()}, values.dtype());
+  dispatch_floating(values.dtype(), "forward subset", [&]<class T>() {
+    const T* from = values.data<T>();
+    T* to = picked.mutable_data<T>();
+    rt::parallel_chunks(picked.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) to[i] = from[subset.source[static_cast<size_t>(i)]];
+    });
+  });
+  return picked;
 }
 
 // Smaller batches stay row-major.
@@ -101,7 +127,7 @@ void weight_grad(const CsrPattern& pattern, const Tensor& x, const Tensor& dy, i
 }  // namespace
 
 Tensor csr_linear(const Tensor& x, const PatternPtr& pattern, const Tensor& values, const Tensor& bias,
-                  const TapPtr& tap) {
+                  const TapPtr& tap, const SubsetPtr& subset) {
   constexpr const char* kOp = "csr_linear";
   check_values(kOp, pattern, values);
   if (!x.defined()) fail<StateError>(kOp, "x must be defined", "an undefined tensor");
@@ -121,21 +147,25 @@ Tensor csr_linear(const Tensor& x, const PatternPtr& pattern, const Tensor& valu
                      "convert with .to(dtype)");
   }
 
+  if (subset) check_subset(kOp, *pattern, *subset);
+
   struct CsrLinearNode final : Node {
-    PatternPtr pattern;
+    PatternPtr pattern;  // of the values and their gradient
+    PatternPtr used;     // of the products with the weight: `pattern`, or a subset of it
     TapPtr tap;
     SavedTensor x;
     SavedTensor x_batch;  // x in the layout of the products
-    SavedTensor values;
+    SavedTensor values;   // of `used`
     Shape x_shape;
     int width;     // of the tiles in which the products run; 0: row-major
     int dx_width;  // that of x: whoever made it takes its gradient the same way
-    CsrLinearNode(const PatternPtr& pattern_, const TapPtr& tap_, const Tensor& x_, const Tensor& x_batch_,
-                  const Tensor& values_, int width_)
+    CsrLinearNode(const PatternPtr& pattern_, const PatternPtr& used_, const TapPtr& tap_, const Tensor& x_,
+                  const Tensor& x_batch_, const Tensor& values_, bool values_need_grad, int width_)
         : pattern(pattern_),
+          used(used_),
           tap(tap_),
-          x(*this, values_.requires_grad() ? x_ : Tensor()),
-          x_batch(*this, values_.requires_grad() ? x_batch_ : Tensor()),
+          x(*this, values_need_grad ? x_ : Tensor()),
+          x_batch(*this, values_need_grad ? x_batch_ : Tensor()),
           values(*this, x_.requires_grad() ? values_ : Tensor()),
           x_shape(x_.shape()),
           width(width_),
@@ -148,7 +178,7 @@ Tensor csr_linear(const Tensor& x, const PatternPtr& pattern, const Tensor& valu
       dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
         if (needs_grad(0)) {
           grads[0] = empty_batch(x_shape, grad.dtype(), dx_width);
-          input_grad<T>(*pattern, values.get(), dy, n, grads[0]);
+          input_grad<T>(*used, values.get(), dy, n, grads[0]);
         }
         if (needs_grad(1)) {
           grads[1] = Tensor::empty({pattern->nnz()}, grad.dtype());
@@ -163,17 +193,21 @@ Tensor csr_linear(const Tensor& x, const PatternPtr& pattern, const Tensor& valu
     }
   };
 
+  const PatternPtr& used = subset ? subset->pattern : pattern;
+  const Tensor used_values = subset ? subset_values(values, *subset) : values;
   const int64_t n = row_count(x.shape());
-  const int width = tile_width(*pattern, x, n);
+  const int width = tile_width(*used, x, n);
   // Packed once for both products that read it; for one alone each task packs its own part, in cache.
   const bool packs = width != 0 && grad_enabled() && values.requires_grad();
   const Tensor x_batch = packs ? TensorTiles::pack(x, width) : x;
   Tensor y = empty_batch(with_last(x.shape(), pattern->rows()), x.dtype(), width);
-  dispatch_floating(x.dtype(), kOp, [&]<class T>() { forward<T>(*pattern, values, x_batch, n, bias, y); });
-  return record<CsrLinearNode>(kOp, y, {x, values, bias}, pattern, tap, x, x_batch, values, width);
+  dispatch_floating(x.dtype(), kOp, [&]<class T>() { forward<T>(*used, used_values, x_batch, n, bias, y); });
+  return record<CsrLinearNode>(kOp, y, {x, values, bias}, pattern, used, tap, x, x_batch, used_values,
+                               values.requires_grad(), width);
 }
 
-Tensor csr_to_dense(const PatternPtr& pattern, const Tensor& values, const Shape& shape, const TapPtr& tap) {
+Tensor csr_to_dense(const PatternPtr& pattern, const Tensor& values, const Shape& shape, const TapPtr& tap,
+                    const SubsetPtr& subset) {
   constexpr const char* kOp = "csr_to_dense";
   check_values(kOp, pattern, values);
   const MatrixSize size = as_matrix(shape);
@@ -183,6 +217,8 @@ Tensor csr_to_dense(const PatternPtr& pattern, const Tensor& values, const Shape
         fmt::format("the shape must be that of the pattern, [{}, {}] as a matrix", pattern->rows(), pattern->cols()),
         shape.to_string());
   }
+
+  if (subset) check_subset(kOp, *pattern, *subset);
 
   struct CsrToDenseNode final : Node {
     PatternPtr pattern;
@@ -195,7 +231,8 @@ Tensor csr_to_dense(const PatternPtr& pattern, const Tensor& values, const Shape
     }
   };
 
-  return record<CsrToDenseNode>(kOp, pattern->dense(values).alias(shape), {values}, pattern, tap);
+  const Tensor dense = subset ? subset->pattern->dense(subset_values(values, *subset)) : pattern->dense(values);
+  return record<CsrToDenseNode>(kOp, dense.alias(shape), {values}, pattern, tap);
 }
 
 }  // namespace gossamer

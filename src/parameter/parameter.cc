@@ -19,7 +19,10 @@ struct Parameter::State {
   Shape shape;
   std::shared_ptr<const CsrPattern> pattern;
   Tensor values;
+  std::shared_ptr<const ForwardSubset> forward_subset;
   bool requires_dense = false;
+  ChangeCounts last_change;
+  std::function<void(const Tensor&)> input_observer;
   std::vector<std::weak_ptr<SlotArray>> arrays;
   std::shared_ptr<GradientTap> tap = std::make_shared<GradientTap>();
   std::weak_ptr<const void> claim;
@@ -196,7 +199,7 @@ void Parameter::zero_grad() const {
 }
 
 Tensor Parameter::tensor() const {
-  return is_csr() ? csr_to_dense(pattern(), values(), shape(), gradient_tap()) : values();
+  return is_csr() ? csr_to_dense(pattern(), values(), shape(), gradient_tap(), state_->forward_subset) : values();
 }
 
 Tensor Parameter::dense() const { return is_csr() ? pattern()->dense(values()).alias(shape()) : values().clone(); }
@@ -209,7 +212,11 @@ void Parameter::apply(const TopologyChange& change) const {
   check_defined("Parameter::apply");
   check_change(*this, change);
   State& s = *state_;
+  const int64_t grown = std::ranges::count(change.source, -1);
+  const int64_t kept = change.pattern->nnz() - grown;
+  s.last_change = {s.last_change.changes + 1, kept, nnz() - kept, grown};
   // The old pattern and its plans go first, then one array after the other: the peak is one array above the sum.
+  s.forward_subset = nullptr;
   s.pattern = change.pattern;
   Tensor values = remap(s.values, change.source);
   values.set_requires_grad(s.values.requires_grad());
@@ -255,6 +262,37 @@ void Parameter::assign(const Tensor& dense, std::shared_ptr<const CsrPattern> pa
   }
 }
 
+const ChangeCounts& Parameter::last_change() const {
+  check_defined("Parameter::last_change");
+  return state_->last_change;
+}
+
+void Parameter::set_forward_pattern(const std::shared_ptr<const CsrPattern>& subset) const {
+  check_defined("Parameter::set_forward_pattern");
+  if (!subset) {
+    state_->forward_subset = nullptr;
+    return;
+  }
+  const std::string op = fmt::format("Parameter::set_forward_pattern('{}')", name());
+  if (!is_csr()) fail<StateError>(op, "the parameter must be CSR", "it is dense", "call model.apply(sparsity) before");
+  TopologyChange change = TopologyChange::between(*pattern(), subset);
+  if (const auto missing = std::ranges::count(change.source, -1); missing > 0) {
+    fail<ConfigError>(op, "the subset must lie within the pattern", fmt::format("{} connections do not", missing));
+  }
+  state_->forward_subset =
+      std::make_shared<ForwardSubset>(ForwardSubset{std::move(change.pattern), std::move(change.source)});
+}
+
+std::shared_ptr<const CsrPattern> Parameter::forward_pattern() const {
+  check_defined("Parameter::forward_pattern");
+  return state_->forward_subset ? state_->forward_subset->pattern : nullptr;
+}
+
+void Parameter::observe_inputs(std::function<void(const Tensor& x)> f) const {
+  check_defined("Parameter::observe_inputs");
+  state_->input_observer = std::move(f);
+}
+
 std::shared_ptr<SlotArray> Parameter::make_slot_array() const {
   check_defined("Parameter::make_slot_array");
   auto array = std::make_shared<SlotArray>(SlotArray{Tensor::zeros(values().shape(), dtype())});
@@ -268,20 +306,30 @@ Parameter Parameter::clone() const {
   state->name = state_->name;
   state->shape = state_->shape;
   state->pattern = state_->pattern;
+  state->forward_subset = state_->forward_subset;
   state->requires_dense = state_->requires_dense;
   state->values = state_->values.clone();
   state->values.set_requires_grad(state_->values.requires_grad());
   return Parameter(std::move(state));
 }
 
-int64_t Parameter::index_bytes() const { return is_csr() ? pattern()->bytes() : 0; }
+int64_t Parameter::index_bytes() const {
+  if (!is_csr()) return 0;
+  const ForwardSubset* subset = state_->forward_subset.get();
+  return pattern()->bytes() +
+         (subset == nullptr ? 0
+                            : subset->pattern->bytes() + static_cast<int64_t>(subset->source.size() * sizeof(int64_t)));
+}
 
 Tensor linear(const Tensor& x, const Parameter& weight, const Parameter& bias) {
+  weight.check_defined("linear");
+  const Parameter::State& w = *weight.state_;
   const Tensor b = bias.defined() ? bias.tensor() : Tensor();
-  if (weight.is_csr() && weight.shape().rank() == 2) {
-    return csr_linear(x, weight.pattern(), weight.values(), b, weight.gradient_tap());
-  }
-  return linear(x, weight.tensor(), b);
+  const bool csr = w.pattern != nullptr && w.shape.rank() == 2;
+  const Tensor y = csr ? csr_linear(x, w.pattern, w.values, b, w.tap, w.forward_subset) : linear(x, weight.tensor(), b);
+  // After the product, which checks the shapes.
+  if (w.input_observer) w.input_observer(x.detach());
+  return y;
 }
 
 }  // namespace gossamer

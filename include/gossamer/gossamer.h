@@ -27,6 +27,7 @@
 #include "gossamer/runtime.h"
 #include "gossamer/shape.h"
 #include "gossamer/sparse/algorithm.h"
+#include "gossamer/sparse/distribution.h"
 #include "gossamer/sparse/group.h"
 #include "gossamer/sparse/rigl.h"
 #include "gossamer/sparse/schedule.h"

@@ -33,4 +33,5 @@
 #include "gossamer/sparse/schedule.h"
 #include "gossamer/sparse/set.h"
 #include "gossamer/sparse/static.h"
+#include "gossamer/sparse/structure.h"
 #include "gossamer/tensor.h"

@@ -10,7 +10,6 @@
 #include "runtime/check.h"
 #include "sparse/growth.h"
 #include "sparse/select.h"
-#include "tensor/arith.h"
 
 namespace gossamer::sparse {
 
@@ -84,15 +83,9 @@ TopologyChange RigL::plan(const SparseParameter& parameter, float sparsity) {
                                       num_after_drop(drop_fraction_.at(time()), p.nnz(), groups.count()));
   std::vector<int64_t> missing(static_cast<size_t>(groups.count()), num_kept(sparsity, groups.size()));
   for (const int64_t at : kept) --missing[static_cast<size_t>(groups.of(at / cols, at % cols))];
-  GradientGrowth growth(kept, groups, missing);
-  bool finite = true;
-  for_each_gradient_block(parameter, [&](int64_t row_begin, const Tensor& block) {
-    finite = finite && all_finite(block);
-    if (finite) growth.offer(row_begin, block);
-  });
-  if (!finite) return {};
-  Positions grown = growth.take();
-  return change_to(p, std::move(kept), std::move(grown));
+  auto grown = grow_by_gradient(kept, groups, missing, [&](const auto& f) { for_each_gradient_block(parameter, f); });
+  if (!grown) return {};
+  return change_to(p, std::move(kept), std::move(*grown));
 }
 
 }  // namespace gossamer::sparse

@@ -35,6 +35,7 @@
 #include "gossamer/sparse/rigl.h"
 #include "gossamer/sparse/schedule.h"
 #include "gossamer/sparse/set.h"
+#include "gossamer/sparse/snfs.h"
 #include "gossamer/sparse/static.h"
 #include "gossamer/sparse/structure.h"
 #include "gossamer/sparse/summary.h"

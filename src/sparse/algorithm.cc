@@ -49,7 +49,7 @@ SparsityAlgorithm::SparsityAlgorithm()
 void SparsityAlgorithm::release_taps() noexcept {
   for (const SparseParameter& p : sparse_params_) {
     p.param().gradient_tap()->arm(false);
-    p.param().gradient_tap()->clear();
+    p.param().gradient_tap()->forget();
   }
 }
 

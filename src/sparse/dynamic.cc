@@ -101,6 +101,7 @@ void DynamicSparsityAlgorithm::update(optim::Optimizer* optimizer) {
     if (wants_dense_gradient()) {
       for (const SparseParameter& p : ready) p.param().gradient_tap()->check_unwritten(p.name());
     }
+    begin_update(ready, std::vector<float>(ready.size(), sparsity));
     for (const SparseParameter& p : ready) {
       // Almost every plan is a change, and would be made beside indices that nobody reads any more.
       if (p.param().is_csr()) CsrPatternAccess::drop_transposed(*p.pattern());

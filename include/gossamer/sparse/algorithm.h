@@ -176,6 +176,9 @@ class DynamicSparsityAlgorithm : public PatternAlgorithm {
  protected:
   DynamicSparsityAlgorithm(const char* name, PatternSettings settings, UpdateSchedule update);
 
+  // Called before the plans of an update step with the parameters that are to be planned, in their order, and the
+  // sparsity of each: for algorithms that share connections out among parameters. Does nothing unless overridden.
+  virtual void begin_update(const std::vector<SparseParameter>&, const std::vector<float>& /*sparsities*/) {}
   // The change of one parameter for a sparsity in [0, 1]. A change without a pattern leaves the parameter alone.
   virtual TopologyChange plan(const SparseParameter& parameter, float sparsity);
   // The new mask, given the current one; both of the parameter's shape. The default throws StateError: a subclass

@@ -39,5 +39,6 @@
 #include "gossamer/sparse/static.h"
 #include "gossamer/sparse/structure.h"
 #include "gossamer/sparse/summary.h"
+#include "gossamer/sparse/topkast.h"
 #include "gossamer/sparse/wanda.h"
 #include "gossamer/tensor.h"

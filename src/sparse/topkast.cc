@@ -1,0 +1,134 @@
+#include "gossamer/sparse/topkast.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "gossamer/ops.h"
+#include "runtime/check.h"
+#include "sparse/select.h"
+#include "tensor/dispatch.h"
+
+namespace gossamer::sparse {
+
+namespace {
+
+Groups whole(const Parameter& parameter) {
+  const MatrixSize size = as_matrix(parameter.shape());
+  return {.rows = size.rows, .cols = size.cols};
+}
+
+}  // namespace
+
+TopKAST::TopKAST(TopKASTOptions options)
+    : DynamicSparsityAlgorithm("TopKAST",
+                               {.sparsity = std::move(options.backward_sparsity),
+                                .init_method = std::move(options.init_method),
+                                .seed = options.seed},
+                               std::move(options.update)),
+      forward_sparsity_(std::move(options.forward_sparsity)),
+      drop_fraction_(std::move(options.drop_fraction)) {
+  if (!forward_sparsity_.is_constant()) return;
+  const float forward = forward_sparsity_.at({});
+  if (!(forward >= 0 && forward < 1)) {
+    fail<ConfigError>("TopKAST", "forward_sparsity must be at least 0 and below 1", fmt::format("{}", forward));
+  }
+  const Schedule& backward = settings().sparsity;
+  if (backward.is_constant() && forward < backward.at({})) {
+    fail<ConfigError>("TopKAST", "forward_sparsity must be at least backward_sparsity",
+                      fmt::format("{} and {}", forward, backward.at({})));
+  }
+}
+
+int64_t TopKAST::num_forward(const Parameter& parameter, const ScheduleTime& time) const {
+  const float sparsity = forward_sparsity_.at(time);
+  if (std::isnan(sparsity)) {
+    fail<ConfigError>("TopKAST", "forward_sparsity must be a number", fmt::format("NaN at step {}", time.step));
+  }
+  return num_kept(std::clamp(sparsity, 0.0F, 1.0F), parameter.numel());
+}
+
+void TopKAST::choose_forward(const Parameter& parameter, const ScheduleTime& time) const {
+  const int64_t count = num_forward(parameter, time);
+  if (count >= parameter.nnz()) return parameter.set_forward_pattern(nullptr);
+  const Positions chosen = largest_magnitudes(*parameter.pattern(), parameter.values(), whole(parameter), count);
+  parameter.set_forward_pattern(
+      CsrPattern::from_positions(parameter.pattern()->rows(), parameter.pattern()->cols(), chosen));
+}
+
+void TopKAST::adopt(std::vector<SparseParameter> parameters) {
+  DynamicSparsityAlgorithm::adopt(std::move(parameters));
+  if (starts_dense()) return;
+  for (const SparseParameter& p : sparse_params()) choose_forward(p.param(), {});
+}
+
+TopologyChange TopKAST::first_change(const SparseParameter& parameter) const {
+  num_forward(parameter.param(), {});  // throws before anything changes
+  return DynamicSparsityAlgorithm::first_change(parameter);
+}
+
+void TopKAST::update(optim::Optimizer* optimizer) {
+  const Attachment& a = attachment(optimizer);
+  ScheduleTime now = a.time;
+  ++now.step;
+  const bool is_update = update_schedule().is_update_step(now.step);
+  for (const SparseParameter& p : a.parameters) {
+    if (is_update) num_forward(p.param(), now);
+  }
+  DynamicSparsityAlgorithm::update(optimizer);
+  for (const SparseParameter& p : a.parameters) {
+    if (is_update) choose_forward(p.param(), now);
+  }
+}
+
+TopologyChange TopKAST::plan(const SparseParameter& parameter, float sparsity) {
+  const Parameter& p = parameter.param();
+  const int64_t n = p.numel();
+  const int64_t target = num_kept(sparsity, n);
+  const int64_t forward = num_forward(p, time());
+  if (forward > target) {
+    fail<ConfigError>("TopKAST",
+                      fmt::format("forward_sparsity of '{}' must be at least the backward_sparsity", p.name()),
+                      fmt::format("forward would use {} of {} connections", forward, target));
+  }
+  const int64_t rest = std::max<int64_t>(p.nnz() - forward, 0);
+  const int64_t keep = std::min(forward + num_after_drop(drop_fraction_.at(time()), rest, 1), target);
+  Positions kept = largest_magnitudes(*p.topology(), p.values(), whole(p), keep);
+  Positions grown = random_absent(kept, n, target - static_cast<int64_t>(kept.size()), key(parameter));
+  return change_to(p, std::move(kept), std::move(grown));
+}
+
+Tensor TopKAST::exploration_loss() const {
+  Tensor loss;
+  for (const SparseParameter& sparse : sparse_params()) {
+    const Parameter& p = sparse.param();
+    const Tensor values = p.values();
+    Tensor penalty = mul(values, values);
+    if (const auto forward = p.forward_pattern()) {
+      // Of each connection of B, the slot in A or -1.
+      const TopologyChange in_forward = TopologyChange::between(*forward, p.pattern());
+      const double density = static_cast<double>(forward->nnz()) / static_cast<double>(p.numel());
+      Tensor factors = Tensor::empty(values.shape(), values.dtype());
+      dispatch_floating(values.dtype(), "exploration_loss", [&]<class T>() {
+        std::ranges::transform(in_forward.source, factors.mutable_data<T>(),
+                               [&](int64_t slot) { return static_cast<T>(slot >= 0 ? 1 : 1 / density); });
+      });
+      penalty = mul(penalty, factors);
+    }
+    const Tensor of_parameter = sum(penalty);
+    loss = loss.defined() ? loss + of_parameter : of_parameter;
+  }
+  return loss.defined() ? loss : Tensor::zeros({});
+}
+
+void TopKAST::finish() {
+  for (const SparseParameter& p : sparse_params()) {
+    if (const auto forward = p.param().forward_pattern()) {
+      p.apply(TopologyChange::between(*p.pattern(), forward));
+    }
+  }
+}
+
+}  // namespace gossamer::sparse

@@ -28,6 +28,7 @@
 #include "gossamer/shape.h"
 #include "gossamer/sparse/algorithm.h"
 #include "gossamer/sparse/distribution.h"
+#include "gossamer/sparse/global_pruning.h"
 #include "gossamer/sparse/granet.h"
 #include "gossamer/sparse/group.h"
 #include "gossamer/sparse/itop.h"

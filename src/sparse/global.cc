@@ -1,9 +1,12 @@
 #include "sparse/global.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
 
+#include "runtime/check.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer::sparse {
@@ -19,6 +22,22 @@ void for_each_score(const Tensor& scores, F&& f) {
 }
 
 }  // namespace
+
+Tensor checked_scores(const char* op, const Parameter& p, const ConnectionScores& score) {
+  Tensor scores = score(p);
+  if (!scores.defined() || scores.numel() != p.nnz()) {
+    fail<ShapeError>(op, fmt::format("'{}' must have {} scores, one per connection", p.name(), p.nnz()),
+                     scores.defined() ? scores.shape().to_string() : "an undefined tensor");
+  }
+  dispatch_floating(scores.dtype(), op, [&]<class T>() {
+    const auto all = scores.span<T>();
+    const auto negative = std::ranges::find_if(all, [](T s) { return s < 0; });
+    if (negative != all.end()) {
+      fail<ConfigError>(op, fmt::format("scores of '{}' must be at least 0", p.name()), fmt::format("{}", *negative));
+    }
+  });
+  return scores;
+}
 
 std::vector<int64_t> share_of_highest(const std::vector<Tensor>& scores, int64_t keep) {
   std::vector<int64_t> share(scores.size());

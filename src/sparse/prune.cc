@@ -38,20 +38,6 @@ void check(const std::vector<Parameter>& parameters, const PruneOptions& options
   }
 }
 
-void check_scores(const Parameter& p, const Tensor& scores) {
-  if (!scores.defined() || scores.numel() != p.nnz()) {
-    fail<ShapeError>(kOp, fmt::format("'{}' must have {} scores, one per connection", p.name(), p.nnz()),
-                     scores.defined() ? scores.shape().to_string() : "an undefined tensor");
-  }
-  dispatch_floating(scores.dtype(), kOp, [&]<class T>() {
-    const auto all = scores.span<T>();
-    const auto negative = std::ranges::find_if(all, [](T s) { return s < 0; });
-    if (negative != all.end()) {
-      fail<ConfigError>(kOp, fmt::format("scores of '{}' must be at least 0", p.name()), fmt::format("{}", *negative));
-    }
-  });
-}
-
 // |f(slot, w)| for every connection, in the dtype of the values.
 template <class F>
 Tensor score_slots(const Parameter& parameter, F&& f) {
@@ -89,10 +75,8 @@ void prune(const std::vector<Parameter>& parameters, const ConnectionScores& sco
   int64_t elements = 0;
   for (const Parameter& p : parameters) {
     if (p.requires_dense()) continue;
-    Tensor s = scores(p);
-    check_scores(p, s);
+    all_scores.push_back(checked_scores(kOp, p, scores));
     pruned.push_back(p);
-    all_scores.push_back(std::move(s));
     elements += p.numel();
   }
   std::vector<int64_t> share;

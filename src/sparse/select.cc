@@ -155,6 +155,20 @@ Positions random_absent(const Positions& present, int64_t n, int64_t k, uint64_t
   return chosen;
 }
 
+Positions lowest_absent(const Positions& present, int64_t k) {
+  Positions chosen;
+  chosen.reserve(static_cast<size_t>(k));
+  auto next = present.begin();
+  for (int64_t at = 0; static_cast<int64_t>(chosen.size()) < k; ++at) {
+    if (next != present.end() && *next == at) {
+      ++next;
+    } else {
+      chosen.push_back(at);
+    }
+  }
+  return chosen;
+}
+
 TopologyChange change_to(const Parameter& parameter, Positions kept, Positions grown) {
   if (!std::ranges::is_sorted(grown)) std::ranges::sort(grown);
   const auto [rows, cols] = as_matrix(parameter.shape());

@@ -14,12 +14,15 @@
 namespace gossamer {
 
 // A new pattern, and for each of its slots the slot of the old pattern that it continues, or -1 for a new connection.
-// The only way to change sparsity. The slots of a dense parameter are its elements, row-major.
+// Without a source, positions that both patterns have continue; it is then found when the change is applied, so that a
+// change that waits holds no more than its pattern. The only way to change sparsity. The slots of a dense parameter are
+// its elements, row-major.
 struct TopologyChange {
   std::shared_ptr<const CsrPattern> pattern;
-  std::vector<int64_t> source;
+  std::vector<int64_t> source = {};
 
-  // Positions that both patterns have continue; all others are new. Time and memory are linear in the nonzeros.
+  // The change with its source: positions that both patterns have continue, all others are new. Time and memory are
+  // linear in the nonzeros.
   static TopologyChange between(const CsrPattern& from, std::shared_ptr<const CsrPattern> to);
 };
 
@@ -93,9 +96,11 @@ class Parameter {
   Tensor dense() const;
   Tensor mask() const;
 
-  // Takes up a new pattern: values, gradient and every slot array move with it. A pattern of another size, or a
-  // `source` of wrong length or range, throws ShapeError or ConfigError before anything changes.
+  // Takes up a new pattern: values, gradient and every slot array move with it. No pattern (StateError), a pattern of
+  // another size, or a `source` of wrong length or range (ShapeError, ConfigError) throw before anything changes.
   void apply(const TopologyChange& change) const;
+  // Throws what apply() would, and changes nothing.
+  void check(const TopologyChange& change) const;
   // Replaces pattern and elements, as a checkpoint does: `pattern` null makes it dense. `dense` has the parameter's
   // shape and dtype (ShapeError, DTypeError). The gradient is cleared; slot arrays of survivors stay.
   void assign(const Tensor& dense, std::shared_ptr<const CsrPattern> pattern) const;

@@ -44,25 +44,6 @@ Tensor remap(const Tensor& old, const std::vector<int64_t>& source) {
   return moved;
 }
 
-void check_change(const Parameter& p, const TopologyChange& change) {
-  const std::string op = fmt::format("Parameter::apply('{}')", p.name());
-  const MatrixSize size = as_matrix(p.shape());
-  if (!change.pattern) fail<StateError>(op, "the change must have a pattern", "none");
-  if (change.pattern->rows() != size.rows || change.pattern->cols() != size.cols) {
-    fail<ShapeError>(op, fmt::format("the pattern must be {} x {}", size.rows, size.cols),
-                     fmt::format("{} x {}", change.pattern->rows(), change.pattern->cols()));
-  }
-  if (static_cast<int64_t>(change.source.size()) != change.pattern->nnz()) {
-    fail<ShapeError>(op, fmt::format("source must have {} elements, one per slot", change.pattern->nnz()),
-                     fmt::format("{}", change.source.size()), "build it with TopologyChange::between");
-  }
-  const auto bad = std::ranges::find_if(change.source, [&](int64_t s) { return s < -1 || s >= p.nnz(); });
-  if (bad != change.source.end()) {
-    fail<ConfigError>(op, fmt::format("source must name old slots below {}, or -1", p.nnz()), fmt::format("{}", *bad),
-                      "build it with TopologyChange::between");
-  }
-}
-
 }  // namespace
 
 TopologyChange TopologyChange::between(const CsrPattern& from, std::shared_ptr<const CsrPattern> to) {
@@ -208,9 +189,33 @@ Tensor Parameter::mask() const {
   return is_csr() ? pattern()->mask().alias(shape()) : Tensor::ones(shape(), DType::boolean);
 }
 
-void Parameter::apply(const TopologyChange& change) const {
+void Parameter::check(const TopologyChange& change) const {
   check_defined("Parameter::apply");
-  check_change(*this, change);
+  const std::string op = fmt::format("Parameter::apply('{}')", name());
+  const MatrixSize size = as_matrix(shape());
+  if (!change.pattern) fail<StateError>(op, "the change must have a pattern", "none");
+  if (change.pattern->rows() != size.rows || change.pattern->cols() != size.cols) {
+    fail<ShapeError>(op, fmt::format("the pattern must be {} x {}", size.rows, size.cols),
+                     fmt::format("{} x {}", change.pattern->rows(), change.pattern->cols()));
+  }
+  if (change.source.empty()) return;
+  if (static_cast<int64_t>(change.source.size()) != change.pattern->nnz()) {
+    fail<ShapeError>(op, fmt::format("source must have {} elements, one per slot", change.pattern->nnz()),
+                     fmt::format("{}", change.source.size()), "build it with TopologyChange::between");
+  }
+  const auto bad = std::ranges::find_if(change.source, [&](int64_t s) { return s < -1 || s >= nnz(); });
+  if (bad != change.source.end()) {
+    fail<ConfigError>(op, fmt::format("source must name old slots below {}, or -1", nnz()), fmt::format("{}", *bad),
+                      "build it with TopologyChange::between");
+  }
+}
+
+void Parameter::apply(const TopologyChange& change) const {
+  check(change);
+  if (change.source.empty() && change.pattern->nnz() > 0) {
+    apply(TopologyChange::between(*topology(), change.pattern));
+    return;
+  }
   State& s = *state_;
   const int64_t grown = std::ranges::count(change.source, -1);
   const int64_t kept = change.pattern->nnz() - grown;
@@ -247,7 +252,7 @@ void Parameter::assign(const Tensor& dense, std::shared_ptr<const CsrPattern> pa
   }
   const MatrixSize size = as_matrix(s.shape);
   const auto target = pattern ? pattern : CsrPattern::full(size.rows, size.cols);
-  apply(TopologyChange::between(*topology(), target));
+  apply({target});
   zero_grad();
   s.values.copy_from(target->gather(dense));
   if (!pattern) {

@@ -8,7 +8,6 @@
 #include <iterator>
 #include <numeric>
 
-#include "gossamer/sparse/group.h"
 #include "runtime/check.h"
 
 namespace gossamer::sparse {
@@ -84,17 +83,14 @@ double solve(std::vector<Layer>& layers, double sparsity) {
 
 }  // namespace
 
-std::vector<Parameter> matching(const std::vector<Parameter>& parameters, const std::vector<std::string>& globs) {
-  for (const std::string& glob : globs) {
-    if (!any_matches(parameters, glob)) {
-      fail<ConfigError>("matching", "every glob must match a parameter", fmt::format("'{}' matches none", glob),
-                        "check the spelling; * stands for any characters");
-    }
-  }
+std::vector<Parameter> matching(const std::vector<Parameter>& parameters, const ParameterFilter& filter) {
   std::vector<Parameter> found;
-  std::ranges::copy_if(parameters, std::back_inserter(found), [&](const Parameter& p) {
-    return std::ranges::any_of(globs, [&](const std::string& glob) { return glob_match(glob, p.name()); });
-  });
+  std::ranges::copy_if(parameters, std::back_inserter(found),
+                       [&](const Parameter& p) { return filter(SparseParameter(p.name(), p)); });
+  if (found.empty()) {
+    fail<ConfigError>("matching", "the filter must take a parameter",
+                      fmt::format("it takes none of {}", parameters.size()), "check the spelling");
+  }
   return found;
 }
 

@@ -6,10 +6,11 @@
 #include <cmath>
 #include <utility>
 
-#include "gossamer/sparse/algorithm.h"
+#include "gossamer/sparse/init_method.h"
+#include "gossamer/sparse/sparse_parameter.h"
 #include "runtime/check.h"
-#include "runtime/log.h"
 #include "runtime/parallel.h"
+#include "sparse/empty.h"
 #include "sparse/global.h"
 #include "sparse/select.h"
 #include "tensor/dispatch.h"
@@ -21,19 +22,19 @@ namespace {
 constexpr const char* kOp = "prune";
 
 void check(const std::vector<Parameter>& parameters, const PruneOptions& options) {
-  const auto check_sparsity = [](const std::string& of, double sparsity) {
-    if (sparsity >= 0 && sparsity < 1) return;
-    fail<ConfigError>(kOp, fmt::format("the sparsity{} must be at least 0 and below 1", of),
-                      fmt::format("{}", sparsity));
-  };
-  check_sparsity("", options.sparsity);
-  if (options.scope == PruneScope::Global && !options.sparsities.empty()) {
-    fail<ConfigError>(kOp, "the scope Global has one sparsity for all", "sparsities by name", "give .sparsity");
+  options.sparsity.for_each([](const Schedule& schedule) {
+    if (!schedule.is_constant()) fail<ConfigError>(kOp, "the sparsity must be constant", "a schedule");
+    if (const float s = schedule.at({}); !(s >= 0 && s < 1)) {
+      fail<ConfigError>(kOp, "the sparsity must be at least 0 and below 1", fmt::format("{}", s));
+    }
+  });
+  const Sparsity::ByName& by_name = options.sparsity.by_name();
+  if (options.scope == PruneScope::Global && !by_name.empty()) {
+    fail<ConfigError>(kOp, "the scope Global has one sparsity for all", "one by name");
   }
-  for (const auto& [name, sparsity] : options.sparsities) {
-    check_sparsity(fmt::format(" of '{}'", name), sparsity);
+  for (const auto& [name, sparsity] : by_name) {
     if (std::ranges::none_of(parameters, [&, &wanted = name](const Parameter& p) { return p.name() == wanted; })) {
-      fail<ConfigError>(kOp, "sparsities must name the parameters", fmt::format("'{}' is none of them", name));
+      fail<ConfigError>(kOp, "the sparsity must name the parameters", fmt::format("'{}' is none of them", name));
     }
   }
 }
@@ -70,38 +71,32 @@ Tensor saliency_scores(const Parameter& parameter) {
 
 void prune(const std::vector<Parameter>& parameters, const ConnectionScores& scores, const PruneOptions& options) {
   check(parameters, options);
-  std::vector<Parameter> pruned;
+  std::vector<SparseParameter> pruned;
+  std::vector<float> sparsities;
   std::vector<Tensor> all_scores;
   int64_t elements = 0;
   for (const Parameter& p : parameters) {
     if (p.requires_dense()) continue;
+    sparsities.push_back(options.sparsity.of(p.name()).at({}));
     all_scores.push_back(checked_scores(kOp, p, scores));
-    pruned.push_back(p);
+    pruned.emplace_back(p.name(), p);
     elements += p.numel();
   }
   std::vector<int64_t> share;
-  if (options.scope == PruneScope::Global) {
-    share = share_of_highest(all_scores, num_kept(static_cast<float>(options.sparsity), elements));
+  if (options.scope == PruneScope::Global && !pruned.empty()) {
+    share = share_of_highest(all_scores, num_kept(sparsities.front(), elements));
   }
   for (size_t i = 0; i < pruned.size(); ++i) {
-    const Parameter& p = pruned[i];
+    const Parameter& p = pruned[i].param();
     const MatrixSize size = as_matrix(p.shape());
-    const int64_t rows = options.scope == PruneScope::Row ? size.rows : 1;
+    const int64_t rows = options.scope == PruneScope::Row ? std::max<int64_t>(size.rows, 1) : 1;
     const Groups groups{.rows = size.rows, .cols = size.cols, .out = rows};
-    int64_t keep = 0;
-    if (options.scope == PruneScope::Global) {
-      keep = share[i];
-    } else {
-      const auto own = options.sparsities.find(p.name());
-      const double sparsity = own == options.sparsities.end() ? options.sparsity : own->second;
-      keep = num_kept(static_cast<float>(sparsity), p.numel() / std::max<int64_t>(rows, 1));
-    }
+    const int64_t keep = options.scope == PruneScope::Global ? share[i] : num_kept(sparsities[i], p.numel() / rows);
     Positions kept = largest_magnitudes(*p.topology(), all_scores[i], groups, keep);
     all_scores[i] = {};
-    if (kept.empty() && p.numel() > 0) {
-      rt::log(LogLevel::Warning, fmt::format("prune leaves '{}' without a connection", p.name()));
-    }
-    p.apply(change_to(p, std::move(kept), {}));
+    const TopologyChange change = change_to(p, std::move(kept), {});
+    warn_if_empty(pruned[i], *change.pattern, sparsities[i]);
+    p.apply(change);
   }
 }
 

@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "gossamer/random.h"
 #include "runtime/check.h"
 #include "sparse/growth.h"
 #include "sparse/select.h"
@@ -20,25 +19,13 @@ Groups groups_of(const Parameter& parameter, int64_t in, int64_t out) {
   return {.rows = size.rows, .cols = size.cols, .out = std::max<int64_t>(1, out), .in = std::max<int64_t>(1, in)};
 }
 
-// random_init() with an equal number of connections in each group.
-InitMethod balanced_random_init(int64_t in_groups, int64_t out_groups) {
-  if (in_groups <= 1 && out_groups <= 1) return random_init();
-  return [=](const InitContext& context) {
-    const Groups groups = groups_of(context.parameter.param(), in_groups, out_groups);
-    const int64_t rows = groups.rows / groups.out;
-    const int64_t cols = groups.cols / groups.in;
-    const int64_t kept = num_kept(context.sparsity, groups.size());
-    Positions positions;
-    positions.reserve(static_cast<size_t>(kept * groups.count()));
-    for (int64_t group = 0; group < groups.count(); ++group) {
-      const int64_t first = group / groups.in * rows * groups.cols + group % groups.in * cols;
-      const uint64_t key = random_bits(context.key, static_cast<uint64_t>(group));
-      for (const int64_t i : sample_without_replacement(key, groups.size(), kept)) {
-        positions.push_back(first + i / cols * groups.cols + i % cols);
-      }
-    }
-    std::ranges::sort(positions);
-    return CsrPattern::from_positions(groups.rows, groups.cols, positions);
+// The method, asked for an equal number of connections in each group.
+InitMethod in_groups(InitMethod method, int64_t in, int64_t out) {
+  if (!method || (in <= 1 && out <= 1)) return method;
+  return [method = std::move(method), in, out](InitContext context) {
+    context.in_groups = std::max<int64_t>(1, in);
+    context.out_groups = std::max<int64_t>(1, out);
+    return method(context);
   };
 }
 
@@ -47,9 +34,8 @@ InitMethod balanced_random_init(int64_t in_groups, int64_t out_groups) {
 RigL::RigL(RigLOptions options)
     : DynamicSparsityAlgorithm("RigL",
                                {.sparsity = std::move(options.sparsity),
-                                .init_method = options.init_method ? std::move(options.init_method)
-                                                                   : balanced_random_init(options.balance_in_groups,
-                                                                                          options.balance_out_groups),
+                                .init_method = in_groups(std::move(options.init_method), options.balance_in_groups,
+                                                         options.balance_out_groups),
                                 .seed = options.seed},
                                std::move(options.update)),
       drop_fraction_(std::move(options.drop_fraction)),

@@ -159,11 +159,11 @@ Positions lowest_absent(const Positions& present, int64_t k) {
   Positions chosen;
   chosen.reserve(static_cast<size_t>(k));
   auto next = present.begin();
-  for (int64_t at = 0; static_cast<int64_t>(chosen.size()) < k; ++at) {
-    if (next != present.end() && *next == at) {
+  for (int64_t position = 0; static_cast<int64_t>(chosen.size()) < k; ++position) {
+    if (next != present.end() && *next == position) {
       ++next;
     } else {
-      chosen.push_back(at);
+      chosen.push_back(position);
     }
   }
   return chosen;
@@ -202,9 +202,7 @@ TopologyChange change_to(const Parameter& parameter, Positions kept, Positions g
   // Not from {}, an empty list of elements, which would leave the memory allocated.
   kept = Positions();
   grown = Positions();
-  auto pattern = CsrPattern::create(rows, cols, row_ptr, col_idx);
-  col_idx = std::vector<int32_t>();
-  return TopologyChange::between(*parameter.topology(), std::move(pattern));
+  return {CsrPattern::create(rows, cols, row_ptr, col_idx)};
 }
 
 int64_t num_after_drop(float drop_fraction, int64_t nnz, int64_t groups) {

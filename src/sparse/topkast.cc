@@ -30,69 +30,74 @@ TopKAST::TopKAST(TopKASTOptions options)
                                std::move(options.update)),
       forward_sparsity_(std::move(options.forward_sparsity)),
       drop_fraction_(std::move(options.drop_fraction)) {
-  if (!forward_sparsity_.is_constant()) return;
-  const float forward = forward_sparsity_.at({});
-  if (!(forward >= 0 && forward < 1)) {
-    fail<ConfigError>("TopKAST", "forward_sparsity must be at least 0 and below 1", fmt::format("{}", forward));
-  }
-  const Schedule& backward = settings().sparsity;
-  if (backward.is_constant() && forward < backward.at({})) {
-    fail<ConfigError>("TopKAST", "forward_sparsity must be at least backward_sparsity",
-                      fmt::format("{} and {}", forward, backward.at({})));
-  }
+  forward_sparsity_.for_each([](const Schedule& schedule) {
+    if (!schedule.is_constant()) return;
+    if (const float s = schedule.at({}); !(s >= 0 && s < 1)) {
+      fail<ConfigError>("TopKAST", "forward_sparsity must be at least 0 and below 1", fmt::format("{}", s));
+    }
+  });
 }
 
-int64_t TopKAST::num_forward(const Parameter& parameter, const ScheduleTime& time) const {
-  const float sparsity = forward_sparsity_.at(time);
+int64_t TopKAST::num_forward(const SparseParameter& parameter, const ScheduleTime& time) const {
+  ScheduleTime at = time;
+  if (at.step > 0 && !starts_dense()) ++at.updates;  // cycles along with the backward sparsity: see sparsity_at
+  const float sparsity = forward_sparsity_.of(parameter.name()).at(at);
   if (std::isnan(sparsity)) {
     fail<ConfigError>("TopKAST", "forward_sparsity must be a number", fmt::format("NaN at step {}", time.step));
   }
-  return num_kept(std::clamp(sparsity, 0.0F, 1.0F), parameter.numel());
+  const int64_t n = parameter.param().numel();
+  const int64_t forward = num_kept(std::clamp(sparsity, 0.0F, 1.0F), n);
+  const int64_t backward = num_kept(sparsity_at(parameter, time), n);
+  if (forward > backward) {
+    fail<ConfigError>("TopKAST",
+                      fmt::format("forward_sparsity of '{}' must be at least backward_sparsity", parameter.name()),
+                      fmt::format("forward would use {} connections, of {} stored", forward, backward));
+  }
+  return forward;
 }
 
-void TopKAST::choose_forward(const Parameter& parameter, const ScheduleTime& time) const {
+void TopKAST::choose_forward(const SparseParameter& parameter, const ScheduleTime& time) const {
+  const Parameter& p = parameter.param();
   const int64_t count = num_forward(parameter, time);
-  if (count >= parameter.nnz()) return parameter.set_forward_pattern(nullptr);
-  const Positions chosen = largest_magnitudes(*parameter.pattern(), parameter.values(), whole(parameter), count);
-  parameter.set_forward_pattern(
-      CsrPattern::from_positions(parameter.pattern()->rows(), parameter.pattern()->cols(), chosen));
+  if (count >= p.nnz()) return p.set_forward_pattern(nullptr);
+  const Positions chosen = largest_magnitudes(*p.pattern(), p.values(), whole(p), count);
+  p.set_forward_pattern(CsrPattern::from_positions(p.pattern()->rows(), p.pattern()->cols(), chosen));
+}
+
+TopologyChange TopKAST::first_change(const SparseParameter& parameter) const {
+  num_forward(parameter, {});  // throws before anything changes
+  return DynamicSparsityAlgorithm::first_change(parameter);
 }
 
 void TopKAST::adopt(std::vector<SparseParameter> parameters) {
   DynamicSparsityAlgorithm::adopt(std::move(parameters));
   if (starts_dense()) return;
-  for (const SparseParameter& p : sparse_params()) choose_forward(p.param(), {});
+  for (const SparseParameter& p : sparse_params()) choose_forward(p, {});
 }
 
-TopologyChange TopKAST::first_change(const SparseParameter& parameter) const {
-  num_forward(parameter.param(), {});  // throws before anything changes
-  return DynamicSparsityAlgorithm::first_change(parameter);
+void TopKAST::prepare(optim::Optimizer* optimizer) {
+  const Attachment& a = attachment(optimizer);
+  ScheduleTime next = a.time;
+  ++next.step;
+  refresh_.reset();
+  if (update_schedule().is_update_step(next.step)) {
+    for (const SparseParameter& p : a.parameters) num_forward(p, next);  // of those without a gradient too
+    refresh_ = next;
+  }
+  DynamicSparsityAlgorithm::prepare(optimizer);
 }
 
 void TopKAST::update(optim::Optimizer* optimizer) {
-  const Attachment& a = attachment(optimizer);
-  ScheduleTime now = a.time;
-  ++now.step;
-  const bool is_update = update_schedule().is_update_step(now.step);
-  for (const SparseParameter& p : a.parameters) {
-    if (is_update) num_forward(p.param(), now);
-  }
   DynamicSparsityAlgorithm::update(optimizer);
-  for (const SparseParameter& p : a.parameters) {
-    if (is_update) choose_forward(p.param(), now);
-  }
+  if (!refresh_) return;
+  for (const SparseParameter& p : attachment(optimizer).parameters) choose_forward(p, *refresh_);
 }
 
 TopologyChange TopKAST::plan(const SparseParameter& parameter, float sparsity) {
   const Parameter& p = parameter.param();
   const int64_t n = p.numel();
   const int64_t target = num_kept(sparsity, n);
-  const int64_t forward = num_forward(p, time());
-  if (forward > target) {
-    fail<ConfigError>("TopKAST",
-                      fmt::format("forward_sparsity of '{}' must be at least the backward_sparsity", p.name()),
-                      fmt::format("forward would use {} of {} connections", forward, target));
-  }
+  const int64_t forward = num_forward(parameter, time());
   const int64_t rest = std::max<int64_t>(p.nnz() - forward, 0);
   const int64_t keep = std::min(forward + num_after_drop(drop_fraction_.at(time()), rest, 1), target);
   Positions kept = largest_magnitudes(*p.topology(), p.values(), whole(p), keep);

@@ -12,6 +12,7 @@
 
 #include "gossamer/csr_pattern.h"
 #include "gossamer/sparse/algorithm.h"
+#include "gossamer/sparse/gmp.h"
 #include "gossamer/sparse/rigl.h"
 #include "gossamer/sparse/schedule.h"
 #include "gossamer/sparse/set.h"
@@ -26,8 +27,11 @@ using golden::Json;
 
 inline sparse::Schedule schedule_from_config(const Json& spec) {
   if (spec.is_number()) return spec.get<double>();
-  if (spec.at("type") == "cosine")
-    return sparse::Cosine{.init = spec.at("init"), .half_period = spec.at("half_period")};
+  if (spec.is_array()) return sparse::Cycling{spec.get<std::vector<double>>()};
+  const std::string type = spec.at("type");
+  if (type == "cosine") return sparse::Cosine{.init = spec.at("init"), .half_period = spec.at("half_period")};
+  if (type == "linear") return sparse::Linear{.init = spec.at("init"), .slope = spec.at("slope")};
+  if (type == "exp") return sparse::Exp{.init = spec.at("init"), .gamma = spec.at("gamma"), .final = spec.at("final")};
   throw std::runtime_error("the algorithms' vectors have no such schedule: " + spec.dump());
 }
 
@@ -35,7 +39,12 @@ inline sparse::UpdateSchedule update_from_config(const Json& config) {
   sparse::UpdateSchedule update;
   if (!config.contains("update")) return update;
   const Json& spec = config.at("update");
+  if (spec.contains("steps")) {
+    update.steps = spec.at("steps").get<std::vector<int64_t>>();
+    return update;
+  }
   update.freq = spec.at("freq").get<int64_t>();
+  update.start = spec.value("start", int64_t{0});
   if (spec.contains("stop")) update.stop = spec.at("stop").get<int64_t>();
   return update;
 }
@@ -70,7 +79,12 @@ inline std::unique_ptr<sparse::SparsityAlgorithm> algorithm_from(const Json& con
   const std::string name = config.at("algorithm");
   if (name == "static") {
     return std::make_unique<sparse::Static>(
-        sparse::StaticOptions{.sparsity = config.at("sparsity"), .init_method = init});
+        sparse::StaticOptions{.sparsity = config.at("sparsity").get<double>(), .init_method = init});
+  }
+  if (name == "gmp") {
+    return std::make_unique<sparse::GMP>(sparse::GMPOptions{.sparsity = schedule_from_config(config.at("schedule")),
+                                                            .update = update_from_config(config),
+                                                            .init_method = init});
   }
   if (name == "set") {
     return std::make_unique<sparse::SET>(

@@ -11,6 +11,7 @@
 #include "gossamer/error.h"
 #include "gossamer/random.h"
 #include "gossamer/sparse/distribution.h"
+#include "gossamer/sparse/static.h"
 #include "tests/sparse/support.h"
 
 namespace gossamer::sparse {
@@ -27,11 +28,13 @@ Parameters network() {
           dense_parameter("fc3.weight", {10, 100}, 5)};
 }
 
-TEST(Matching, KeepsTheParametersThatAGlobMatchesInTheirOrder) {
+TEST(Matching, KeepsTheParametersThatTheFilterTakesInTheirOrder) {
   const Parameters all = network();
   EXPECT_EQ(matching(all, {"fc3*", "*1.weight"}), (Parameters{all[0], all[4]}));
-  EXPECT_EQ(matching(all, {"*"}), all);
-  EXPECT_TRUE(contains(message_of<ConfigError>([&] { matching(all, {"*", "fc4*"}); }), "'fc4*' matches none"));
+  EXPECT_EQ(matching(all, "*"), all);
+  EXPECT_EQ(matching(all, [](const std::string&, const Parameter& p) { return p.shape().rank() == 1; }),
+            (Parameters{all[1], all[3]}));
+  EXPECT_TRUE(contains(message_of<ConfigError>([&] { matching(all, "fc4*"); }), "takes none of 5"));
 }
 
 TEST(Distribute, UniformGivesEveryParameterTheSameSparsity) {
@@ -113,6 +116,16 @@ TEST(Distribute, AnOverrideIsTakenAsItIsAndTheOthersShareAmongThemselves) {
   const auto sharing = distribute(all, {.sparsity = 0.9, .overrides = {{"fc3*", 0.25}, {"*.bias", 0}}});
   const auto alone = distribute({all[0], all[2]}, {.sparsity = 0.9});
   for (const auto& [name, s] : alone) EXPECT_EQ(sharing.at(name), s) << name;
+}
+
+TEST(Distribute, IsASparsityThatAnAlgorithmTakes) {
+  const Parameters all = network();
+  const auto sparsity = distribute(all, {.sparsity = 0.9});
+  Static algorithm({.sparsity = sparsity});
+  algorithm.apply(all);
+  for (const Parameter& p : all) {
+    EXPECT_EQ(p.nnz(), num_kept(static_cast<float>(sparsity.at(p.name())), p.numel())) << p.name();
+  }
 }
 
 TEST(Distribute, LeavesOutAParameterWithRequiresDense) {

@@ -112,7 +112,7 @@ TEST(Prune, LayerByLayerKeepsTheBestOfEach) {
     const Parameters model{tied("a", {7, 9}, key), tied("b", {5, 4}, key + 50)};
     const auto a = best_of_all({model[0]}, {magnitudes(model[0])}, num_kept(0.7F, 63));
     const auto b = best_of_all({model[1]}, {magnitudes(model[1])}, num_kept(0.25F, 20));
-    prune(model, magnitude_scores, {.sparsity = 0.7, .sparsities = {{"b", 0.25}}});
+    prune(model, magnitude_scores, {.sparsity = {0.7, {{"b", 0.25}}}});
     EXPECT_EQ(mask_string(model[0]), a[0]);
     EXPECT_EQ(mask_string(model[1]), b[0]);
   }
@@ -121,7 +121,7 @@ TEST(Prune, LayerByLayerKeepsTheBestOfEach) {
 TEST(Prune, TakesTheSparsitiesOfADistribution) {
   const Parameters model{dense_parameter("a", {40, 30}, 1), dense_parameter("b", {8, 40}, 2)};
   const auto sparsity = distribute(model, {.sparsity = 0.8});
-  prune(model, magnitude_scores, {.sparsities = sparsity});
+  prune(model, magnitude_scores, {.sparsity = sparsity});
   for (const Parameter& p : model) {
     EXPECT_EQ(p.nnz(), num_kept(static_cast<float>(sparsity.at(p.name())), p.numel()));
   }
@@ -193,13 +193,14 @@ TEST(Prune, MistakesAreErrorsThatChangeNothing) {
   };
   for (const double s : {-0.1, 1.0, static_cast<double>(kNaN)}) {
     EXPECT_THROW(prune(model, magnitude_scores, {.sparsity = s}), ConfigError);
-    EXPECT_THROW(prune(model, magnitude_scores, {.sparsities = {{"a", s}}}), ConfigError);
+    EXPECT_THROW(prune(model, magnitude_scores, {.sparsity = {0.5, {{"a", s}}}}), ConfigError);
   }
-  EXPECT_TRUE(contains(message_of<ConfigError>([&] {
-                         prune(model, magnitude_scores, {.sparsities = {{"c", 0.5}}});
-                       }),
-                       "'c' is none"));
-  EXPECT_THROW(prune(model, magnitude_scores, {.scope = PruneScope::Global, .sparsities = {{"a", 0.5}}}), ConfigError);
+  const auto strange = [&] { prune(model, magnitude_scores, {.sparsity = {0.5, {{"c", 0.5}}}}); };
+  EXPECT_TRUE(contains(message_of<ConfigError>(strange), "'c' is none"));
+  EXPECT_THROW(prune(model, magnitude_scores, {.sparsity = Linear{.slope = 0.1}}), ConfigError);
+  EXPECT_THROW(prune(model, magnitude_scores, {.sparsity = {{"a", 0.5}}}), ConfigError);  // none for b
+  EXPECT_THROW(prune(model, magnitude_scores, {.sparsity = {0.5, {{"a", 0.5}}}, .scope = PruneScope::Global}),
+               ConfigError);
   EXPECT_THROW(prune(model, scores_of_b(Tensor::zeros({15})), {.sparsity = 0.5}), ShapeError);
   EXPECT_THROW(prune(model, scores_of_b({}), {.sparsity = 0.5}), ShapeError);
   EXPECT_THROW(prune(model, scores_of_b(Tensor::zeros({16}, DType::i64)), {.sparsity = 0.5}), DTypeError);

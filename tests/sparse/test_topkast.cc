@@ -199,7 +199,10 @@ TEST(TopKAST, AForwardSparsityBelowTheBackwardOneIsAConfigErrorThatChangesNothin
     EXPECT_EQ(mask_string(p), before);
     EXPECT_EQ(p.forward_pattern(), forward);
   }
-  EXPECT_THROW(TopKAST({.forward_sparsity = 0.5, .backward_sparsity = 0.7}), ConfigError);
+  const Parameter p = dense_parameter("w", {20, 30}, 63);
+  TopKAST wrong({.forward_sparsity = 0.5, .backward_sparsity = 0.7});
+  EXPECT_TRUE(contains(message_of<ConfigError>([&] { wrong.apply({p}); }), "'w' must be at least backward_sparsity"));
+  EXPECT_FALSE(p.is_csr());
   EXPECT_THROW(TopKAST({.forward_sparsity = 1.0}), ConfigError);
   EXPECT_THROW(TopKAST({.backward_sparsity = -1.0}), ConfigError);
 }

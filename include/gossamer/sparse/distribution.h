@@ -1,6 +1,6 @@
 // Layer distributions: how the sparsity of a whole model is shared out over its parameters.
 //
-//   const auto weights = sparse::matching(model.parameters(), {"fc*.weight"});
+//   const auto weights = sparse::matching(model.parameters(), "fc*.weight");
 //   const auto sparsity = sparse::distribute(weights, {.kind = sparse::Distribution::ERK, .sparsity = 0.9});
 #pragma once
 
@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "gossamer/parameter.h"
+#include "gossamer/sparse/group.h"
 
 namespace gossamer::sparse {
 
-// Those whose name matches one of the globs (glob_match), in their order. Throws ConfigError for a glob that matches
-// none: it is likely misspelt.
-std::vector<Parameter> matching(const std::vector<Parameter>& parameters, const std::vector<std::string>& globs);
+// Those that the filter takes, in their order. Throws ConfigError where it takes none: it is likely misspelt.
+std::vector<Parameter> matching(const std::vector<Parameter>& parameters, const ParameterFilter& filter);
 
 // The density (1 - sparsity) of a parameter:
 //   Uniform  the same for all

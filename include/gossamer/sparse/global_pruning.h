@@ -3,7 +3,7 @@
 
 #include <unordered_map>
 
-#include "gossamer/sparse/algorithm.h"
+#include "gossamer/sparse/dynamic.h"
 #include "gossamer/sparse/prune.h"
 
 namespace gossamer::sparse {
@@ -12,7 +12,7 @@ struct GlobalPruningOptions {
   Schedule sparsity = 0.0;                     // of all parameters together
   UpdateSchedule update = {};                  // default: every step
   ConnectionScores scores = magnitude_scores;  // what the connections compete by; saliency_scores for |w * g|
-  InitMethod init_method = {};                 // random_init() by default: of each parameter by itself
+  InitMethod init_method = random;             // of each parameter by itself
   uint64_t seed = 0;
 };
 

@@ -1,15 +1,15 @@
 // GraNet: gradual pruning with regrowth.
 #pragma once
 
-#include "gossamer/sparse/algorithm.h"
+#include "gossamer/sparse/dynamic.h"
 
 namespace gossamer::sparse {
 
 struct GraNetOptions {
-  Schedule sparsity = 0.0;       // as a rule one that rises, Cubic for instance, from 0 or from where training starts
+  Sparsity sparsity = 0.0;       // as a rule one that rises, Cubic for instance, from 0 or from where training starts
   Schedule drop_fraction = 0.5;  // share of the connections that an update replaces, after pruning to the sparsity
   UpdateSchedule update = {};    // default: every step
-  InitMethod init_method = {};   // random_init() by default
+  InitMethod init_method = random;
   uint64_t seed = 0;
 };
 

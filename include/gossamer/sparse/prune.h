@@ -2,17 +2,16 @@
 // are CSR afterwards; an algorithm that is applied then (Static to train on, RigL to search on) starts from these
 // patterns.
 //
-//   const auto weights = sparse::matching(model.parameters(), {"fc*.weight"});
+//   const auto weights = sparse::matching(model.parameters(), "fc*.weight");
 //   sparse::prune(weights, sparse::magnitude_scores, {.sparsity = 0.9});
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <string>
 #include <vector>
 
 #include "gossamer/parameter.h"
+#include "gossamer/sparse/sparsity.h"
 
 namespace gossamer::sparse {
 
@@ -35,16 +34,15 @@ enum class PruneScope {
 };
 
 struct PruneOptions {
-  double sparsity = 0;  // of all elements, those dead already included; at least 0 and below 1
-  PruneScope scope = PruneScope::Parameter;
-  std::map<std::string, double> sparsities = {};  // by name, instead of `sparsity`: see distribute(). Not with Global
+  Sparsity sparsity = 0.0;  // of all elements, those dead already included; constants of at least 0 and below 1
+  PruneScope scope = PruneScope::Parameter;  // Global takes one sparsity for all
 };
 
 // Keeps the connections of highest score, ties to the earlier parameter and then to the lower row-major position; what
 // is dead stays dead. Survivors keep their values, gradients and optimizer states. A parameter with requires_dense is
 // left alone; one that loses all its connections is warned about.
-// Throws before anything changes: ConfigError for a sparsity outside [0, 1), `sparsities` with Global or with a name
-// that no parameter has, a negative score; ShapeError and DTypeError for scores that do not fit; whatever `scores`
+// Throws before anything changes: ConfigError for a sparsity that is not as it must be, or that names no parameter, a
+// parameter without one, a negative score; ShapeError and DTypeError for scores that do not fit; whatever `scores`
 // throws.
 void prune(const std::vector<Parameter>& parameters, const ConnectionScores& scores, const PruneOptions& options);
 

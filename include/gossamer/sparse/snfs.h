@@ -4,18 +4,18 @@
 #include <optional>
 #include <unordered_map>
 
-#include "gossamer/sparse/algorithm.h"
+#include "gossamer/sparse/dynamic.h"
 
 namespace gossamer::sparse {
 
 struct SNFSOptions {
-  Schedule sparsity = 0.0;       // of each parameter at first; later what they all have together
+  Sparsity sparsity = 0.0;       // of each parameter at first; later what they all have together
   Schedule drop_fraction = 0.5;  // share of the connections that an update drops
   UpdateSchedule update = {};    // default: every step
   double momentum = 0.9;         // the weight of a gradient falls by this factor with each step; in [0, 1)
   int64_t window = 10;           // steps before and with an update whose gradients count, at least 1
   bool redistribute = true;      // parameters share what grows; false: each grows what it has lost
-  InitMethod init_method = {};   // random_init() by default
+  InitMethod init_method = random;
   uint64_t seed = 0;
 };
 

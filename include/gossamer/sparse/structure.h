@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "gossamer/sparse/algorithm.h"
+#include "gossamer/sparse/init_method.h"
 #include "gossamer/tensor.h"
 
 namespace gossamer::sparse {

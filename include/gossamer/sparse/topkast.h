@@ -1,16 +1,18 @@
 // Top-KAST: forward uses fewer connections than are trained.
 #pragma once
 
-#include "gossamer/sparse/algorithm.h"
+#include <optional>
+
+#include "gossamer/sparse/dynamic.h"
 
 namespace gossamer::sparse {
 
 struct TopKASTOptions {
-  Schedule forward_sparsity = 0.0;   // of the connections that products use, set A; at least that of set B
-  Schedule backward_sparsity = 0.0;  // of the connections that are stored and trained, set B
+  Sparsity forward_sparsity = 0.0;   // of the connections that products use, set A; at least that of set B
+  Sparsity backward_sparsity = 0.0;  // of the connections that are stored and trained, set B
   Schedule drop_fraction = 0.3;      // share of B outside A that an update exchanges for connections at random
   UpdateSchedule update = {};        // default: every step
-  InitMethod init_method = {};       // makes the first B; random_init() by default
+  InitMethod init_method = random;   // makes the first B
   uint64_t seed = 0;
 };
 
@@ -28,7 +30,7 @@ struct TopKASTOptions {
 // of the model has all of B: call finish() before saving a model for inference.
 class TopKAST final : public DynamicSparsityAlgorithm {
  public:
-  // Throws ConfigError for a constant sparsity outside [0, 1), or a forward one below the backward one.
+  // Throws ConfigError for a constant sparsity outside [0, 1).
   explicit TopKAST(TopKASTOptions options);
 
   // Throws ConfigError, with nothing changed, where the forward sparsity is NaN or below the backward one.
@@ -44,14 +46,16 @@ class TopKAST final : public DynamicSparsityAlgorithm {
  protected:
   TopologyChange first_change(const SparseParameter& parameter) const override;
   void adopt(std::vector<SparseParameter> parameters) override;
+  void prepare(optim::Optimizer* optimizer) override;
   TopologyChange plan(const SparseParameter& parameter, float sparsity) override;
 
  private:
-  int64_t num_forward(const Parameter& parameter, const ScheduleTime& time) const;
-  void choose_forward(const Parameter& parameter, const ScheduleTime& time) const;
+  int64_t num_forward(const SparseParameter& parameter, const ScheduleTime& time) const;
+  void choose_forward(const SparseParameter& parameter, const ScheduleTime& time) const;
 
-  Schedule forward_sparsity_;
+  Sparsity forward_sparsity_;
   Schedule drop_fraction_;
+  std::optional<ScheduleTime> refresh_;  // of the step being taken, when it is an update step
 };
 
 }  // namespace gossamer::sparse

@@ -21,6 +21,20 @@ void GradientTap::clear() {
   std::erase_if(uses_, [&](const Use& use) { return use.step == step_; });
 }
 
+std::vector<GradientTap::Past> GradientTap::past() const {
+  std::vector<Past> past;
+  for (const Use& use : uses_) {
+    if (use.step < step_) past.push_back({step_ - use.step, use.x, use.dy});
+  }
+  return past;
+}
+
+void GradientTap::restore(const std::vector<Past>& past, double decay) {
+  uses_.clear();
+  decay_ = decay;
+  for (const auto& [age, x, dy] : past) uses_.push_back({x, dy, x.version(), dy.version(), step_ - age});
+}
+
 void GradientTap::check_unwritten(std::string_view parameter) const {
   for (const Use& use : uses_) {
     if (use.x.version() != use.x_version || use.dy.version() != use.dy_version) {

@@ -25,6 +25,16 @@ class GradientTap {
     decay_ = decay;
     ++step_;
   }
+  // The past, oldest first, for states: `age` steps old, x undefined for a use through the general way.
+  struct Past {
+    int64_t age;
+    Tensor x;
+    Tensor dy;
+  };
+  std::vector<Past> past() const;
+  // Takes up a past() in place of all uses.
+  void restore(const std::vector<Past>& past, double decay);
+
   bool empty() const { return uses_.empty(); }
 
   // Throws StateError naming the parameter when a retained tensor was written since backward.

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <string>
 #include <utility>
 
 #include "ops/gradient_tap.h"
@@ -12,6 +14,7 @@
 #include "sparse/growth.h"
 #include "sparse/select.h"
 #include "tensor/dispatch.h"
+#include "tensor/state_reader.h"
 
 namespace gossamer::sparse {
 
@@ -56,6 +59,64 @@ void SNFS::update(optim::Optimizer* optimizer) {
     for (const SparseParameter& p : parameters) p.param().gradient_tap()->forget();
   }
   arm(parameters, step);
+}
+
+namespace {
+
+std::string retained_key(const SparseParameter& parameter, size_t use, const char* part) {
+  return fmt::format("retained.{}.{}.{}", parameter.name(), use, part);
+}
+
+// The factors of a parameter, as far as the state has them; what is wrong with them goes to the reader.
+std::vector<GradientTap::Past> read_past(const SparseParameter& parameter, const AlgorithmState& state,
+                                         StateReader& reader) {
+  std::vector<GradientTap::Past> past;
+  const Parameter& p = parameter.param();
+  const MatrixSize size = as_matrix(p.shape());
+  for (size_t i = 0; state.contains(retained_key(parameter, i, "dy")); ++i) {
+    const int64_t age = reader.scalar<int64_t>(retained_key(parameter, i, "age"));
+    const int64_t newest = past.empty() ? std::numeric_limits<int64_t>::max() : past.back().age;
+    if (age < 1 || age > newest) {
+      reader.fault(retained_key(parameter, i, "age"), "1 or more, and fall from one use to the next",
+                   fmt::format("{}", age));
+    }
+    const Tensor* x = reader.find(retained_key(parameter, i, "x"), false);
+    const Tensor dy = state.at(retained_key(parameter, i, "dy"));
+    const int64_t n = dy.defined() && dy.rank() > 0 ? dy.dim(0) : 0;
+    reader.check_tensor(retained_key(parameter, i, "dy"), true, x == nullptr ? p.shape() : Shape({n, size.rows}),
+                        p.dtype());
+    if (x != nullptr) reader.check_tensor(retained_key(parameter, i, "x"), true, {n, size.cols}, p.dtype());
+    past.push_back({age, x == nullptr ? Tensor() : x->clone(), dy.defined() ? dy.clone() : dy});
+  }
+  return past;
+}
+
+}  // namespace
+
+AlgorithmState SNFS::state_dict() const {
+  AlgorithmState state = DynamicSparsityAlgorithm::state_dict();
+  for (const SparseParameter& p : sparse_params()) {
+    const auto past = p.param().gradient_tap()->past();
+    for (size_t i = 0; i < past.size(); ++i) {
+      state[retained_key(p, i, "age")] = Tensor::from<int64_t>({past[i].age}, Shape{});
+      state[retained_key(p, i, "dy")] = past[i].dy.clone();
+      if (past[i].x.defined()) state[retained_key(p, i, "x")] = past[i].x.clone();
+    }
+  }
+  return state;
+}
+
+void SNFS::load_state_dict(const AlgorithmState& state) {
+  AlgorithmState own;
+  AlgorithmState rest;
+  for (const auto& [key, tensor] : state) (key.starts_with("retained.") ? own : rest)[key] = tensor;
+  StateReader reader(own);
+  std::vector<std::vector<GradientTap::Past>> pasts;
+  for (const SparseParameter& p : sparse_params()) pasts.push_back(read_past(p, own, reader));
+  reader.finish("SNFS::load_state_dict", "what was retained must be that of this SNFS", "");
+  DynamicSparsityAlgorithm::load_state_dict(rest);
+  for (size_t i = 0; i < pasts.size(); ++i) sparse_params()[i].param().gradient_tap()->restore(pasts[i], momentum_);
+  for (const Attachment& a : attachments()) arm(a.parameters, a.time.step);
 }
 
 int64_t SNFS::num_kept_after_drop(const Parameter& parameter) const {

@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "gossamer/ops.h"
 #include "runtime/check.h"
 #include "sparse/select.h"
 #include "tensor/dispatch.h"
+#include "tensor/state_reader.h"
 
 namespace gossamer::sparse {
 
@@ -105,6 +108,56 @@ TopologyChange TopKAST::plan(const SparseParameter& parameter, float sparsity) {
   return change_to(p, std::move(kept), std::move(grown));
 }
 
+namespace {
+
+std::string forward_key(const SparseParameter& parameter) { return "forward." + parameter.name(); }
+
+// Of each connection of a parameter, in slot order: the slot in its forward pattern, or -1.
+std::vector<int64_t> slots_in_forward(const Parameter& parameter) {
+  return TopologyChange::between(*parameter.forward_pattern(), parameter.pattern()).source;
+}
+
+}  // namespace
+
+AlgorithmState TopKAST::state_dict() const {
+  AlgorithmState state = DynamicSparsityAlgorithm::state_dict();
+  for (const SparseParameter& p : sparse_params()) {
+    if (!p.param().forward_pattern()) continue;
+    Tensor used = Tensor::empty({p.param().nnz()}, DType::boolean);
+    std::ranges::transform(slots_in_forward(p.param()), used.mutable_data<bool>(),
+                           [](int64_t slot) { return slot >= 0; });
+    state[forward_key(p)] = p.pattern()->to_canonical(used);
+  }
+  return state;
+}
+
+void TopKAST::load_state_dict(const AlgorithmState& state) {
+  AlgorithmState own;
+  AlgorithmState rest;
+  for (const auto& [key, tensor] : state) (key.starts_with("forward.") ? own : rest)[key] = tensor;
+  StateReader reader(own);
+  for (const SparseParameter& p : sparse_params()) {
+    reader.check_tensor(forward_key(p), false, {p.param().nnz()}, DType::boolean);
+  }
+  reader.finish("TopKAST::load_state_dict", "the forward patterns must be those of this model",
+                "load its state before");
+  DynamicSparsityAlgorithm::load_state_dict(rest);
+  for (const SparseParameter& p : sparse_params()) {
+    const auto found = own.find(forward_key(p));
+    if (found == own.end()) {
+      p.param().set_forward_pattern(nullptr);
+      continue;
+    }
+    const CsrPattern& pattern = *p.pattern();
+    const bool* used = found->second.data<bool>();
+    Positions chosen;
+    pattern.for_each([&](const SlotPosition& at) {
+      if (*used++) chosen.push_back(at.row * pattern.cols() + at.col);
+    });
+    p.param().set_forward_pattern(CsrPattern::from_positions(pattern.rows(), pattern.cols(), chosen));
+  }
+}
+
 Tensor TopKAST::exploration_loss() const {
   Tensor loss;
   for (const SparseParameter& sparse : sparse_params()) {
@@ -112,12 +165,10 @@ Tensor TopKAST::exploration_loss() const {
     const Tensor values = p.values();
     Tensor penalty = mul(values, values);
     if (const auto forward = p.forward_pattern()) {
-      // Of each connection of B, the slot in A or -1.
-      const TopologyChange in_forward = TopologyChange::between(*forward, p.pattern());
       const double density = static_cast<double>(forward->nnz()) / static_cast<double>(p.numel());
       Tensor factors = Tensor::empty(values.shape(), values.dtype());
       dispatch_floating(values.dtype(), "exploration_loss", [&]<class T>() {
-        std::ranges::transform(in_forward.source, factors.mutable_data<T>(),
+        std::ranges::transform(slots_in_forward(p), factors.mutable_data<T>(),
                                [&](int64_t slot) { return static_cast<T>(slot >= 0 ? 1 : 1 / density); });
       });
       penalty = mul(penalty, factors);

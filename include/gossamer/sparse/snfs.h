@@ -37,6 +37,12 @@ class SNFS final : public DynamicSparsityAlgorithm {
 
   void update(optim::Optimizer* optimizer = nullptr) override;
 
+  // Between the first step of a window and its update the factors retained so far are part of the state:
+  //   retained.<parameter>.<i>.dy, .x   of the i-th use, oldest first; no x where it went the general way
+  //   retained.<parameter>.<i>.age      i64 scalar, steps ago
+  AlgorithmState state_dict() const override;
+  void load_state_dict(const AlgorithmState& state) override;
+
  protected:
   void adopt(std::vector<SparseParameter> parameters) override;
   void begin_update(const std::vector<SparseParameter>& parameters, const std::vector<float>& sparsities) override;

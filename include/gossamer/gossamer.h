@@ -27,6 +27,8 @@
 #include "gossamer/runtime.h"
 #include "gossamer/shape.h"
 #include "gossamer/sparse/algorithm.h"
+#include "gossamer/sparse/config.h"
+#include "gossamer/sparse/configure.h"
 #include "gossamer/sparse/distribution.h"
 #include "gossamer/sparse/dynamic.h"
 #include "gossamer/sparse/global_pruning.h"

@@ -115,7 +115,7 @@ std::shared_ptr<const CsrPattern> checkerboard(const InitContext& context) {
   return pattern_of(groups, positions);
 }
 
-InitMethod init_method(std::string_view name) {
+InitMethod make_init_method(std::string_view name) {
   constexpr std::array<std::pair<std::string_view, std::shared_ptr<const CsrPattern> (*)(const InitContext&)>, 4>
       kMethods{{{"random", random}, {"topk", topk}, {"from_zeros", from_zeros}, {"checkerboard", checkerboard}}};
   std::vector<std::string_view> names;

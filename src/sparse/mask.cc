@@ -109,10 +109,13 @@ ShapedScore InputGroupScoreShaper::operator()(const Tensor& tensor) const {
   const int64_t out = tensor.dim(0);
   const int64_t in = tensor.dim(1);
   check_groups(kOp, num_groups, in);
+  const int64_t n = in / num_groups;
   const NoGrad no_grad;
-  return {transpose(tensor, 0, 1).alias({num_groups, in / num_groups * out}), [in, out](const Tensor& grouped) {
+  // Row-major within a group too, so that ties go to the lower position.
+  const Tensor grouped = transpose(tensor.alias({out, num_groups, n}), 0, 1);
+  return {grouped.alias({num_groups, out * n}), [groups = num_groups, out, n](const Tensor& shaped) {
             const NoGrad none;
-            return transpose(grouped.alias({in, out}), 0, 1);
+            return transpose(shaped.alias({groups, out, n}), 0, 1).alias({out, groups * n});
           }};
 }
 

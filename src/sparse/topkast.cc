@@ -27,7 +27,7 @@ Groups whole(const Parameter& parameter) {
 
 TopKAST::TopKAST(TopKASTOptions options)
     : DynamicSparsityAlgorithm("TopKAST",
-                               {.sparsity = std::move(options.backward_sparsity),
+                               {.sparsity = std::move(options.sparsity),
                                 .init_method = std::move(options.init_method),
                                 .seed = options.seed},
                                std::move(options.update)),
@@ -43,18 +43,18 @@ TopKAST::TopKAST(TopKASTOptions options)
 
 int64_t TopKAST::num_forward(const SparseParameter& parameter, const ScheduleTime& time) const {
   ScheduleTime at = time;
-  if (at.step > 0 && !starts_dense()) ++at.updates;  // cycles along with the backward sparsity: see sparsity_at
+  if (at.step > 0 && !starts_dense()) ++at.updates;  // cycles along with the sparsity: see sparsity_at
   const float sparsity = forward_sparsity_.of(parameter.name()).at(at);
   if (std::isnan(sparsity)) {
     fail<ConfigError>("TopKAST", "forward_sparsity must be a number", fmt::format("NaN at step {}", time.step));
   }
   const int64_t n = parameter.param().numel();
   const int64_t forward = num_kept(std::clamp(sparsity, 0.0F, 1.0F), n);
-  const int64_t backward = num_kept(sparsity_at(parameter, time), n);
-  if (forward > backward) {
+  const int64_t stored = num_kept(sparsity_at(parameter, time), n);
+  if (forward > stored) {
     fail<ConfigError>("TopKAST",
-                      fmt::format("forward_sparsity of '{}' must be at least backward_sparsity", parameter.name()),
-                      fmt::format("forward would use {} connections, of {} stored", forward, backward));
+                      fmt::format("forward_sparsity of '{}' must be at least its sparsity", parameter.name()),
+                      fmt::format("forward would use {} connections, of {} stored", forward, stored));
   }
   return forward;
 }

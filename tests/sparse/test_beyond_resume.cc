@@ -76,12 +76,12 @@ const std::map<std::string, MakeAlgorithm> kAlgorithms = {
     {"TopKAST",
      [] {
        return std::make_shared<TopKAST>(
-           TopKASTOptions{.forward_sparsity = {0.9, 0.8}, .backward_sparsity = 0.5, .update = {.freq = 4}});
+           TopKASTOptions{.sparsity = 0.5, .forward_sparsity = {0.9, 0.8}, .update = {.freq = 4}});
      }},
     {"Group of SNFS and TopKAST",
      [] {
        return std::make_shared<Group>(std::initializer_list<GroupEntry>{
-           {"a", TopKAST({.forward_sparsity = 0.9, .backward_sparsity = 0.5, .update = {.freq = 4}})},
+           {"a", TopKAST({.sparsity = 0.5, .forward_sparsity = 0.9, .update = {.freq = 4}})},
            {"b", SNFS({.sparsity = 0.7, .update = {.freq = 4}, .window = 3})}});
      }},
 };

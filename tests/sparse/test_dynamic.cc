@@ -7,6 +7,7 @@
 #include <iterator>
 #include <limits>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,7 @@ using test::set_dense_gradient;
 using test::uniform;
 
 struct Settings {
-  Schedule sparsity = 0.0;
+  Sparsity sparsity = 0.0;
   Schedule drop_fraction = 0.3;
   UpdateSchedule update = {};
   uint64_t seed = 0;
@@ -396,6 +397,105 @@ TEST(CustomAlgorithm, AWrongMaskIsRefusedAndChangesNothing) {
   refuse(Tensor());
   refuse(Tensor::ones({3, 2}, DType::boolean));
   refuse(Tensor::ones({2, 3}));
+}
+
+// Keeps the first connections, and refuses a parameter called "bad".
+class Refuses final : public DynamicSparsityAlgorithm {
+ public:
+  Refuses() : DynamicSparsityAlgorithm("Refuses", {}, {}) {}
+  bool refuses = true;
+
+ protected:
+  Tensor update_mask(const SparseParameter& parameter, const Tensor& mask, float) override {
+    if (refuses && parameter.name() == "bad") throw std::runtime_error("refused");
+    Tensor next = Tensor::zeros(mask.shape(), DType::boolean);
+    next.mutable_data<bool>()[0] = true;
+    return next;
+  }
+};
+
+TEST(CustomAlgorithm, WhatOnePlanThrowsLeavesAllParametersAndTheStepAsTheyWere) {
+  const std::vector<Parameter> parameters{dense_parameter("good", {2, 3}, 22), dense_parameter("bad", {2, 3}, 23)};
+  Refuses algorithm;
+  algorithm.apply(parameters);
+  for (const Parameter& p : parameters) set_dense_gradient(p, uniform(p.shape(), 140));
+  EXPECT_THROW(algorithm.update(), std::runtime_error);
+  EXPECT_EQ(mask_string(parameters[0]), "111111");
+  EXPECT_EQ(algorithm.state_dict().at("optimizers.0.step").item<int64_t>(), 0);
+  algorithm.refuses = false;
+  algorithm.update();
+  for (const Parameter& p : parameters) EXPECT_EQ(mask_string(p), "100000");
+  EXPECT_EQ(algorithm.state_dict().at("optimizers.0.step").item<int64_t>(), 1);
+}
+
+// Sets masks by itself, as the guide of the original does.
+class Alternates final : public SparsityAlgorithm {
+ public:
+  Alternates() : SparsityAlgorithm("Alternates", {.sparsity = 0.5}) {}
+
+  void update(optim::Optimizer* optimizer) override {
+    for (const SparseParameter& p : sparse_params()) {
+      Tensor mask = p.mask();
+      bool* const bits = mask.mutable_data<bool>();
+      for (int64_t i = 0; i < mask.numel(); ++i) bits[i] = !bits[i];
+      p.set_mask(mask);
+    }
+    SparsityAlgorithm::update(optimizer);
+  }
+};
+
+TEST(CustomAlgorithm, MaySetMasksByItself) {
+  const Parameter p = dense_parameter("w", {2, 3}, 24);
+  Alternates algorithm;
+  algorithm.apply({p});
+  optim::SGD optimizer({p}, {.lr = 0.1});
+  optimizer.apply(algorithm);
+  const Tensor first = p.mask();
+  int calls = 0;
+  algorithm.register_computed_sparsity_hook([&](const SparsityAlgorithm&, const std::string&, float s) {
+    EXPECT_EQ(s, 0.5F);
+    ++calls;
+  });
+  optimizer.step();
+  for (int64_t i = 0; i < 6; ++i) EXPECT_NE(p.mask().data<bool>()[i], first.data<bool>()[i]);
+  optimizer.step();
+  expect_equal(p.mask(), first);
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(algorithm.state_dict().at("optimizers.0.step").item<int64_t>(), 2);
+}
+
+TEST_P(DropAndGrow, TakesASparsityForEachParameter) {
+  const std::vector<Parameter> parameters{dense_parameter("a", {10, 10}, 25), dense_parameter("b", {10, 10}, 26),
+                                          dense_parameter("c", {10, 10}, 27)};
+  const auto algorithm =
+      make({.sparsity = {0.5, {{"b", 0.75}, {"c", Linear{.init = 0.75, .slope = -0.25}}}}, .drop_fraction = 0.1});
+  algorithm->apply(parameters);
+  EXPECT_EQ(parameters[0].nnz(), 50);
+  EXPECT_EQ(parameters[1].nnz(), 25);
+  EXPECT_EQ(parameters[2].nnz(), 25);
+  for (const Parameter& p : parameters) set_dense_gradient(p, uniform(p.shape(), 150));
+  algorithm->update();
+  EXPECT_EQ(parameters[0].nnz(), 50);
+  EXPECT_EQ(parameters[1].nnz(), 25);
+  EXPECT_EQ(parameters[2].nnz(), 50);
+
+  const auto strict = make({.sparsity = {{"a", 0.5}, {"b", 0.5}}});
+  const Parameter stranger = dense_parameter("stranger", {4, 4}, 28);
+  EXPECT_TRUE(contains(message_of<ConfigError>([&] { strict->apply({stranger}); }), "'stranger' has none, only a, b"));
+  EXPECT_FALSE(stranger.is_csr());
+}
+
+TEST_P(DropAndGrow, GrowsFromNothing) {
+  const Parameter p = dense_parameter("w", {10, 10}, 29);
+  const auto algorithm = make({.sparsity = {0.999, 0.5}});
+  LogCapture log;
+  algorithm->apply({p});
+  EXPECT_EQ(p.nnz(), 0);
+  EXPECT_EQ(log.messages.size(), 1U);
+  set_dense_gradient(p, uniform(p.shape(), 160));
+  algorithm->update();
+  EXPECT_EQ(p.nnz(), 50);
+  expect_equal(p.dense(), Tensor::zeros({10, 10}));
 }
 
 class NoRule final : public DynamicSparsityAlgorithm {

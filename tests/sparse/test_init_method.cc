@@ -144,11 +144,12 @@ TEST(InitMethods, WorkOnBiasesAndOnTensorsOfAnyRank) {
 
 TEST(InitMethods, AreKnownByName) {
   const Tensor w = test::uniform({6, 8}, 4);
-  EXPECT_EQ(pattern_string(w, init_method("random"), 0.5F), pattern_string(w, random, 0.5F));
-  EXPECT_EQ(pattern_string(w, init_method("topk"), 0.5F), pattern_string(w, topk, 0.5F));
-  EXPECT_EQ(pattern_string(w, init_method("from_zeros"), 0.5F), pattern_string(w, from_zeros, 0.5F));
-  EXPECT_EQ(pattern_string(w, init_method("checkerboard"), 0.5F), pattern_string(w, checkerboard, 0.5F));
-  EXPECT_TRUE(contains(message_of<ConfigError>([] { init_method("nope"); }), "random, topk, from_zeros, checkerboard"));
+  EXPECT_EQ(pattern_string(w, make_init_method("random"), 0.5F), pattern_string(w, random, 0.5F));
+  EXPECT_EQ(pattern_string(w, make_init_method("topk"), 0.5F), pattern_string(w, topk, 0.5F));
+  EXPECT_EQ(pattern_string(w, make_init_method("from_zeros"), 0.5F), pattern_string(w, from_zeros, 0.5F));
+  EXPECT_EQ(pattern_string(w, make_init_method("checkerboard"), 0.5F), pattern_string(w, checkerboard, 0.5F));
+  EXPECT_TRUE(
+      contains(message_of<ConfigError>([] { make_init_method("nope"); }), "random, topk, from_zeros, checkerboard"));
 }
 
 TEST(InitMethods, OfAnAlgorithmMakeItsFirstPatterns) {

@@ -30,7 +30,7 @@ using test::set_dense_gradient;
 using test::uniform;
 
 TopKASTOptions options() {
-  return {.forward_sparsity = 0.9, .backward_sparsity = 0.7, .drop_fraction = 0.5, .update = {.freq = 3}};
+  return {.sparsity = 0.7, .forward_sparsity = 0.9, .drop_fraction = 0.5, .update = {.freq = 3}};
 }
 
 // The k largest magnitudes of the pattern, by sorting; ascending.
@@ -119,7 +119,7 @@ TEST(TopKAST, AConnectionOutsideForwardEntersWhenItsMagnitudeHasGrown) {
   // Two connections, of which forward uses one. The loss is x1 w1 + x2 w2: the other learns, and overtakes.
   const Parameter p(Tensor::from<float>({1, 0.5}, {1, 2}), "w");
   optim::SGD optimizer({p}, {.lr = 0.5});
-  TopKAST algorithm({.forward_sparsity = 0.5, .backward_sparsity = 0.0, .drop_fraction = 0.0});
+  TopKAST algorithm({.sparsity = 0.0, .forward_sparsity = 0.5, .drop_fraction = 0.0});
   algorithm.apply({p});
   optimizer.apply(algorithm);
   EXPECT_EQ(positions_of(*p.forward_pattern()), (Positions{0}));
@@ -135,7 +135,7 @@ TEST(TopKAST, AConnectionOutsideForwardEntersWhenItsMagnitudeHasGrown) {
 
 TEST(TopKAST, TheExplorationLossWeighsWhatIsOutsideForwardByTheInverseDensity) {
   const Parameter p(Tensor::from<float>({4, -3, 2, -1}, {1, 4}), "w");
-  TopKAST algorithm({.forward_sparsity = 0.5, .backward_sparsity = 0.25, .init_method = [](const InitContext&) {
+  TopKAST algorithm({.sparsity = 0.25, .forward_sparsity = 0.5, .init_method = [](const InitContext&) {
                        return CsrPattern::from_positions(1, 4, Positions{0, 1, 2});
                      }});
   algorithm.apply({p});
@@ -177,7 +177,7 @@ TEST(TopKAST, StartsDenseInBothWhereStepZeroIsNoUpdateStep) {
 
 TEST(TopKAST, EqualSparsitiesUseAllThatIsStored) {
   const Parameter p = dense_parameter("w", {20, 30}, 50);
-  TopKAST algorithm({.forward_sparsity = 0.8, .backward_sparsity = 0.8});
+  TopKAST algorithm({.sparsity = 0.8, .forward_sparsity = 0.8});
   algorithm.apply({p});
   EXPECT_EQ(p.forward_pattern(), nullptr);
 }
@@ -200,11 +200,11 @@ TEST(TopKAST, AForwardSparsityBelowTheBackwardOneIsAConfigErrorThatChangesNothin
     EXPECT_EQ(p.forward_pattern(), forward);
   }
   const Parameter p = dense_parameter("w", {20, 30}, 63);
-  TopKAST wrong({.forward_sparsity = 0.5, .backward_sparsity = 0.7});
-  EXPECT_TRUE(contains(message_of<ConfigError>([&] { wrong.apply({p}); }), "'w' must be at least backward_sparsity"));
+  TopKAST wrong({.sparsity = 0.7, .forward_sparsity = 0.5});
+  EXPECT_TRUE(contains(message_of<ConfigError>([&] { wrong.apply({p}); }), "'w' must be at least its sparsity"));
   EXPECT_FALSE(p.is_csr());
   EXPECT_THROW(TopKAST({.forward_sparsity = 1.0}), ConfigError);
-  EXPECT_THROW(TopKAST({.backward_sparsity = -1.0}), ConfigError);
+  EXPECT_THROW(TopKAST({.sparsity = -1.0}), ConfigError);
 }
 
 TEST(TopKAST, AForwardScheduleThatStartsAtNanChangesNothingWhenApplied) {
@@ -221,7 +221,7 @@ TEST(TopKAST, TrainsARegressionThatItsFirstForwardPatternCannotSolve) {
   const Tensor target = test::random_csr({8, 16}, 0.15, 70).dense();
   const Parameter p(mul_scalar(uniform({8, 16}, 72), 0.1), "w");
   optim::Adam optimizer({p}, {.lr = 0.02});
-  TopKAST algorithm({.forward_sparsity = 0.75, .backward_sparsity = 0.5, .drop_fraction = 0.5, .update = {.freq = 10}});
+  TopKAST algorithm({.sparsity = 0.5, .forward_sparsity = 0.75, .drop_fraction = 0.5, .update = {.freq = 10}});
   algorithm.apply({p});
   optimizer.apply(algorithm);
   double first = 0;

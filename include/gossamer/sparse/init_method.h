@@ -41,6 +41,6 @@ std::shared_ptr<const CsrPattern> from_zeros(const InitContext& context);
 std::shared_ptr<const CsrPattern> checkerboard(const InitContext& context);
 
 // The method called "random", "topk", "from_zeros" or "checkerboard" (ConfigError).
-InitMethod init_method(std::string_view name);
+InitMethod make_init_method(std::string_view name);
 
 }  // namespace gossamer::sparse

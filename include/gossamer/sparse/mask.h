@@ -32,7 +32,7 @@ struct OutputGroupScoreShaper {
   ShapedScore operator()(const Tensor& tensor) const;
 };
 
-// num_groups runs of columns, each by itself: [out, num_groups * n] -> [num_groups, n * out]. Throws ShapeError unless
+// num_groups runs of columns, each by itself: [out, num_groups * n] -> [num_groups, out * n]. Throws ShapeError unless
 // the rank is 2, ConfigError where the number does not divide the columns.
 struct InputGroupScoreShaper {
   int64_t num_groups = 1;

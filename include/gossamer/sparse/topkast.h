@@ -8,15 +8,15 @@
 namespace gossamer::sparse {
 
 struct TopKASTOptions {
-  Sparsity forward_sparsity = 0.0;   // of the connections that products use, set A; at least that of set B
-  Sparsity backward_sparsity = 0.0;  // of the connections that are stored and trained, set B
-  Schedule drop_fraction = 0.3;      // share of B outside A that an update exchanges for connections at random
-  UpdateSchedule update = {};        // default: every step
-  InitMethod init_method = random;   // makes the first B
+  Sparsity sparsity = 0.0;          // of the connections that are stored and trained, set B
+  Sparsity forward_sparsity = 0.0;  // of the connections that products use, set A; at least `sparsity`
+  Schedule drop_fraction = 0.3;     // share of B outside A that an update exchanges for connections at random
+  UpdateSchedule update = {};       // default: every step
+  InitMethod init_method = random;  // makes the first B
   uint64_t seed = 0;
 };
 
-// A parameter stores B, of int((1 - backward_sparsity) * n) connections, with values and optimizer states. Products in
+// A parameter stores B, of int((1 - sparsity) * n) connections, with values and optimizer states. Products in
 // forward, and the gradient of their input, run on A, the int((1 - forward_sparsity) * n) of them with the largest
 // magnitude; the gradient of the weight covers B. So a connection outside A costs no work in forward, learns what it
 // would do, and enters A when its magnitude has grown. An update keeps A and the int((1 - drop_fraction) * (|B| - |A|))
@@ -26,14 +26,14 @@ struct TopKASTOptions {
 // In the paper weights outside B keep their values in a dense array, and may come back with them. Here nothing is
 // stored of them: B explores by chance, and what comes back starts at 0.
 //
-// sparsity targets and hooks speak of B, the pattern of the parameter; Parameter::forward_pattern() is A. A state dict
+// Targets and hooks speak of B, the pattern of the parameter; Parameter::forward_pattern() is A. A state dict
 // of the model has all of B: call finish() before saving a model for inference.
 class TopKAST final : public DynamicSparsityAlgorithm {
  public:
   // Throws ConfigError for a constant sparsity outside [0, 1).
   explicit TopKAST(TopKASTOptions options);
 
-  // Throws ConfigError, with nothing changed, where the forward sparsity is NaN or below the backward one.
+  // Throws ConfigError, with nothing changed, where forward_sparsity is NaN or below `sparsity`.
   void update(optim::Optimizer* optimizer = nullptr) override;
 
   // forward.<parameter> says which connections are in A: bool, one for each connection of B in row-major order. Load

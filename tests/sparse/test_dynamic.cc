@@ -15,6 +15,8 @@
 #include "gossamer/optim/adam.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/parameter.h"
+#include "gossamer/random.h"
+#include "gossamer/sparse/gmp.h"
 #include "gossamer/sparse/rigl.h"
 #include "gossamer/sparse/set.h"
 #include "gossamer/sparse/static.h"
@@ -355,6 +357,32 @@ class KeepFirst final : public DynamicSparsityAlgorithm {
     return next;
   }
 };
+
+TEST(Updates, TakeTimeInTheConnectionsAndNotInTheMatrix) {
+  // 10^12 positions: whatever walks them does not come back.
+  const int64_t n = 1000000;
+  const double sparsity = 1 - 1e-6;
+  const int64_t kept = num_kept(static_cast<float>(sparsity), n * n);
+  const auto pattern = CsrPattern::from_positions(n, n, sample_without_replacement(1, n * n, kept));
+  const auto make = [&](const char* name) { return Parameter::csr({n, n}, pattern, uniform({kept}, 2), name); };
+  const Parameter moved = make("moved");
+  const Parameter pruned = make("pruned");
+  SET set({.sparsity = sparsity});
+  GMP gmp({.sparsity = {sparsity, 1 - (1 - sparsity) / 2, 1 - (1 - sparsity) * 2}});
+  set.apply({moved});
+  gmp.apply({pruned});
+  const auto update = [](SparsityAlgorithm& algorithm, const Parameter& p) {
+    p.values().set_grad(Tensor::zeros({p.nnz()}));
+    algorithm.update();
+  };
+  update(set, moved);
+  EXPECT_EQ(moved.nnz(), kept);
+  EXPECT_NE(moved.pattern(), pattern);
+  update(gmp, pruned);
+  EXPECT_LT(pruned.nnz(), kept);
+  update(gmp, pruned);
+  EXPECT_GT(pruned.nnz(), kept);
+}
 
 TEST(CustomAlgorithm, NeedsNothingButAMask) {
   const Parameter p = dense_parameter("w", {2, 2, 3}, 18);

@@ -96,12 +96,23 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
 
 // ---- Sparse weights: a pattern and its values [nnz] in slot order ----
 
+// How products with a CSR weight are computed. Auto takes the way that is faster for its density and the number of
+// samples, from measurements that are compiled in for each SIMD target: the same on every run and number of threads.
+enum class Execution {
+  Auto,
+  Csr,  // the nonzeros alone
+  // Parts of the weight are scattered into scratch of at most 4 MiB per thread and multiplied by OpenBLAS. As in dense
+  // arithmetic, a NaN or an infinity in x or dY meets the zeros too; gradients of values are still the nonzeros' alone.
+  Dense,
+};
+
 class GradientTap;  // collects what RigL's growth needs during backward; internal
 
 // x [..., cols], values of a [rows, cols] weight, bias [rows] or undefined -> [..., rows]. The gradient of `values` has
 // nnz elements: no dense weight or gradient is formed, save for a full pattern, whose values are the matrix.
 Tensor csr_linear(const Tensor& x, const std::shared_ptr<const CsrPattern>& pattern, const Tensor& values,
-                  const Tensor& bias = {}, const std::shared_ptr<GradientTap>& tap = nullptr);
+                  const Tensor& bias = {}, const std::shared_ptr<GradientTap>& tap = nullptr,
+                  Execution execution = Execution::Auto);
 
 // The general way for operations without a CSR kernel: the dense tensor of the given shape (as_matrix(shape) must be
 // the pattern's size), whose gradient is gathered at the nonzeros.

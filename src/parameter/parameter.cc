@@ -20,6 +20,7 @@ struct Parameter::State {
   std::shared_ptr<const CsrPattern> pattern;
   Tensor values;
   bool requires_dense = false;
+  Execution execution = Execution::Auto;
   std::vector<std::weak_ptr<SlotArray>> arrays;
   std::shared_ptr<GradientTap> tap = std::make_shared<GradientTap>();
   std::weak_ptr<const void> claim;
@@ -137,6 +138,14 @@ Tensor Parameter::values() const {
 bool Parameter::requires_dense() const {
   check_defined("Parameter::requires_dense");
   return state_->requires_dense;
+}
+Execution Parameter::execution() const {
+  check_defined("Parameter::execution");
+  return state_->execution;
+}
+void Parameter::set_execution(Execution execution) const {
+  check_defined("Parameter::set_execution");
+  state_->execution = execution;
 }
 const std::shared_ptr<GradientTap>& Parameter::gradient_tap() const {
   check_defined("Parameter::gradient_tap");
@@ -274,6 +283,7 @@ Parameter Parameter::clone() const {
   state->shape = state_->shape;
   state->pattern = state_->pattern;
   state->requires_dense = state_->requires_dense;
+  state->execution = state_->execution;
   state->values = state_->values.clone();
   state->values.set_requires_grad(state_->values.requires_grad());
   return Parameter(std::move(state));
@@ -284,7 +294,7 @@ int64_t Parameter::index_bytes() const { return is_csr() ? pattern()->bytes() : 
 Tensor linear(const Tensor& x, const Parameter& weight, const Parameter& bias) {
   const Tensor b = bias.defined() ? bias.tensor() : Tensor();
   if (weight.is_csr() && weight.shape().rank() == 2) {
-    return csr_linear(x, weight.pattern(), weight.values(), b, weight.gradient_tap());
+    return csr_linear(x, weight.pattern(), weight.values(), b, weight.gradient_tap(), weight.execution());
   }
   return linear(x, weight.tensor(), b);
 }

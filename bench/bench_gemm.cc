@@ -1,75 +1,74 @@
-// Our split of dense products against OpenBLAS's own threading, at the same shape and number of threads.
-#include <benchmark/benchmark.h>
+// Our split of dense products against OpenBLAS's own threading, in turns, at the same shape and number of threads. The
+// shapes are the three products of a linear layer. time_over_openblas must not exceed 1.05.
 #include <cblas.h>
+#include <fmt/format.h>
 
 #include <cstdint>
 #include <vector>
 
-#include "gossamer/runtime.h"
+#include "bench/openblas.h"
+#include "bench/program.h"
+#include "bench/timing.h"
 #include "runtime/blas.h"
 
-namespace gossamer::rt {
+namespace gossamer::bench {
 namespace {
 
-constexpr int64_t kOurs = 0;
-constexpr int64_t kOpenBlas = 1;
+using rt::GemmShape;
+using rt::Trans;
 
-void bench_gemm(benchmark::State& state) {
-  const GemmShape s{state.range(0), state.range(1), state.range(2), static_cast<Trans>(state.range(3) != 0),
-                    static_cast<Trans>(state.range(4) != 0)};
-  const auto threads = static_cast<int>(state.range(5));
+void measure(benchmark::State& state, const GemmShape& s, int threads) {
   const int64_t lda = s.trans_a == Trans::Yes ? s.m : s.k;
   const int64_t ldb = s.trans_b == Trans::Yes ? s.k : s.n;
   const std::vector<float> a(static_cast<size_t>(s.m * s.k), 0.5F);
   const std::vector<float> b(static_cast<size_t>(s.k * s.n), 0.25F);
   std::vector<float> c(static_cast<size_t>(s.m * s.n));
-  const auto ours = [&] { gemm<float>(s, {a.data(), lda}, {b.data(), ldb}, 0, {c.data(), s.n}); };
+  const auto ours = [&] { rt::gemm<float>(s, {a.data(), lda}, {b.data(), ldb}, 0, {c.data(), s.n}); };
   const auto open_blas = [&] {
+    const BlasThreads blas_threads(threads);
     cblas_sgemm(CblasRowMajor, s.trans_a == Trans::Yes ? CblasTrans : CblasNoTrans,
                 s.trans_b == Trans::Yes ? CblasTrans : CblasNoTrans, static_cast<blasint>(s.m),
                 static_cast<blasint>(s.n), static_cast<blasint>(s.k), 1, a.data(), static_cast<blasint>(lda), b.data(),
                 static_cast<blasint>(ldb), 0, c.data(), static_cast<blasint>(s.n));
   };
 
-  ours();  // the first product of the process fixes OpenBLAS's threads
-  if (state.range(6) == kOurs) {
-    with_threads(threads, [&] {
-      for (auto _ : state) ours();
-    });
-  } else {
-    openblas_set_num_threads(threads);
-    for (auto _ : state) open_blas();
-    openblas_set_num_threads(1);
-  }
-  state.counters["FLOP/s"] =
-      benchmark::Counter(2.0 * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k),
-                         benchmark::Counter::kIsIterationInvariantRate);
+  Contender contenders[] = {{ours, {}}, {open_blas, {}}};
+  take_turns(contenders, {.threads = threads, .budget_s = 0.5, .min_rounds = 7});
+  const double flop = 2.0 * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
+  set_time(state, contenders[0].time());
+  state.counters["FLOP/s"] = flop / contenders[0].time();
+  state.counters["OpenBLAS.FLOP/s"] = flop / contenders[1].time();
+  state.counters["time_over_openblas"] = contenders[0].time() / contenders[1].time();
 }
 
-// The three products of a linear layer [in -> out] at a batch: forward, gradient of the input, gradient of the weight.
-void shapes(benchmark::internal::Benchmark* bench) {
+void add(const GemmShape& s, int threads) {
+  const auto side = [](const char* name, Trans trans) {
+    return fmt::format("{}{}", name, trans == Trans::Yes ? "t" : "");
+  };
+  add_benchmark(
+      fmt::format("gemm/{}x{}x{}/{}.{}/threads:{}", s.m, s.n, s.k, side("A", s.trans_a), side("B", s.trans_b), threads),
+      [s, threads](benchmark::State& state) { measure(state, s, threads); });
+}
+
+int run(int argc, char** argv) {
   struct Layer {
     int64_t in, out;
   };
   for (const int64_t batch : {128, 512}) {
     for (const auto& [in, out] : {Layer{784, 1024}, Layer{1024, 1024}, Layer{4096, 1024}, Layer{1024, 4096}}) {
-      for (const int64_t threads : {1, 2}) {
-        for (const int64_t who : {kOurs, kOpenBlas}) {
-          bench->Args({batch, out, in, 0, 1, threads, who});
-          bench->Args({batch, in, out, 0, 0, threads, who});
-          bench->Args({out, in, batch, 1, 0, threads, who});
-        }
+      for (const int threads : {1, 2}) {
+        add({.m = batch, .n = out, .k = in, .trans_b = Trans::Yes}, threads);
+        add({.m = batch, .n = in, .k = out}, threads);
+        add({.m = out, .n = in, .k = batch, .trans_a = Trans::Yes}, threads);
       }
     }
   }
+  return run_benchmarks(argc, argv);
 }
-BENCHMARK(bench_gemm)
-    ->Apply(shapes)
-    ->ArgNames({"m", "n", "k", "trans_a", "trans_b", "threads", "openblas"})
-    ->Unit(benchmark::kMicrosecond)
-    ->UseRealTime();
 
 }  // namespace
-}  // namespace gossamer::rt
+}  // namespace gossamer::bench
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  return gossamer::bench::run_program("bench_gemm", [&] { return gossamer::bench::run(argc, argv); });
+}

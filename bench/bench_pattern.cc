@@ -3,16 +3,16 @@
 // iteration times all three, so that the ratios compare the same moments of the machine.
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
 #include <cstdint>
-#include <ctime>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "bench/program.h"
+#include "bench/random.h"
+#include "bench/timing.h"
 #include "gossamer/nn/linear.h"
 #include "gossamer/ops.h"
-#include "gossamer/random.h"
 #include "gossamer/runtime.h"
 #include "gossamer/sparse/rigl.h"
 #include "gossamer/sparse/set.h"
@@ -22,28 +22,8 @@
 #include "sparse/select.h"
 #include "tensor/csr_stream.h"
 
-namespace gossamer {
+namespace gossamer::bench {
 namespace {
-
-Tensor uniform(const Shape& shape, uint64_t key) {
-  Tensor tensor = Tensor::empty(shape);
-  fill_uniform(tensor, key, -1, 1);
-  return tensor;
-}
-
-// CPU time of the process, which other programs of a busy machine do not enter.
-template <class Body>
-double seconds(const Body& body) {
-  const std::clock_t start = std::clock();
-  body();
-  return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 // A CSR layer of rows x cols with a batch, its output gradient and room for the dense gradient.
 struct Problem {
@@ -94,10 +74,10 @@ void measure(benchmark::State& state, Problem& problem, const Prepare& prepare, 
     for (auto _ : state) {
       // What a step needs of the pattern is there before it is timed.
       CsrPatternAccess::transposed(*problem.weight.pattern());
-      step.push_back(seconds([&] { problem.step(); }));
-      dense.push_back(seconds([&] { problem.dense_weight_gradient(); }));
+      step.push_back(seconds(1, [&] { problem.step(); }));
+      dense.push_back(seconds(1, [&] { problem.dense_weight_gradient(); }));
       prepare();
-      own.push_back(seconds(body));
+      own.push_back(seconds(1, body));
       state.SetIterationTime(own.back());
       benchmark::ClobberMemory();
     }
@@ -194,6 +174,8 @@ BENCHMARK(set_update)->Apply(arguments);
 BENCHMARK(rigl_update)->Apply(arguments);
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::bench
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  return gossamer::bench::run_program("bench_pattern", [&] { return gossamer::bench::run_benchmarks(argc, argv); });
+}

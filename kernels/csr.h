@@ -15,12 +15,13 @@ namespace gossamer::kernels {
 // A run of consecutive slots that belong to one row of the block.
 struct Segment {
   uint16_t row;    // row within the row block
-  uint16_t count;  // nonzeros in the run, at least 1
+  uint16_t count;  // nonzeros in the run; 0 in a first panel only
 };
 
 // A sparse matrix in the order in which the kernels stream it: row block, then column panel, then segment, then column.
 // Slot s of the stream is values[s]. Inside a (block, panel) cell the segments are sorted by descending count, ties by
-// row: the trip count of the inner loop then predicts well.
+// row: the trip count of the inner loop then predicts well. The first panel has a segment for every row of the block,
+// if only an empty one: sums begin there, and need no pass that clears them.
 struct CsrStream {
   int64_t rows = 0;
   int64_t cols = 0;
@@ -34,6 +35,12 @@ struct CsrStream {
   int64_t blocks() const noexcept { return (rows + block_rows - 1) / block_rows; }
   int64_t panels() const noexcept { return (cols + panel_cols - 1) / panel_cols; }
   int64_t nnz() const noexcept { return slot_begin[blocks() * panels()]; }
+};
+
+// Memory that the caller reads next. A kernel fetches it into L2 while it computes, in even portions. Only a hint.
+struct FetchAhead {
+  const float* data = nullptr;
+  int64_t floats = 0;
 };
 
 // Widths of a batch tile, in samples. A tile is stored [features][width], 64-byte aligned.
@@ -50,13 +57,14 @@ void unpack_tile(const float* tile, int width, int samples, int64_t features, fl
 // bias null: 0. x_tile covers all columns: [cols][width]. Sums start with the bias and run over ascending columns, so
 // that on one SIMD target neither the layout of the stream nor the width changes a bit of the result.
 void csr_forward_tile(const CsrStream& w, const float* values, int64_t block, const float* x_tile, int width,
-                      const float* bias, float* y_tile) noexcept;
+                      const float* bias, float* y_tile, FetchAhead ahead = {}) noexcept;
 
 // grad[slot] (+)= Σ_n dy_tile[row in block][n] * x_tile[col][n] for the slots of panels [panel_begin, panel_end) of one
 // block. accumulate = false overwrites. dy_tile covers the rows of the block: [block_rows][width]. The order of a sum
 // is fixed by the SIMD target and the width.
 void csr_weight_grad_tile(const CsrStream& w, int64_t block, int64_t panel_begin, int64_t panel_end,
-                          const float* dy_tile, const float* x_tile, int width, bool accumulate, float* grad) noexcept;
+                          const float* dy_tile, const float* x_tile, int width, bool accumulate, float* grad,
+                          FetchAhead ahead = {}) noexcept;
 
 // One sample: x is used where it lies, nothing is packed or unpacked.
 //
@@ -74,6 +82,10 @@ inline constexpr int kVectorSums = 16;
 // rows of the block, x all columns, any alignment. Each is the product rounded once.
 void csr_weight_grad_vector(const CsrStream& w, int64_t block, int64_t panel_begin, int64_t panel_end, const float* dy,
                             const float* x, float* grad) noexcept;
+
+// Whether dense products of n samples with w, from parts that are scattered first, are faster than these kernels. A
+// function of sizes and of the SIMD target.
+bool dense_is_faster(const CsrStream& w, int64_t n) noexcept;
 
 // Name of the SIMD target that dispatch chose, such as "AVX3_DL".
 const char* simd_target() noexcept;

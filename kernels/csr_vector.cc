@@ -166,6 +166,7 @@ void ForwardVector(const CsrStream& w, const float* HWY_RESTRICT values, int64_t
     const float* HWY_RESTRICT value = values + w.slot_begin[cell];
     for (int64_t s = w.segment_begin[cell]; s < w.segment_begin[cell + 1]; ++s) {
       const size_t count = w.segments[s].count;
+      if (count == 0) break;
       float* row_sums = sums + int64_t{w.segments[s].row} * int64_t{kLanes};
       auto sum = hn::Load(d, row_sums);
       size_t q = 0;
@@ -202,6 +203,7 @@ void WeightGradVector(const CsrStream& w, int64_t block, int64_t panel_begin, in
     float* HWY_RESTRICT out = grad + w.slot_begin[cell];
     for (int64_t s = w.segment_begin[cell]; s < w.segment_begin[cell + 1]; ++s) {
       const size_t count = w.segments[s].count;
+      if (count == 0) break;
       const auto row_dy = hn::Set(d, dy[w.segments[s].row]);
       size_t q = 0;
       for (; q + kLanes <= count; q += kLanes) {

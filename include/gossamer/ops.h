@@ -103,6 +103,16 @@ struct ForwardSubset {
   std::vector<int64_t> source;
 };
 
+// How products with a CSR weight are computed. Auto takes the way that is faster for its density and the number of
+// samples, from measurements that are compiled in for each SIMD target: the same on every run and number of threads.
+enum class Execution {
+  Auto,
+  Csr,  // the nonzeros alone
+  // Parts of the weight are scattered into scratch of at most 4 MiB per thread and multiplied by OpenBLAS. As in dense
+  // arithmetic, a NaN or an infinity in x or dY meets the zeros too; gradients of values are still the nonzeros' alone.
+  Dense,
+};
+
 class GradientTap;  // collects what RigL's growth needs during backward; internal
 
 // x [..., cols], values of a [rows, cols] weight, bias [rows] or undefined -> [..., rows]. The gradient of `values` has
@@ -110,7 +120,7 @@ class GradientTap;  // collects what RigL's growth needs during backward; intern
 // subset both products with the weight run on that; the gradient of `values` still is that of all nnz connections.
 Tensor csr_linear(const Tensor& x, const std::shared_ptr<const CsrPattern>& pattern, const Tensor& values,
                   const Tensor& bias = {}, const std::shared_ptr<GradientTap>& tap = nullptr,
-                  const std::shared_ptr<const ForwardSubset>& subset = nullptr);
+                  Execution execution = Execution::Auto, const std::shared_ptr<const ForwardSubset>& subset = nullptr);
 
 // The general way for operations without a CSR kernel: the dense tensor of the given shape (as_matrix(shape) must be
 // the pattern's size), whose gradient is gathered at the nonzeros; those outside the subset are 0 in it.

@@ -83,6 +83,10 @@ class Parameter {
   bool requires_dense() const;
   void set_requires_dense(bool requires_dense = true) const;
 
+  // How linear() computes with it while it is CSR; Execution::Auto unless set.
+  Execution execution() const;
+  void set_execution(Execution execution) const;
+
   // Aligned with values(); undefined before backward.
   Tensor grad() const { return values().grad(); }
   // Also drops what was retained for growth.

@@ -23,6 +23,7 @@ struct Parameter::State {
   bool requires_dense = false;
   ChangeCounts last_change;
   std::function<void(const Tensor&)> input_observer;
+  Execution execution = Execution::Auto;
   std::vector<std::weak_ptr<SlotArray>> arrays;
   std::shared_ptr<GradientTap> tap = std::make_shared<GradientTap>();
   std::weak_ptr<const void> claim;
@@ -140,6 +141,14 @@ Tensor Parameter::values() const {
 bool Parameter::requires_dense() const {
   check_defined("Parameter::requires_dense");
   return state_->requires_dense;
+}
+Execution Parameter::execution() const {
+  check_defined("Parameter::execution");
+  return state_->execution;
+}
+void Parameter::set_execution(Execution execution) const {
+  check_defined("Parameter::set_execution");
+  state_->execution = execution;
 }
 const std::shared_ptr<GradientTap>& Parameter::gradient_tap() const {
   check_defined("Parameter::gradient_tap");
@@ -313,6 +322,7 @@ Parameter Parameter::clone() const {
   state->pattern = state_->pattern;
   state->forward_subset = state_->forward_subset;
   state->requires_dense = state_->requires_dense;
+  state->execution = state_->execution;
   state->values = state_->values.clone();
   state->values.set_requires_grad(state_->values.requires_grad());
   return Parameter(std::move(state));
@@ -331,7 +341,8 @@ Tensor linear(const Tensor& x, const Parameter& weight, const Parameter& bias) {
   const Parameter::State& w = *weight.state_;
   const Tensor b = bias.defined() ? bias.tensor() : Tensor();
   const bool csr = w.pattern != nullptr && w.shape.rank() == 2;
-  const Tensor y = csr ? csr_linear(x, w.pattern, w.values, b, w.tap, w.forward_subset) : linear(x, weight.tensor(), b);
+  const Tensor y =
+      csr ? csr_linear(x, w.pattern, w.values, b, w.tap, w.execution, w.forward_subset) : linear(x, weight.tensor(), b);
   // After the product, which checks the shapes.
   if (w.input_observer) w.input_observer(x.detach());
   return y;

@@ -176,8 +176,17 @@ void gemm(const GemmShape& shape, ConstMatrix<T> a, ConstMatrix<T> b, T beta, Ma
   });
 }
 
+template <class T>
+void gemm_here(const GemmShape& shape, ConstMatrix<T> a, ConstMatrix<T> b, T beta, Matrix<T> c) {
+  check_sizes(shape, a, b, c);
+  start_product();
+  multiply_tile(shape, {0, shape.m, 0, shape.n}, a, b, beta, c);
+}
+
 template void gemm(const GemmShape&, ConstMatrix<float>, ConstMatrix<float>, float, Matrix<float>);
 template void gemm(const GemmShape&, ConstMatrix<double>, ConstMatrix<double>, double, Matrix<double>);
+template void gemm_here(const GemmShape&, ConstMatrix<float>, ConstMatrix<float>, float, Matrix<float>);
+template void gemm_here(const GemmShape&, ConstMatrix<double>, ConstMatrix<double>, double, Matrix<double>);
 
 }  // namespace rt
 }  // namespace gossamer

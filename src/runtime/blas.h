@@ -27,7 +27,13 @@ struct Matrix {
 template <class T>
 void gemm(const GemmShape& shape, ConstMatrix<T> a, ConstMatrix<T> b, T beta, Matrix<T> c);
 
+// The same on the calling thread alone, for tasks that own their part of C.
+template <class T>
+void gemm_here(const GemmShape& shape, ConstMatrix<T> a, ConstMatrix<T> b, T beta, Matrix<T> c);
+
 extern template void gemm(const GemmShape&, ConstMatrix<float>, ConstMatrix<float>, float, Matrix<float>);
 extern template void gemm(const GemmShape&, ConstMatrix<double>, ConstMatrix<double>, double, Matrix<double>);
+extern template void gemm_here(const GemmShape&, ConstMatrix<float>, ConstMatrix<float>, float, Matrix<float>);
+extern template void gemm_here(const GemmShape&, ConstMatrix<double>, ConstMatrix<double>, double, Matrix<double>);
 
 }  // namespace gossamer::rt

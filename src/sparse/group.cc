@@ -91,26 +91,30 @@ void Group::check_not_applied(const char* op) const {
   if (applied()) fail<StateError>(op, "entries must come before model.apply(group)", "the group was applied");
 }
 
+void Group::check_entry(const char* op, const GroupEntry& entry) const {
+  if (!entry.algorithm) fail<ConfigError>(op, "an entry must have an algorithm", "none");
+  if (dynamic_cast<const Group*>(entry.algorithm.get()) != nullptr) {
+    fail<ConfigError>(op, "groups do not nest", "a Group", "join them with extend");
+  }
+  if (std::ranges::find(entries_, entry.algorithm, &GroupEntry::algorithm) != entries_.end()) {
+    fail<ConfigError>(op, "an algorithm may be added once", entry.algorithm->name() + " comes again",
+                      "give its filter several globs");
+  }
+}
+
 void Group::add(GroupEntry entry) {
   constexpr const char* kOp = "Group::add";
   check_not_applied(kOp);
-  if (!entry.algorithm) fail<ConfigError>(kOp, "an entry must have an algorithm", "none");
-  if (dynamic_cast<const Group*>(entry.algorithm.get()) != nullptr) {
-    fail<ConfigError>(kOp, "groups do not nest", "a Group", "join them with extend");
-  }
-  if (std::ranges::find(entries_, entry.algorithm, &GroupEntry::algorithm) != entries_.end()) {
-    fail<ConfigError>(kOp, "an algorithm may be added once", entry.algorithm->name() + " comes again",
-                      "give its filter several globs");
-  }
+  check_entry(kOp, entry);
   entries_.push_back(std::move(entry));
 }
 
 void Group::extend(Group&& other) {
-  check_not_applied("Group::extend");
-  other.check_not_applied("Group::extend");
-  if (this == &other) return;
-  entries_.reserve(entries_.size() + other.entries_.size());
-  for (GroupEntry& entry : other.entries_) add(std::move(entry));
+  constexpr const char* kOp = "Group::extend";
+  check_not_applied(kOp);
+  other.check_not_applied(kOp);
+  for (const GroupEntry& entry : other.entries_) check_entry(kOp, entry);
+  std::ranges::move(other.entries_, std::back_inserter(entries_));
   other.entries_.clear();
 }
 

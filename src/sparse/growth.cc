@@ -185,10 +185,10 @@ GradientGrowth::KthBucket GradientGrowth::kth_bucket() const {
 
 void GradientGrowth::cut() {
   if (static_cast<int64_t>(bits_.size()) <= k_) return;
-  const auto [bucket, above] = kth_bucket();
+  const KthBucket at = kth_bucket();
   std::vector<uint64_t> ranked;
-  std::ranges::copy_if(bits_, std::back_inserter(ranked), [&](uint64_t bits) { return bits >> shift_ == bucket; });
-  const auto kth = ranked.begin() + (k_ - above - 1);
+  std::ranges::copy_if(bits_, std::back_inserter(ranked), [&](uint64_t bits) { return bits >> shift_ == at.bucket; });
+  const auto kth = ranked.begin() + (k_ - at.above - 1);
   std::nth_element(ranked.begin(), kth, ranked.end(), std::greater<>());
   const uint64_t threshold = *kth;
   int64_t ties = 1 + std::count(ranked.begin(), kth, threshold);

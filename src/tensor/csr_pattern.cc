@@ -118,7 +118,8 @@ std::shared_ptr<const CsrPattern> CsrPattern::from_positions(int64_t rows, int64
 }
 
 std::shared_ptr<const CsrPattern> CsrPattern::from_mask(const Tensor& mask) {
-  const auto [rows, cols] = as_matrix(mask.shape());
+  const MatrixSize size = as_matrix(mask.shape());
+  const int64_t rows = size.rows, cols = size.cols;
   const bool* bits = mask.data<bool>();
   check_size(rows, cols);
   std::vector<int64_t> row_ptr(static_cast<size_t>(rows + 1));
@@ -221,7 +222,7 @@ void CsrPattern::Walk::load(int64_t block) {
   const int64_t cell_begin = block * s.panels();
   const int64_t cell_end = cell_begin + s.panels();
   for (int64_t i = s.segment_begin[cell_begin]; i < s.segment_begin[cell_end]; ++i) {
-    ++row_ptr_[size_t{s.segments[i].row} + 1];
+    row_ptr_[size_t{s.segments[i].row} + 1] += s.segments[i].count > 0;
   }
   for (size_t row = 1; row < row_ptr_.size(); ++row) row_ptr_[row] += row_ptr_[row - 1];
   next_run_.assign(row_ptr_.begin(), row_ptr_.end() - 1);
@@ -231,6 +232,7 @@ void CsrPattern::Walk::load(int64_t block) {
     const auto col0 = static_cast<int32_t>((cell - cell_begin) * s.panel_cols);
     for (int64_t i = s.segment_begin[cell]; i < s.segment_begin[cell + 1]; ++i) {
       const auto [row, count] = s.segments[i];
+      if (count == 0) break;
       runs_[next_run_[row]++] = {slot, col0, count};
       slot += count;
     }

@@ -56,7 +56,8 @@ int32_t column(const TransposedEntry<Slot>& entry) {
   return entry.col;
 }
 
-// Calls f(row in block, panel, begin, end) for the runs of one panel in the rows of a block, in row-major order.
+// Calls f(row in block, panel, begin, end) for the runs of one panel in the rows of a block, in row-major order. Every
+// row has a run in the first panel, if only an empty one.
 template <class Entry, class F>
 void for_each_run(const StreamPlan& plan, std::span<const int64_t> row_ptr, const Entry* entries, int64_t block,
                   F&& f) {
@@ -65,7 +66,9 @@ void for_each_run(const StreamPlan& plan, std::span<const int64_t> row_ptr, cons
   const auto width = static_cast<uint32_t>(plan.panel_cols);
   for (int64_t row = 0; row < rows; ++row) {
     const int64_t end = row_ptr[static_cast<size_t>(row0 + row + 1)];
-    for (int64_t i = row_ptr[static_cast<size_t>(row0 + row)]; i < end;) {
+    int64_t i = row_ptr[static_cast<size_t>(row0 + row)];
+    if (plan.cols > 0 && (i == end || column(entries[i]) >= plan.panel_cols)) f(row, int64_t{0}, i, i);
+    while (i < end) {
       const uint32_t panel = static_cast<uint32_t>(column(entries[i])) / width;
       const int64_t col_end = (int64_t{panel} + 1) * plan.panel_cols;
       const int64_t begin = i;
@@ -112,7 +115,7 @@ void fill_block(StreamPlan& plan, std::span<const int64_t> row_ptr, const Entry*
     scratch.next.assign(size_t{longest} + 1, 0);
     for (size_t i = 0; i < count; ++i) ++scratch.next[runs[i].segment.count];
     uint32_t at = 0;
-    for (size_t c = longest; c > 0; --c) at += std::exchange(scratch.next[c], at);
+    for (size_t c = size_t{longest} + 1; c-- > 0;) at += std::exchange(scratch.next[c], at);
     scratch.begin.resize(count);
     for (size_t i = 0; i < count; ++i) {
       const uint32_t to = scratch.next[runs[i].segment.count]++;

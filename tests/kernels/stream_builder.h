@@ -54,7 +54,7 @@ class StreamBuilder {
         for (int64_t row = row0; row < std::min(rows_, row0 + block_rows_); ++row) {
           const int64_t begin = next[row];
           while (next[row] < row_end_[row] && csr_col_[next[row]] < col0 + panel_cols_) ++next[row];
-          if (next[row] > begin) runs.push_back({row, begin, next[row]});
+          if (next[row] > begin || col0 == 0) runs.push_back({row, begin, next[row]});
         }
         std::stable_sort(runs.begin(), runs.end(),
                          [](const Run& a, const Run& b) { return a.end - a.begin > b.end - b.begin; });

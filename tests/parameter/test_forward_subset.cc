@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "gossamer/autograd.h"
@@ -37,10 +38,12 @@ TEST(ForwardPattern, ProductsUseTheSubsetAndTheGradientCoversAllConnections) {
   for (const DType dtype : {DType::f32, DType::f64}) {
     for (const double density : {0.0, 0.2, 1.0}) {
       for (const double share : {0.0, 0.4, 1.0}) {
-        for (const int64_t n : {1, 5, 70}) {
+        for (const auto& [n, execution] : std::vector<std::pair<int64_t, Execution>>{
+                 {1, Execution::Csr}, {5, Execution::Auto}, {70, Execution::Csr}, {70, Execution::Dense}}) {
           SCOPED_TRACE(testing::Message() << dtype_name(dtype) << ", " << density << ", " << share << ", n " << n);
           key += 10;
           const Parameter p = random_csr({30, 50}, density, key, dtype);
+          p.set_execution(execution);
           const auto subset = random_subset(*p.pattern(), share, key + 1);
           p.set_forward_pattern(subset);
           EXPECT_EQ(p.forward_pattern(), subset);
@@ -107,7 +110,8 @@ TEST(ForwardPattern, OutsideThePatternIsAnErrorThatChangesNothing) {
   const Parameter dense(uniform({6, 8}, 11), "w");
   EXPECT_TRUE(contains(message_of<StateError>([&] { dense.set_forward_pattern(subset); }), "it is dense"));
   const auto wrong = std::make_shared<ForwardSubset>(ForwardSubset{subset, {}});
-  EXPECT_THROW(csr_linear(uniform({2, 8}, 12), p.pattern(), p.values(), {}, nullptr, wrong), ShapeError);
+  EXPECT_THROW(csr_linear(uniform({2, 8}, 12), p.pattern(), p.values(), {}, nullptr, Execution::Auto, wrong),
+               ShapeError);
 }
 
 TEST(LastChange, CountsWhatStayedWentAndCame) {

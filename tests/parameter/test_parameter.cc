@@ -273,5 +273,19 @@ TEST(ParameterGraph, AGraphMayOutliveItsParameter) {
   expect_close(x.grad(), expected);
 }
 
+TEST(Parameter, ComputesInTheWayThatWasSetAndItsCloneToo) {
+  const Parameter p = random_csr({30, 40}, 0.5, 1);
+  EXPECT_EQ(p.execution(), Execution::Auto);
+  const Tensor x = uniform({64, 40}, 2);
+  const auto product = [&](Execution execution) {
+    return csr_linear(x, p.pattern(), p.values(), {}, nullptr, execution);
+  };
+  for (const Execution execution : {Execution::Csr, Execution::Dense}) {
+    p.set_execution(execution);
+    EXPECT_EQ(p.clone().execution(), execution);
+    golden::expect_equal(linear(x, p), product(execution));
+  }
+}
+
 }  // namespace
 }  // namespace gossamer

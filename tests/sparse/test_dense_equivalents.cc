@@ -163,20 +163,20 @@ Sparsity random_sparsity(uint64_t key) {
 class DenseEquivalents : public testing::TestWithParam<uint64_t> {};
 INSTANTIATE_TEST_SUITE_P(Random, DenseEquivalents, testing::Range(uint64_t{0}, uint64_t{40}));
 
-TEST_P(DenseEquivalents, GMP) {
+TEST_P(DenseEquivalents, GMPEqualsItsTwin) {
   const uint64_t key = GetParam();
   const GMPOptions options{.sparsity = random_sparsity(key), .update = random_update(key), .seed = key};
   expect_same_runs(random_shape(key), std::make_unique<GMP>(options), std::make_unique<DenseGMP>(options), key);
 }
 
-TEST_P(DenseEquivalents, SET) {
+TEST_P(DenseEquivalents, SETEqualsItsTwin) {
   const uint64_t key = GetParam();
   const SETOptions options{
       .sparsity = random_sparsity(key), .drop_fraction = unit(key, 10), .update = random_update(key), .seed = key};
   expect_same_runs(random_shape(key), std::make_unique<SET>(options), std::make_unique<DenseSET>(options), key);
 }
 
-TEST_P(DenseEquivalents, RigL) {
+TEST_P(DenseEquivalents, RigLEqualsItsTwin) {
   const uint64_t key = GetParam();
   const RigLOptions options{
       .sparsity = random_sparsity(key), .drop_fraction = unit(key, 10), .update = random_update(key), .seed = key};
@@ -184,7 +184,7 @@ TEST_P(DenseEquivalents, RigL) {
                    key);
 }
 
-TEST_P(DenseEquivalents, RigLInGroups) {
+TEST_P(DenseEquivalents, RigLInGroupsEqualsItsTwin) {
   const uint64_t key = GetParam();
   const int64_t groups = 1 + pick(key, 11, 4);
   const bool in = pick(key, 12, 2) == 0;

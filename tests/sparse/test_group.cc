@@ -162,6 +162,10 @@ TEST(Group, RefusesGroupsNothingAndAnAlgorithmTwice) {
   EXPECT_TRUE(contains(message_of<ConfigError>([&] { group.add({"b", algorithm}); }), "Static comes again"));
   EXPECT_TRUE(contains(message_of<ConfigError>([&] { group.add({"b", std::make_shared<Group>()}); }), "do not nest"));
   EXPECT_THROW(group.add({"b", std::shared_ptr<SparsityAlgorithm>()}), ConfigError);
+  Group other{{"c", Static(0.5)}};
+  other.add({"d", algorithm});
+  EXPECT_THROW(group.extend(std::move(other)), ConfigError);
+  EXPECT_EQ(other.size(), 2U);  // NOLINT(bugprone-use-after-move): nothing was taken
   EXPECT_EQ(group.size(), 1U);
   EXPECT_TRUE(contains(message_of<ConfigError>([] { Group().apply(network()); }), "must have an entry"));
   EXPECT_TRUE(contains(message_of<StateError>([&] { group.sparsity(); }), "use group[index]"));

@@ -34,11 +34,12 @@ struct SparsitySettings {
   uint64_t seed = 0;                // everything random is keyed by (seed, parameter name, step)
 };
 
-// Has a name for each parameter, and a tensor for each part of the state.
+// What state_dict() gives: tensors by name.
 using AlgorithmState = std::map<std::string, Tensor>;
 
-// Base of all algorithms; by itself it keeps the first patterns. Movable; model, optimizer and algorithm may be moved
-// and destroyed in any order (an optimizer whose algorithm is gone simply steps).
+// Base of all algorithms; by itself it keeps the first patterns. Movable (what was moved from may only be destroyed or
+// assigned to); model, optimizer and algorithm may be moved and destroyed in any order, and an optimizer whose
+// algorithm is gone simply steps.
 //
 // An algorithm of one's own overrides update() and sets masks,
 //

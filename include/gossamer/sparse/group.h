@@ -64,7 +64,7 @@ class Group final : public SparsityAlgorithm {
   // Before the group is applied (StateError after). Throws ConfigError for a Group, no algorithm, or one that the group
   // has already.
   void add(GroupEntry entry);
-  // Takes over the entries of another group, which is empty then; neither may have been applied (StateError).
+  // Takes over the entries of another group, which is empty then. Throws as add(), and changes nothing then.
   void extend(Group&& other);
   size_t size() const { return entries_.size(); }
   // Throws ConfigError where there is no such entry.
@@ -92,6 +92,7 @@ class Group final : public SparsityAlgorithm {
   // The first entry that takes the parameter; null where none does.
   const GroupEntry* match(const SparseParameter& parameter) const;
   void check_not_applied(const char* op) const;
+  void check_entry(const char* op, const GroupEntry& entry) const;
 
   std::vector<GroupEntry> entries_;
 };

@@ -14,11 +14,11 @@
 namespace gossamer::sparse {
 
 // The share of connections that are zero, as a function of training time.
-//   0.9                                       for all parameters
-//   Cubic{.final = 0.9, .end = 1000}          any schedule
-//   {0.3, 0.5}                                a list cycles
-//   {{"fc1.weight", 0.9}, {"fc2.weight", 0.5}}           by name; any other parameter is an error
-//   {0.9, {{"fc2.weight", 0.5}}}              by name, with a schedule for all others
+//   0.9                                          for all parameters
+//   Cubic{.final = 0.9, .end = 1000}             any schedule
+//   {0.3, 0.5}                                   a list cycles
+//   {{"fc1.weight", 0.9}, {"fc2.weight", 0.5}}   by name; any other parameter is an error
+//   {0.9, {{"fc2.weight", 0.5}}}                 by name, with a schedule for all others
 class Sparsity {
  public:
   using ByName = std::map<std::string, Schedule>;

@@ -1,0 +1,195 @@
+#include "bench/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cstdint>
+#include <iterator>
+#include <thread>
+
+#include "bench/pattern_file.h"
+#include "bench/patterns.h"
+#include "runtime/check.h"
+
+namespace gossamer::bench {
+
+namespace {
+
+constexpr LayerSize kSizes[] = {{1024, 1024, 256}, {4096, 1024, 512}, {1024, 4096, 512},
+                                {768, 768, 128},   {2048, 2048, 64},  {512, 512, 2048}};
+constexpr double kSparsities[] = {0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99};
+constexpr int64_t kBatch = 256;  // with a pattern file
+constexpr double kQuickBudget = 140;
+constexpr double kFullBudget = 600;
+
+// What the command line says, before defaults.
+struct Given {
+  std::vector<std::string> shapes, kernels, layouts, peers;
+  std::vector<double> sparsities;
+  std::vector<int> threads;
+  int64_t batch = 0;
+  std::filesystem::path pattern;
+};
+
+LayerSize parse_size(const std::string& text) {
+  int64_t sizes[3] = {};
+  const char* at = text.data();
+  const char* const end = text.data() + text.size();
+  for (int i = 0; i < 3; ++i) {
+    const auto [next, error] = std::from_chars(at, end, sizes[i]);
+    const bool ends = i < 2 ? next != end && *next == 'x' : next == end;
+    if (error != std::errc() || sizes[i] < 1 || sizes[i] >= int64_t{1} << 31 || !ends) {
+      fail<ConfigError>("--shapes", "a shape must be MxKxN: outputs, inputs and samples", fmt::format("'{}'", text),
+                        "for instance 1024x784x128");
+    }
+    if (i < 2) at = next + 1;
+  }
+  return {sizes[0], sizes[1], sizes[2]};
+}
+
+// The values with the given names; `defaults` when none is given.
+template <class T, class All, class Name>
+std::vector<T> by_name(const char* option, const All& all, const Name& name_of, const std::vector<std::string>& names,
+                       const std::vector<T>& defaults) {
+  if (names.empty()) return defaults;
+  std::vector<T> found;
+  for (const std::string& wanted : names) {
+    std::string known;
+    const T* match = nullptr;
+    for (const T& value : all) {
+      if (name_of(value) == wanted) match = &value;
+      known += fmt::format("{}{}", known.empty() ? "" : ", ", name_of(value));
+    }
+    if (match == nullptr) {
+      fail<ConfigError>(option, fmt::format("must be among: {}", known), fmt::format("'{}'", wanted));
+    }
+    found.push_back(*match);
+  }
+  return found;
+}
+
+void read_user_pattern(const Given& given, Options& options) {
+  options.pattern = read_pattern(given.pattern);
+  const CsrPattern& p = *options.pattern;
+  if (p.is_full()) {
+    fail<ConfigError>("--pattern", "the pattern must have zeros",
+                      fmt::format("all of {}x{} are nonzeros", p.rows(), p.cols()));
+  }
+  options.sizes = {{p.rows(), p.cols(), given.batch > 0 ? given.batch : kBatch}};
+  options.sparsities = {p.sparsity()};
+}
+
+void choose_layers(const Given& given, Options& options) {
+  if (!given.pattern.empty()) return read_user_pattern(given, options);
+  for (const std::string& text : given.shapes) options.sizes.push_back(parse_size(text));
+  if (given.shapes.empty()) options.sizes.assign(std::begin(kSizes), std::end(kSizes));
+  if (given.batch > 0) {
+    for (LayerSize& size : options.sizes) size.n = given.batch;
+  }
+  for (const double s : given.sparsities) {
+    if (!(s > 0 && s < 1)) {
+      fail<ConfigError>("--sparsities", "a sparsity must lie between 0 and 1, both excluded", fmt::format("{}", s));
+    }
+  }
+  options.sparsities = given.sparsities;
+  if (given.sparsities.empty()) options.sparsities.assign(std::begin(kSparsities), std::end(kSparsities));
+  for (const LayerSize& size : options.sizes) {
+    for (const double s : options.sparsities) {
+      if (nonzeros(size.m, size.k, s) < size.m * size.k) continue;
+      fail<ConfigError>("--sparsities", "every weight must have a zero",
+                        fmt::format("{} at sparsity {} has none", to_string(size), s));
+    }
+  }
+}
+
+void choose_series(const Given& given, Options& options) {
+  const auto name_of = [](auto value) { return name(value); };
+  options.kernels =
+      by_name<Kernel>("--kernels", kKernels, name_of, given.kernels, {std::begin(kKernels), std::end(kKernels)});
+  options.layouts =
+      by_name<Layout>("--layouts", kLayouts, name_of, given.layouts, {std::begin(kLayouts), std::end(kLayouts)});
+  const std::vector<PeerLibrary>& all = peer_libraries();
+  if (given.peers != std::vector<std::string>{"none"}) {
+    options.peers = by_name<PeerLibrary>(
+        "--peers", all, [](const PeerLibrary& p) { return p.name; }, given.peers,
+        options.quick ? std::vector<PeerLibrary>{} : all);
+  }
+  options.threads = given.threads;
+  if (given.threads.empty()) {
+    options.threads = {1};
+    const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+    if (!options.quick && cores > 1) options.threads.push_back(cores);
+  }
+}
+
+std::string peer_names() {
+  std::string names;
+  for (const PeerLibrary& library : peer_libraries()) names += fmt::format("{}, ", library.name);
+  return names;
+}
+
+}  // namespace
+
+std::optional<Options> parse_options(int argc, char** argv) {
+  Options options;
+  Given given;
+  const std::filesystem::path folder = std::filesystem::path(argv[0]).parent_path();
+  options.json = folder / "ratios.json";
+  options.svg = folder / "ratios.svg";
+
+  CLI::App app("Times CSR products against dense ones on OpenBLAS, in turns, and prints the ratios.", "bench_ratios");
+  app.allow_extras();
+  app.footer("Google Benchmark's options, such as --benchmark_filter=REGEX, are understood as well.");
+  app.add_flag("--quick", options.quick,
+               "the table alone, within 3 minutes: one thread and no other libraries by default");
+  CLI::Option* shapes =
+      app.add_option("--shapes", given.shapes, "outputs, inputs and samples")->delimiter(',')->type_name("MxKxN,...");
+  CLI::Option* sparsities = app.add_option("--sparsities", given.sparsities, "shares of zeros, between 0 and 1")
+                                ->delimiter(',')
+                                ->type_name("S,...");
+  app.add_option("--pattern", given.pattern,
+                 "a weight's pattern, .mtx (Matrix Market) or .smtx (DLMC), in place of random ones")
+      ->type_name("FILE")
+      ->excludes(shapes)
+      ->excludes(sparsities);
+  app.add_option("--batch", given.batch, "samples N of every shape; with --pattern 256 by default")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 24))
+      ->type_name("N");
+  app.add_option("--threads", given.threads, "numbers of threads; default: 1 and all cores")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1024))
+      ->type_name("T,...");
+  app.add_option("--kernels", given.kernels,
+                 "forward, input_grad, weight_grad, step (all three, through the graph); default: all")
+      ->delimiter(',')
+      ->type_name("NAME,...");
+  app.add_option("--layouts", given.layouts, "of the batch: batch_first, native (tiles); default: both")
+      ->delimiter(',')
+      ->type_name("NAME,...");
+  app.add_option("--peers", given.peers, fmt::format("other libraries to measure: {}none; default: all", peer_names()))
+      ->delimiter(',')
+      ->type_name("NAME,...");
+  app.add_option("--budget", options.budget_s,
+                 fmt::format("time for all measurements; default {:g}, {:g} with --quick", kFullBudget, kQuickBudget))
+      ->check(CLI::PositiveNumber)
+      ->type_name("SECONDS");
+  app.add_option("--json", options.json, "where the figures go")->type_name("FILE")->capture_default_str();
+  app.add_option("--svg", options.svg, "where the plot goes")->type_name("FILE")->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) {
+      app.exit(e);
+      return std::nullopt;
+    }
+    fail<ConfigError>("bench_ratios", "the options must be valid", e.what(), "--help lists them");
+  }
+  options.rest = app.remaining();
+  if (options.budget_s == 0) options.budget_s = options.quick ? kQuickBudget : kFullBudget;
+  choose_layers(given, options);
+  choose_series(given, options);
+  return options;
+}
+
+}  // namespace gossamer::bench

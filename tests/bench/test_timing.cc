@@ -1,0 +1,52 @@
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "bench/timing.h"
+#include "gossamer/runtime.h"
+
+namespace gossamer::bench {
+namespace {
+
+TEST(Median, IsTheUpperMiddleOfAnyOrder) {
+  EXPECT_EQ(median({3, 1, 2}), 2);
+  EXPECT_EQ(median({4, 1, 3, 2}), 3);
+  EXPECT_EQ(median({7}), 7);
+  EXPECT_EQ(median({}), 0);
+}
+
+TEST(TakeTurns, CallsContendersInTurn) {
+  std::string calls;
+  Contender contenders[] = {{[&] { calls += 'a'; }, {}}, {[&] { calls += 'b'; }, {}}};
+  take_turns(contenders, {.warm = false, .budget_s = 0, .min_rounds = 3});
+  EXPECT_EQ(calls, "ababab");
+  EXPECT_EQ(contenders[0].seconds.size(), 3U);
+  EXPECT_EQ(contenders[1].seconds.size(), 3U);
+}
+
+TEST(TakeTurns, EndsAtTheHighestNumberOfRoundsWhateverTimeIsLeft) {
+  Contender contenders[] = {{[] {}, {}}};
+  take_turns(contenders, {.warm = false, .budget_s = 1000, .min_rounds = 1, .max_rounds = 4});
+  EXPECT_EQ(contenders[0].seconds.size(), 4U);
+}
+
+TEST(TakeTurns, BeginsAWarmTurnWithACallThatIsNotTimed) {
+  int calls = 0;
+  Contender contenders[] = {{[&] { ++calls; }, {}}};
+  take_turns(contenders, {.budget_s = 0, .min_rounds = 1});
+  EXPECT_GE(calls, 2);
+  EXPECT_EQ(contenders[0].seconds.size(), 1U);
+}
+
+TEST(TakeTurns, GivesContendersTheThreadsThatWereAskedFor) {
+  int seen = 0;
+  Contender contenders[] = {{[&] { seen = max_threads(); }, {}}};
+  for (const int threads : {1, 3}) {
+    take_turns(contenders, {.threads = threads, .warm = false, .budget_s = 0, .min_rounds = 1});
+    EXPECT_EQ(seen, threads);
+  }
+}
+
+}  // namespace
+}  // namespace gossamer::bench

@@ -113,7 +113,7 @@ enum class Execution {
   Dense,
 };
 
-class GradientTap;  // collects what RigL's growth needs during backward; internal
+class GradientTap;  // collects what growth by gradient needs during backward; internal
 
 // x [..., cols], values of a [rows, cols] weight, bias [rows] or undefined -> [..., rows]. The gradient of `values` has
 // nnz elements: no dense weight or gradient is formed, save for a full pattern, whose values are the matrix. With a

@@ -27,9 +27,9 @@ struct SNFSOptions {
 //
 // The paper keeps the momentum of absent connections, which is dense. Here the momentum is the sum over the last
 // `window` steps of momentum^age times the gradient; its factors, the inputs and output gradients of the layer, are
-// retained over these steps, and the sum is formed block by block on update steps alone. What older gradients would add
-// is less than momentum^window of the whole. Inputs must not be written while they are retained: give each batch its
-// own tensor (StateError).
+// retained over these steps, and the sum is formed block by block on update steps alone. Older gradients
+// would have the share momentum^window of all weight. Inputs must not be written while they are retained: give each
+// batch its own tensor (StateError).
 class SNFS final : public DynamicSparsityAlgorithm {
  public:
   // Throws ConfigError: a constant sparsity outside [0, 1), momentum or window out of range.

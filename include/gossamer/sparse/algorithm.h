@@ -38,8 +38,8 @@ struct SparsitySettings {
 using AlgorithmState = std::map<std::string, Tensor>;
 
 // Base of all algorithms; by itself it keeps the first patterns. Movable (what was moved from may only be destroyed or
-// assigned to); model, optimizer and algorithm may be moved and destroyed in any order, and an optimizer whose algorithm
-// is gone simply steps.
+// assigned to); model, optimizer and algorithm may be moved and destroyed in any order, and an optimizer whose
+// algorithm is gone simply steps.
 //
 // An algorithm of one's own overrides update() and sets masks,
 //

@@ -135,7 +135,7 @@ TEST(Group, AFilterIsAGlobAListOfGlobsOrAPredicate) {
   EXPECT_EQ(parameters[2].nnz(), 16);
   EXPECT_EQ(parameters[1].nnz(), 6);
   EXPECT_EQ(parameters[3].nnz(), 2);
-  EXPECT_THROW(ParameterFilter(ParameterFilter::Predicate()), ConfigError);
+  EXPECT_THROW(ParameterFilter(ParameterFilter::Predicate{}), ConfigError);
 }
 
 TEST(Group, ExtendTakesOverTheEntriesOfAnother) {

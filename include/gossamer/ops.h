@@ -96,6 +96,13 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
 
 // ---- Sparse weights: a pattern and its values [nnz] in slot order ----
 
+// The connections of a pattern that take part in forward products, where they are fewer than those that are trained
+// (Top-KAST): slot s of `pattern` has the value of slot source[s] of the whole pattern.
+struct ForwardSubset {
+  std::shared_ptr<const CsrPattern> pattern;
+  std::vector<int64_t> source;
+};
+
 // How products with a CSR weight are computed. Auto takes the way that is faster for its density and the number of
 // samples, from measurements that are compiled in for each SIMD target: the same on every run and number of threads.
 enum class Execution {
@@ -106,17 +113,19 @@ enum class Execution {
   Dense,
 };
 
-class GradientTap;  // collects what RigL's growth needs during backward; internal
+class GradientTap;  // collects what growth by gradient needs during backward; internal
 
 // x [..., cols], values of a [rows, cols] weight, bias [rows] or undefined -> [..., rows]. The gradient of `values` has
-// nnz elements: no dense weight or gradient is formed, save for a full pattern, whose values are the matrix.
+// nnz elements: no dense weight or gradient is formed, save for a full pattern, whose values are the matrix. With a
+// subset both products with the weight run on that; the gradient of `values` still is that of all nnz connections.
 Tensor csr_linear(const Tensor& x, const std::shared_ptr<const CsrPattern>& pattern, const Tensor& values,
                   const Tensor& bias = {}, const std::shared_ptr<GradientTap>& tap = nullptr,
-                  Execution execution = Execution::Auto);
+                  Execution execution = Execution::Auto, const std::shared_ptr<const ForwardSubset>& subset = nullptr);
 
 // The general way for operations without a CSR kernel: the dense tensor of the given shape (as_matrix(shape) must be
-// the pattern's size), whose gradient is gathered at the nonzeros.
+// the pattern's size), whose gradient is gathered at the nonzeros; those outside the subset are 0 in it.
 Tensor csr_to_dense(const std::shared_ptr<const CsrPattern>& pattern, const Tensor& values, const Shape& shape,
-                    const std::shared_ptr<GradientTap>& tap = nullptr);
+                    const std::shared_ptr<GradientTap>& tap = nullptr,
+                    const std::shared_ptr<const ForwardSubset>& subset = nullptr);
 
 }  // namespace gossamer

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,13 +14,24 @@
 namespace gossamer {
 
 // A new pattern, and for each of its slots the slot of the old pattern that it continues, or -1 for a new connection.
-// The only way to change sparsity. The slots of a dense parameter are its elements, row-major.
+// Without a source, positions that both patterns have continue; it is then found when the change is applied, so that a
+// change that waits holds no more than its pattern. The only way to change sparsity. The slots of a dense parameter are
+// its elements, row-major.
 struct TopologyChange {
   std::shared_ptr<const CsrPattern> pattern;
-  std::vector<int64_t> source;
+  std::vector<int64_t> source = {};
 
-  // Positions that both patterns have continue; all others are new. Time and memory are linear in the nonzeros.
+  // The change with its source: positions that both patterns have continue, all others are new. Time and memory are
+  // linear in the nonzeros.
   static TopologyChange between(const CsrPattern& from, std::shared_ptr<const CsrPattern> to);
+};
+
+// What the last change of a parameter's pattern did, in connections.
+struct ChangeCounts {
+  int64_t changes = 0;  // of the pattern so far, this one included
+  int64_t kept = 0;
+  int64_t dropped = 0;
+  int64_t grown = 0;
 };
 
 // An array with one element per slot of a parameter, such as a momentum. It follows the parameter's pattern: survivors
@@ -88,12 +100,28 @@ class Parameter {
   Tensor dense() const;
   Tensor mask() const;
 
-  // Takes up a new pattern: values, gradient and every slot array move with it. A pattern of another size, or a
-  // `source` of wrong length or range, throws ShapeError or ConfigError before anything changes.
+  // Takes up a new pattern: values, gradient and every slot array move with it. No pattern (StateError), a pattern of
+  // another size, or a `source` of wrong length or range (ShapeError, ConfigError) throw before anything changes.
   void apply(const TopologyChange& change) const;
+  // Throws what apply() would, and changes nothing.
+  void check(const TopologyChange& change) const;
   // Replaces pattern and elements, as a checkpoint does: `pattern` null makes it dense. `dense` has the parameter's
   // shape and dtype (ShapeError, DTypeError). The gradient is cleared; slot arrays of survivors stay.
   void assign(const Tensor& dense, std::shared_ptr<const CsrPattern> pattern) const;
+
+  // All 0 as long as the pattern did not change. Becoming CSR is the first change.
+  const ChangeCounts& last_change() const;
+
+  // Of a CSR parameter: products in forward, and the gradient of their input, use the connections of `subset` alone,
+  // while the gradient of values() still covers all. Null, and every change of the pattern, undo it. Throws StateError
+  // when the parameter is dense, ShapeError for another size, ConfigError for a connection that pattern() has not.
+  void set_forward_pattern(const std::shared_ptr<const CsrPattern>& subset) const;
+  // Null where forward uses all connections.
+  std::shared_ptr<const CsrPattern> forward_pattern() const;
+
+  // f sees the input of every linear(x, this weight) until it is replaced; an empty function ends it. For statistics of
+  // activations. f must not throw, and forward must not run on several threads meanwhile.
+  void observe_inputs(std::function<void(const Tensor& x)> f) const;
 
   // A new array of zeros that follows the pattern.
   std::shared_ptr<SlotArray> make_slot_array() const;
@@ -113,6 +141,8 @@ class Parameter {
   void claim(const std::shared_ptr<const void>& token) const;
 
  private:
+  friend Tensor linear(const Tensor& x, const Parameter& weight, const Parameter& bias);
+
   struct State;
   explicit Parameter(std::shared_ptr<State> state);
   void check_defined(const char* op) const;

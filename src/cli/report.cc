@@ -2,38 +2,24 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "runtime/check.h"
+#include "sparse/table.h"
 
 namespace gossamer::cli {
 
 namespace {
 
 using Row = std::vector<std::string>;
+using sparse::kib;
+using sparse::percent;
 
-// The first row is the head. The first column is aligned left, all others right.
 void print_table(std::string_view title, const std::vector<Row>& rows) {
-  std::vector<size_t> widths(rows.front().size());
-  for (const Row& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  fmt::print("\n{}\n", title);
-  for (size_t r = 0; r < rows.size(); ++r) {
-    fmt::print("  {:<{}}", rows[r][0], widths[0]);
-    for (size_t i = 1; i < rows[r].size(); ++i) fmt::print("   {:>{}}", rows[r][i], widths[i]);
-    fmt::print("\n");
-    if (r > 0) continue;
-    size_t length = 0;
-    for (const size_t width : widths) length += width + 3;
-    fmt::print("  {}\n", std::string(length - 3, '-'));
-  }
+  fmt::print("\n{}\n{}", title, sparse::format_table(rows));
 }
 
-std::string percent(double share, int digits = 1) { return fmt::format("{:.{}f} %", 100 * share, digits); }
-std::string kib(int64_t bytes) { return fmt::format("{:.0f} KiB", static_cast<double>(bytes) / 1024); }
 std::string mib(int64_t bytes) { return fmt::format("{:.2f} MiB", static_cast<double>(bytes) / (1024 * 1024)); }
 
 Row result_row(std::string name, const TrainingResult& result) {

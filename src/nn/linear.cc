@@ -7,7 +7,7 @@
 
 #include "gossamer/csr_pattern.h"
 #include "gossamer/ops.h"
-#include "gossamer/sparse/algorithm.h"
+#include "gossamer/sparse/init_method.h"
 #include "runtime/check.h"
 #include "runtime/log.h"
 #include "tensor/dispatch.h"

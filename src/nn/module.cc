@@ -203,6 +203,7 @@ void Module::copy_state_from(const Module& other) {
     const Parameter& to = mine[i].second;
     const Parameter& from = theirs[i].second;
     to.assign(from.dense(), from.pattern());
+    to.set_forward_pattern(from.forward_pattern());
     to.set_requires_grad(from.requires_grad());
     to.set_requires_dense(from.requires_dense());
   }

@@ -15,6 +15,7 @@
 #include "ops/dense_products.h"
 #include "ops/gradient_tap.h"
 #include "runtime/check.h"
+#include "runtime/parallel.h"
 #include "tensor/dispatch.h"
 #include "tensor/tiles.h"
 
@@ -24,6 +25,7 @@ namespace {
 
 using PatternPtr = std::shared_ptr<const CsrPattern>;
 using TapPtr = std::shared_ptr<GradientTap>;
+using SubsetPtr = std::shared_ptr<const ForwardSubset>;
 
 void check_values(const char* op, const PatternPtr& pattern, const Tensor& values) {
   if (!pattern || !values.defined()) {
@@ -33,6 +35,30 @@ void check_values(const char* op, const PatternPtr& pattern, const Tensor& value
     fail<ShapeError>(op, fmt::format("values must be [{}], one per nonzero", pattern->nnz()),
                      values.shape().to_string());
   }
+}
+
+void check_subset(const char* op, const CsrPattern& pattern, const ForwardSubset& subset) {
+  if (!subset.pattern || subset.pattern->rows() != pattern.rows() || subset.pattern->cols() != pattern.cols() ||
+      static_cast<int64_t>(subset.source.size()) != subset.pattern->nnz()) {
+    fail<ShapeError>(
+        op, fmt::format("the subset must be {} x {}, with one source per slot", pattern.rows(), pattern.cols()),
+        subset.pattern ? fmt::format("{} x {} with {} sources for {} slots", subset.pattern->rows(),
+                                     subset.pattern->cols(), subset.source.size(), subset.pattern->nnz())
+                       : "no pattern");
+  }
+}
+
+// The values of the connections that forward uses, in the slots of the subset.
+Tensor subset_values(const Tensor& values, const ForwardSubset& subset) {
+  Tensor picked = Tensor::empty({subset.pattern->nnz()}, values.dtype());
+  dispatch_floating(values.dtype(), "forward subset", [&]<class T>() {
+    const T* from = values.data<T>();
+    T* to = picked.mutable_data<T>();
+    rt::parallel_chunks(picked.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) to[i] = from[subset.source[static_cast<size_t>(i)]];
+    });
+  });
+  return picked;
 }
 
 // How a weight meets n samples.
@@ -47,6 +73,13 @@ Way choose_way(const CsrPattern& pattern, int64_t n, Execution execution) {
   if (n == 0) return Way::Csr;
   if (execution != Execution::Auto) return execution == Execution::Dense ? Way::Dense : Way::Csr;
   return kernels::dense_is_faster(CsrPatternAccess::stream(pattern), n) ? Way::Dense : Way::Csr;
+}
+
+// How its gradient is formed where forward uses a part of it, `way`: a pattern that is denser than a part for which the
+// dense way was chosen takes that way too.
+Way choose_gradient_way(Way way, const CsrPattern& pattern, int64_t n, Execution execution) {
+  if (way == Way::Csr) return choose_way(pattern, n, execution);
+  return pattern.is_full() ? Way::Full : Way::Dense;
 }
 
 // Smaller batches stay row-major.
@@ -139,7 +172,7 @@ void gradients(Way way, const CsrPattern& pattern, const Tensor& values, const T
 }  // namespace
 
 Tensor csr_linear(const Tensor& x, const PatternPtr& pattern, const Tensor& values, const Tensor& bias,
-                  const TapPtr& tap, Execution execution) {
+                  const TapPtr& tap, Execution execution, const SubsetPtr& subset) {
   constexpr const char* kOp = "csr_linear";
   check_values(kOp, pattern, values);
   if (!x.defined()) fail<StateError>(kOp, "x must be defined", "an undefined tensor");
@@ -159,39 +192,54 @@ Tensor csr_linear(const Tensor& x, const PatternPtr& pattern, const Tensor& valu
                      "convert with .to(dtype)");
   }
 
+  if (subset) check_subset(kOp, *pattern, *subset);
+
   struct CsrLinearNode final : Node {
-    PatternPtr pattern;
+    PatternPtr pattern;  // of the values and their gradient
+    PatternPtr used;     // of the products with the weight: `pattern`, or a subset of it
     TapPtr tap;
     SavedTensor x;
     SavedTensor x_batch;  // x in the layout of the products
-    SavedTensor values;
+    SavedTensor values;   // of `used`
     Shape x_shape;
-    Way way;
-    int width;     // of the tiles in which the products run; 0: row-major
-    int dx_width;  // that of x: whoever made it takes its gradient the same way
-    CsrLinearNode(const PatternPtr& pattern_, const TapPtr& tap_, const Tensor& x_, const Tensor& x_batch_,
-                  const Tensor& values_, Way way_, int width_)
+    Way way;           // of the products with the weight
+    Way gradient_way;  // of its gradient
+    int width;         // of the tiles in which the products run; 0: row-major
+    int dx_width;      // that of x: whoever made it takes its gradient the same way
+    CsrLinearNode(const PatternPtr& pattern_, const PatternPtr& used_, const TapPtr& tap_, const Tensor& x_,
+                  const Tensor& x_batch_, const Tensor& values_, bool values_need_grad, Way way_, Way gradient_way_,
+                  int width_)
         : pattern(pattern_),
+          used(used_),
           tap(tap_),
-          x(*this, values_.requires_grad() ? x_ : Tensor()),
-          x_batch(*this, values_.requires_grad() ? x_batch_ : Tensor()),
+          x(*this, values_need_grad ? x_ : Tensor()),
+          x_batch(*this, values_need_grad ? x_batch_ : Tensor()),
           values(*this, x_.requires_grad() ? values_ : Tensor()),
           x_shape(x_.shape()),
           way(way_),
+          gradient_way(gradient_way_),
           width(width_),
           dx_width(TensorTiles::width(x_) == width ? width : 0) {}
 
     std::vector<Tensor> backward(const Tensor& grad) override {
       const int64_t n = row_count(x_shape);
       const int held = TensorTiles::width(grad);
-      const bool packs = packs_once(*pattern, n, width) || (width != 0 && held != 0 && held != width);
+      const bool packs = packs_once(*used, n, width) || (width != 0 && held != 0 && held != width);
       const Tensor dy = packs ? TensorTiles::pack(grad, width) : grad.detach();
       std::vector<Tensor> grads(3);
       if (needs_grad(0)) grads[0] = empty_batch(x_shape, grad.dtype(), dx_width);
       if (needs_grad(1)) grads[1] = Tensor::empty({pattern->nnz()}, grad.dtype());
       dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
-        gradients<T>(way, *pattern, needs_grad(0) ? values.get() : Tensor(), needs_grad(1) ? x_batch.get() : Tensor(),
-                     dy, n, needs_grad(0) ? &grads[0] : nullptr, needs_grad(1) ? &grads[1] : nullptr);
+        Tensor* const dx = needs_grad(0) ? &grads[0] : nullptr;
+        Tensor* const dvalues = needs_grad(1) ? &grads[1] : nullptr;
+        const Tensor v = dx ? values.get() : Tensor();
+        const Tensor inputs = dvalues ? x_batch.get() : Tensor();
+        if (used == pattern) {
+          gradients<T>(way, *pattern, v, inputs, dy, n, dx, dvalues);
+        } else {
+          gradients<T>(way, *used, v, {}, dy, n, dx, nullptr);
+          gradients<T>(gradient_way, *pattern, {}, inputs, dy, n, nullptr, dvalues);
+        }
       });
       if (needs_grad(1) && tap && tap->armed()) {
         tap->add_product(x.get().alias({n, pattern->cols()}), grad.alias({n, pattern->rows()}));
@@ -201,17 +249,22 @@ Tensor csr_linear(const Tensor& x, const PatternPtr& pattern, const Tensor& valu
     }
   };
 
+  const PatternPtr& used = subset ? subset->pattern : pattern;
+  const Tensor used_values = subset ? subset_values(values, *subset) : values;
   const int64_t n = row_count(x.shape());
-  const Way way = choose_way(*pattern, n, execution);
-  const int width = tile_width(way, *pattern, x, n);
-  const bool packs = packs_once(*pattern, n, width) && grad_enabled() && values.requires_grad();
+  const Way way = choose_way(*used, n, execution);
+  const Way gradient_way = choose_gradient_way(way, *pattern, n, execution);
+  const int width = tile_width(way, *used, x, n);
+  const bool packs = packs_once(*used, n, width) && grad_enabled() && values.requires_grad();
   const Tensor x_batch = packs ? TensorTiles::pack(x, width) : x;
   Tensor y = empty_batch(with_last(x.shape(), pattern->rows()), x.dtype(), width);
-  dispatch_floating(x.dtype(), kOp, [&]<class T>() { forward<T>(way, *pattern, values, x_batch, n, bias, y); });
-  return record<CsrLinearNode>(kOp, y, {x, values, bias}, pattern, tap, x, x_batch, values, way, width);
+  dispatch_floating(x.dtype(), kOp, [&]<class T>() { forward<T>(way, *used, used_values, x_batch, n, bias, y); });
+  return record<CsrLinearNode>(kOp, y, {x, values, bias}, pattern, used, tap, x, x_batch, used_values,
+                               values.requires_grad(), way, gradient_way, width);
 }
 
-Tensor csr_to_dense(const PatternPtr& pattern, const Tensor& values, const Shape& shape, const TapPtr& tap) {
+Tensor csr_to_dense(const PatternPtr& pattern, const Tensor& values, const Shape& shape, const TapPtr& tap,
+                    const SubsetPtr& subset) {
   constexpr const char* kOp = "csr_to_dense";
   check_values(kOp, pattern, values);
   const MatrixSize size = as_matrix(shape);
@@ -221,6 +274,8 @@ Tensor csr_to_dense(const PatternPtr& pattern, const Tensor& values, const Shape
         fmt::format("the shape must be that of the pattern, [{}, {}] as a matrix", pattern->rows(), pattern->cols()),
         shape.to_string());
   }
+
+  if (subset) check_subset(kOp, *pattern, *subset);
 
   struct CsrToDenseNode final : Node {
     PatternPtr pattern;
@@ -233,7 +288,8 @@ Tensor csr_to_dense(const PatternPtr& pattern, const Tensor& values, const Shape
     }
   };
 
-  return record<CsrToDenseNode>(kOp, pattern->dense(values).alias(shape), {values}, pattern, tap);
+  const Tensor dense = subset ? subset->pattern->dense(subset_values(values, *subset)) : pattern->dense(values);
+  return record<CsrToDenseNode>(kOp, dense.alias(shape), {values}, pattern, tap);
 }
 
 }  // namespace gossamer

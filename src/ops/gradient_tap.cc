@@ -3,19 +3,37 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "runtime/blas.h"
 #include "runtime/check.h"
-#include "tensor/arith.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer {
 
 void GradientTap::add_product(const Tensor& x, const Tensor& dy) {
-  uses_.push_back({x.detach(), dy.detach(), x.version(), dy.version()});
+  uses_.push_back({x.detach(), dy.detach(), x.version(), dy.version(), step_});
 }
 
-void GradientTap::add_dense(const Tensor& grad) { uses_.push_back({{}, grad.detach(), 0, grad.version()}); }
+void GradientTap::add_dense(const Tensor& grad) { uses_.push_back({{}, grad.detach(), 0, grad.version(), step_}); }
+
+void GradientTap::clear() {
+  std::erase_if(uses_, [&](const Use& use) { return use.step == step_; });
+}
+
+std::vector<GradientTap::Past> GradientTap::past() const {
+  std::vector<Past> past;
+  for (const Use& use : uses_) {
+    if (use.step < step_) past.push_back({step_ - use.step, use.x, use.dy});
+  }
+  return past;
+}
+
+void GradientTap::restore(const std::vector<Past>& past, double decay) {
+  uses_.clear();
+  decay_ = decay;
+  for (const auto& [age, x, dy] : past) uses_.push_back({x, dy, x.version(), dy.version(), step_ - age});
+}
 
 void GradientTap::check_unwritten(std::string_view parameter) const {
   for (const Use& use : uses_) {
@@ -37,22 +55,20 @@ void GradientTap::for_each_block(int64_t rows, int64_t cols,
     for (int64_t row = 0; row < rows; row += block_rows) {
       const int64_t n = std::min(block_rows, rows - row);
       Tensor block = scratch.alias({n, cols});
+      // Oldest first: the sum so far decays by the steps between one use and the next.
       T beta = 0;
-      for (const Use& use : uses_) {
-        if (!use.x.defined()) continue;
-        rt::gemm<T>({.m = n, .n = cols, .k = use.x.dim(0), .trans_a = rt::Trans::Yes}, {use.dy.data<T>() + row, rows},
-                    {use.x.data<T>(), cols}, beta, {block.mutable_data<T>(), cols});
-        beta = 1;
-      }
-      for (const Use& use : uses_) {
-        if (use.x.defined()) continue;
-        const Tensor part = use.dy.alias({n, cols}, row * cols);
-        if (beta == 0) {
-          block.copy_from(part);
-        } else {
-          add_into(block, part);
+      for (size_t i = 0; i < uses_.size(); ++i) {
+        const Use& use = uses_[i];
+        if (i > 0) beta = static_cast<T>(std::pow(decay_, use.step - uses_[i - 1].step));
+        if (use.x.defined()) {
+          rt::gemm<T>({.m = n, .n = cols, .k = use.x.dim(0), .trans_a = rt::Trans::Yes}, {use.dy.data<T>() + row, rows},
+                      {use.x.data<T>(), cols}, beta, {block.mutable_data<T>(), cols});
+          continue;
         }
-        beta = 1;
+        const T* part = use.dy.data<T>() + row * cols;
+        T* sum = block.mutable_data<T>();
+        // beta 0 overwrites, whatever the scratch holds.
+        for (int64_t j = 0; j < n * cols; ++j) sum[j] = (beta == 0 ? 0 : beta * sum[j]) + part[j];
       }
       f(row, block);
     }

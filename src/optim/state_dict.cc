@@ -12,6 +12,7 @@
 #include "gossamer/optim/optimizer.h"
 #include "optim/record.h"
 #include "runtime/check.h"
+#include "tensor/state_reader.h"
 
 namespace gossamer::optim {
 namespace {
@@ -43,62 +44,6 @@ bool in_slot_order(const ParameterRecord& record, const StateRecord& state) {
 Shape saved_shape(const ParameterRecord& record, const StateRecord& state) {
   return in_slot_order(record, state) ? Shape{record.parameter.nnz()} : record.parameter.shape();
 }
-
-// Reads a dict and collects what is wrong with it.
-class Reader {
- public:
-  explicit Reader(const Dict& dict) : dict_(dict) {}
-
-  // Null where the entry is missing; that is a fault only when it is required.
-  const Tensor* find(const std::string& key, bool required) {
-    known_.insert(key);
-    const auto found = dict_.find(key);
-    if (found != dict_.end() && found->second.defined()) return &found->second;
-    if (required || found != dict_.end()) faults_.push_back(fmt::format("{} is missing", key));
-    return nullptr;
-  }
-
-  template <class T>
-  T scalar(const std::string& key) {
-    const Tensor* tensor = find(key, true);
-    if (tensor == nullptr) return T(0);
-    if (tensor->dtype() != dtype_of<T> || tensor->numel() != 1) {
-      fault(key, fmt::format("one {}", dtype_name(dtype_of<T>)), describe(*tensor));
-      return T(0);
-    }
-    return tensor->data<T>()[0];
-  }
-
-  void check_tensor(const std::string& key, bool required, const Shape& shape, DType dtype) {
-    const Tensor* tensor = find(key, required);
-    if (tensor == nullptr || (tensor->shape() == shape && tensor->dtype() == dtype)) return;
-    fault(key, fmt::format("{} {}", dtype_name(dtype), shape.to_string()), describe(*tensor));
-  }
-
-  void fault(const std::string& key, const std::string& must, const std::string& given) {
-    faults_.push_back(fmt::format("{} must be {}, not {}", key, must, given));
-  }
-
-  // Throws FormatError when there was any fault, or the dict has entries that nobody asked for.
-  void finish(std::string_view rule) {
-    for (const auto& [key, tensor] : dict_) {
-      if (!known_.contains(key)) faults_.push_back(fmt::format("{} is unexpected", key));
-    }
-    if (faults_.empty()) return;
-    fail<FormatError>("Optimizer::load_state_dict", fmt::format("the dict must be that of this {}", rule),
-                      fmt::format("{}", fmt::join(faults_, ", ")),
-                      "build the optimizer as it was saved, and load the model's state before");
-  }
-
- private:
-  static std::string describe(const Tensor& tensor) {
-    return fmt::format("{} {}", dtype_name(tensor.dtype()), tensor.shape().to_string());
-  }
-
-  const Dict& dict_;
-  std::set<std::string> known_;
-  std::vector<std::string> faults_;
-};
 
 }  // namespace
 
@@ -148,7 +93,7 @@ Dict Optimizer::state_dict() const {
 void Optimizer::load_state_dict(const Dict& dict) {
   const std::vector<std::string> names = unique_names("Optimizer::load_state_dict");
   check_options();
-  Reader reader(dict);
+  StateReader reader(dict);
   std::vector<int64_t> steps;
   for (size_t i = 0; i < records_.size(); ++i) {
     ParameterRecord& record = *records_[i];
@@ -174,7 +119,8 @@ void Optimizer::load_state_dict(const Dict& dict) {
       reader.fault(lr_key(group), "finite and not negative", fmt::format("{}", rates.back()));
     }
   }
-  reader.finish(rule_name());
+  reader.finish("Optimizer::load_state_dict", fmt::format("the dict must be that of this {}", rule_name()),
+                "build the optimizer as it was saved, and load the model's state before");
 
   for (size_t group = 0; group < rates.size(); ++group) set_lr(group, rates[group]);
   for (size_t i = 0; i < records_.size(); ++i) {

@@ -19,7 +19,10 @@ struct Parameter::State {
   Shape shape;
   std::shared_ptr<const CsrPattern> pattern;
   Tensor values;
+  std::shared_ptr<const ForwardSubset> forward_subset;
   bool requires_dense = false;
+  ChangeCounts last_change;
+  std::function<void(const Tensor&)> input_observer;
   Execution execution = Execution::Auto;
   std::vector<std::weak_ptr<SlotArray>> arrays;
   std::shared_ptr<GradientTap> tap = std::make_shared<GradientTap>();
@@ -40,25 +43,6 @@ Tensor remap(const Tensor& old, const std::vector<int64_t>& source) {
     });
   });
   return moved;
-}
-
-void check_change(const Parameter& p, const TopologyChange& change) {
-  const std::string op = fmt::format("Parameter::apply('{}')", p.name());
-  const MatrixSize size = as_matrix(p.shape());
-  if (!change.pattern) fail<StateError>(op, "the change must have a pattern", "none");
-  if (change.pattern->rows() != size.rows || change.pattern->cols() != size.cols) {
-    fail<ShapeError>(op, fmt::format("the pattern must be {} x {}", size.rows, size.cols),
-                     fmt::format("{} x {}", change.pattern->rows(), change.pattern->cols()));
-  }
-  if (static_cast<int64_t>(change.source.size()) != change.pattern->nnz()) {
-    fail<ShapeError>(op, fmt::format("source must have {} elements, one per slot", change.pattern->nnz()),
-                     fmt::format("{}", change.source.size()), "build it with TopologyChange::between");
-  }
-  const auto bad = std::ranges::find_if(change.source, [&](int64_t s) { return s < -1 || s >= p.nnz(); });
-  if (bad != change.source.end()) {
-    fail<ConfigError>(op, fmt::format("source must name old slots below {}, or -1", p.nnz()), fmt::format("{}", *bad),
-                      "build it with TopologyChange::between");
-  }
 }
 
 }  // namespace
@@ -205,7 +189,7 @@ void Parameter::zero_grad() const {
 }
 
 Tensor Parameter::tensor() const {
-  return is_csr() ? csr_to_dense(pattern(), values(), shape(), gradient_tap()) : values();
+  return is_csr() ? csr_to_dense(pattern(), values(), shape(), gradient_tap(), state_->forward_subset) : values();
 }
 
 Tensor Parameter::dense() const { return is_csr() ? pattern()->dense(values()).alias(shape()) : values().clone(); }
@@ -214,11 +198,39 @@ Tensor Parameter::mask() const {
   return is_csr() ? pattern()->mask().alias(shape()) : Tensor::ones(shape(), DType::boolean);
 }
 
-void Parameter::apply(const TopologyChange& change) const {
+void Parameter::check(const TopologyChange& change) const {
   check_defined("Parameter::apply");
-  check_change(*this, change);
+  const std::string op = fmt::format("Parameter::apply('{}')", name());
+  const MatrixSize size = as_matrix(shape());
+  if (!change.pattern) fail<StateError>(op, "the change must have a pattern", "none");
+  if (change.pattern->rows() != size.rows || change.pattern->cols() != size.cols) {
+    fail<ShapeError>(op, fmt::format("the pattern must be {} x {}", size.rows, size.cols),
+                     fmt::format("{} x {}", change.pattern->rows(), change.pattern->cols()));
+  }
+  if (change.source.empty()) return;
+  if (static_cast<int64_t>(change.source.size()) != change.pattern->nnz()) {
+    fail<ShapeError>(op, fmt::format("source must have {} elements, one per slot", change.pattern->nnz()),
+                     fmt::format("{}", change.source.size()), "build it with TopologyChange::between");
+  }
+  const auto bad = std::ranges::find_if(change.source, [&](int64_t s) { return s < -1 || s >= nnz(); });
+  if (bad != change.source.end()) {
+    fail<ConfigError>(op, fmt::format("source must name old slots below {}, or -1", nnz()), fmt::format("{}", *bad),
+                      "build it with TopologyChange::between");
+  }
+}
+
+void Parameter::apply(const TopologyChange& change) const {
+  check(change);
+  if (change.source.empty() && change.pattern->nnz() > 0) {
+    apply(TopologyChange::between(*topology(), change.pattern));
+    return;
+  }
   State& s = *state_;
+  const int64_t grown = std::ranges::count(change.source, -1);
+  const int64_t kept = change.pattern->nnz() - grown;
+  s.last_change = {s.last_change.changes + 1, kept, nnz() - kept, grown};
   // The old pattern and its plans go first, then one array after the other: the peak is one array above the sum.
+  s.forward_subset = nullptr;
   s.pattern = change.pattern;
   Tensor values = remap(s.values, change.source);
   values.set_requires_grad(s.values.requires_grad());
@@ -249,7 +261,7 @@ void Parameter::assign(const Tensor& dense, std::shared_ptr<const CsrPattern> pa
   }
   const MatrixSize size = as_matrix(s.shape);
   const auto target = pattern ? pattern : CsrPattern::full(size.rows, size.cols);
-  apply(TopologyChange::between(*topology(), target));
+  apply({target});
   zero_grad();
   s.values.copy_from(target->gather(dense));
   if (!pattern) {
@@ -262,6 +274,37 @@ void Parameter::assign(const Tensor& dense, std::shared_ptr<const CsrPattern> pa
       if (const auto array = weak.lock()) array->data = array->data.alias(s.shape);
     }
   }
+}
+
+const ChangeCounts& Parameter::last_change() const {
+  check_defined("Parameter::last_change");
+  return state_->last_change;
+}
+
+void Parameter::set_forward_pattern(const std::shared_ptr<const CsrPattern>& subset) const {
+  check_defined("Parameter::set_forward_pattern");
+  if (!subset) {
+    state_->forward_subset = nullptr;
+    return;
+  }
+  const std::string op = fmt::format("Parameter::set_forward_pattern('{}')", name());
+  if (!is_csr()) fail<StateError>(op, "the parameter must be CSR", "it is dense", "call model.apply(sparsity) before");
+  TopologyChange change = TopologyChange::between(*pattern(), subset);
+  if (const auto missing = std::ranges::count(change.source, -1); missing > 0) {
+    fail<ConfigError>(op, "the subset must lie within the pattern", fmt::format("{} connections do not", missing));
+  }
+  state_->forward_subset =
+      std::make_shared<ForwardSubset>(ForwardSubset{std::move(change.pattern), std::move(change.source)});
+}
+
+std::shared_ptr<const CsrPattern> Parameter::forward_pattern() const {
+  check_defined("Parameter::forward_pattern");
+  return state_->forward_subset ? state_->forward_subset->pattern : nullptr;
+}
+
+void Parameter::observe_inputs(std::function<void(const Tensor& x)> f) const {
+  check_defined("Parameter::observe_inputs");
+  state_->input_observer = std::move(f);
 }
 
 std::shared_ptr<SlotArray> Parameter::make_slot_array() const {
@@ -277,6 +320,7 @@ Parameter Parameter::clone() const {
   state->name = state_->name;
   state->shape = state_->shape;
   state->pattern = state_->pattern;
+  state->forward_subset = state_->forward_subset;
   state->requires_dense = state_->requires_dense;
   state->execution = state_->execution;
   state->values = state_->values.clone();
@@ -284,14 +328,24 @@ Parameter Parameter::clone() const {
   return Parameter(std::move(state));
 }
 
-int64_t Parameter::index_bytes() const { return is_csr() ? pattern()->bytes() : 0; }
+int64_t Parameter::index_bytes() const {
+  if (!is_csr()) return 0;
+  const ForwardSubset* subset = state_->forward_subset.get();
+  return pattern()->bytes() +
+         (subset == nullptr ? 0
+                            : subset->pattern->bytes() + static_cast<int64_t>(subset->source.size() * sizeof(int64_t)));
+}
 
 Tensor linear(const Tensor& x, const Parameter& weight, const Parameter& bias) {
+  weight.check_defined("linear");
+  const Parameter::State& w = *weight.state_;
   const Tensor b = bias.defined() ? bias.tensor() : Tensor();
-  if (weight.is_csr() && weight.shape().rank() == 2) {
-    return csr_linear(x, weight.pattern(), weight.values(), b, weight.gradient_tap(), weight.execution());
-  }
-  return linear(x, weight.tensor(), b);
+  const bool csr = w.pattern != nullptr && w.shape.rank() == 2;
+  const Tensor y =
+      csr ? csr_linear(x, w.pattern, w.values, b, w.tap, w.execution, w.forward_subset) : linear(x, weight.tensor(), b);
+  // After the product, which checks the shapes.
+  if (w.input_observer) w.input_observer(x.detach());
+  return y;
 }
 
 }  // namespace gossamer

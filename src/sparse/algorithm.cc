@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "gossamer/optim/optimizer.h"
@@ -11,45 +13,36 @@
 #include "ops/gradient_tap.h"
 #include "runtime/check.h"
 #include "runtime/log.h"
-#include "sparse/select.h"
+#include "sparse/empty.h"
 
 namespace gossamer::sparse {
-
-void SparseParameter::set_mask(const Tensor& mask) const {
-  const std::string op = fmt::format("set_mask('{}')", name_);
-  if (!mask.defined() || mask.shape() != parameter_.shape()) {
-    fail<ShapeError>(op, fmt::format("the mask must have shape {}", parameter_.shape().to_string()),
-                     mask.defined() ? mask.shape().to_string() : "an undefined tensor");
-  }
-  if (mask.dtype() != DType::boolean) fail<DTypeError>(op, "the mask must be bool", dtype_name(mask.dtype()));
-  parameter_.apply(TopologyChange::between(*parameter_.topology(), CsrPattern::from_mask(mask)));
-}
-
-int64_t num_kept(float sparsity, int64_t n) {
-  // Above 2^24 a float may be larger than the n it stands for.
-  return std::clamp<int64_t>(static_cast<int64_t>((1 - sparsity) * static_cast<float>(n)), 0, n);
-}
-
-InitMethod random_init() {
-  return [](const InitContext& context) {
-    const MatrixSize size = as_matrix(context.parameter.param().shape());
-    const int64_t n = size.rows * size.cols;
-    return CsrPattern::from_positions(size.rows, size.cols,
-                                      sample_without_replacement(context.key, n, num_kept(context.sparsity, n)));
-  };
-}
 
 struct SparsityAlgorithm::Anchor {
   SparsityAlgorithm* algorithm;
 };
 
-SparsityAlgorithm::SparsityAlgorithm()
-    : anchor_(std::make_shared<Anchor>(Anchor{this})), claim_(std::make_shared<const int>(0)) {}
+SparsityAlgorithm::SparsityAlgorithm(std::string name, SparsitySettings settings)
+    : name_(std::move(name)),
+      settings_(std::move(settings)),
+      anchor_(std::make_shared<Anchor>(Anchor{this})),
+      claim_(std::make_shared<const int>(0)),
+      target_hooks_(std::make_shared<HookList>()),
+      computed_hooks_(std::make_shared<HookList>()) {
+  settings_.sparsity.for_each([&](const Schedule& schedule) {
+    if (!schedule.is_constant()) return;
+    if (const float s = schedule.at({}); !(s >= 0 && s < 1)) {
+      fail<ConfigError>(name_, "sparsity must be at least 0 and below 1", fmt::format("{}", s));
+    }
+  });
+  if (!settings_.init_method) {
+    fail<ConfigError>(name_, "init_method must be callable", "an empty function", "leave it out for random");
+  }
+}
 
 void SparsityAlgorithm::release_taps() noexcept {
   for (const SparseParameter& p : sparse_params_) {
     p.param().gradient_tap()->arm(false);
-    p.param().gradient_tap()->clear();
+    p.param().gradient_tap()->forget();
   }
 }
 
@@ -59,8 +52,12 @@ SparsityAlgorithm::~SparsityAlgorithm() {
 }
 
 SparsityAlgorithm::SparsityAlgorithm(SparsityAlgorithm&& other) noexcept
-    : anchor_(std::move(other.anchor_)),
+    : name_(std::move(other.name_)),
+      settings_(std::move(other.settings_)),
+      anchor_(std::move(other.anchor_)),
       claim_(std::move(other.claim_)),
+      target_hooks_(std::move(other.target_hooks_)),
+      computed_hooks_(std::move(other.computed_hooks_)),
       sparse_params_(std::move(other.sparse_params_)),
       attachments_(std::move(other.attachments_)),
       applied_(std::exchange(other.applied_, false)),
@@ -72,8 +69,12 @@ SparsityAlgorithm& SparsityAlgorithm::operator=(SparsityAlgorithm&& other) noexc
   if (this == &other) return *this;
   release_taps();
   if (anchor_) anchor_->algorithm = nullptr;
+  name_ = std::move(other.name_);
+  settings_ = std::move(other.settings_);
   anchor_ = std::move(other.anchor_);
   claim_ = std::move(other.claim_);
+  target_hooks_ = std::move(other.target_hooks_);
+  computed_hooks_ = std::move(other.computed_hooks_);
   sparse_params_ = std::move(other.sparse_params_);
   attachments_ = std::move(other.attachments_);
   applied_ = std::exchange(other.applied_, false);
@@ -82,12 +83,54 @@ SparsityAlgorithm& SparsityAlgorithm::operator=(SparsityAlgorithm&& other) noexc
   return *this;
 }
 
+void SparsityAlgorithm::check_applied(const char* op) const {
+  if (applied_) return;
+  fail<StateError>(op, "the algorithm must be applied to a model first", "it was not",
+                   "call model.apply(sparsity) before");
+}
+
+// ---- Meeting a model ----
+
+TopologyChange SparsityAlgorithm::first_change(const SparseParameter& parameter) const {
+  const Parameter& p = parameter.param();
+  const float sparsity = sparsity_at(parameter, {});
+  if (p.is_csr()) return {};
+  const MatrixSize size = as_matrix(p.shape());
+  if (starts_dense()) return {CsrPattern::full(size.rows, size.cols)};
+  auto pattern = settings_.init_method(
+      {.parameter = parameter, .sparsity = sparsity, .key = derive_key(settings_.seed, parameter.name(), 0)});
+  if (!pattern || pattern->rows() != size.rows || pattern->cols() != size.cols) {
+    fail<ShapeError>("init_method",
+                     fmt::format("the pattern of '{}' must be {} x {}", parameter.name(), size.rows, size.cols),
+                     pattern ? fmt::format("{} x {}", pattern->rows(), pattern->cols()) : "none");
+  }
+  warn_if_empty(parameter, *pattern, sparsity);
+  return {std::move(pattern)};
+}
+
+std::vector<TopologyChange> SparsityAlgorithm::first_changes(const std::vector<SparseParameter>& parameters) const {
+  std::vector<TopologyChange> changes;
+  for (const SparseParameter& p : parameters) changes.push_back(first_change(p));
+  return changes;
+}
+
 void SparsityAlgorithm::adopt(std::vector<SparseParameter> parameters) {
   sparse_params_ = std::move(parameters);
   applied_ = true;
 }
 
+namespace {
+
+void carry_out(const std::vector<SparseParameter>& parameters, std::vector<TopologyChange> changes) {
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    if (changes[i].pattern) parameters[i].apply(std::exchange(changes[i], {}));
+  }
+}
+
+}  // namespace
+
 void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
+  constexpr const char* kOp = "model.apply(sparsity)";
   if (applied_) {
     rt::log(LogLevel::Warning, "model.apply(sparsity): the algorithm was applied before; the second call does nothing");
     return;
@@ -96,39 +139,58 @@ void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
   std::vector<SparseParameter> candidates;
   for (const Parameter& p : parameters) {
     if (!names.insert(p.name()).second) {
-      fail<ConfigError>("model.apply(sparsity)", "names of parameters must be unique",
-                        fmt::format("'{}' twice", p.name()), "register the modules under different names");
+      fail<ConfigError>(kOp, "names of parameters must be unique", fmt::format("'{}' twice", p.name()),
+                        "register the modules under different names");
     }
     if (!p.requires_dense()) candidates.emplace_back(p.name(), p);
   }
   candidates = select(std::move(candidates));
-  std::vector<TopologyChange> changes;
   for (const SparseParameter& p : candidates) {
-    if (p.param().is_claimed()) {
-      fail<StateError>("model.apply(sparsity)", "a parameter may belong to one algorithm only",
-                       fmt::format("'{}' belongs to another", p.name()), "combine algorithms with a Group");
-    }
-    changes.push_back(first_change(p));
+    if (!p.param().is_claimed()) continue;
+    fail<StateError>(kOp, "a parameter may belong to one algorithm only",
+                     fmt::format("'{}' belongs to another", p.name()), "combine algorithms with a Group");
   }
-  for (size_t i = 0; i < candidates.size(); ++i) {
-    if (changes[i].pattern) candidates[i].apply(std::exchange(changes[i], {}));
-    candidates[i].param().claim(claim_);
+  carry_out(candidates, first_changes(candidates));
+  for (const SparseParameter& p : candidates) p.param().claim(claim_);
+  if (candidates.empty()) {
+    rt::log(LogLevel::Warning, fmt::format("{}: {} leaves all {} parameters dense", kOp, name_, parameters.size()));
   }
   adopt(std::move(candidates));
 }
 
+void SparsityAlgorithm::initialize() {
+  check_applied("initialize");
+  carry_out(sparse_params_, first_changes(sparse_params_));
+}
+
+std::vector<SparseParameter> SparsityAlgorithm::get_sparse_params(const std::vector<Parameter>& parameters) const {
+  std::vector<SparseParameter> found;
+  for (const SparseParameter& p : sparse_params()) {
+    if (std::ranges::find(parameters, p.param()) != parameters.end()) found.push_back(p);
+  }
+  return found;
+}
+
+std::vector<SparseParameter> SparsityAlgorithm::get_sparse_params(const optim::Optimizer& optimizer) const {
+  return get_sparse_params(optimizer.params());
+}
+
+std::optional<SparseParameter> SparsityAlgorithm::get_sparse_param(const Parameter& parameter) const {
+  const auto found = std::ranges::find(sparse_params_, parameter, &SparseParameter::param);
+  return found == sparse_params_.end() ? std::nullopt : std::optional(*found);
+}
+
+// ---- Meeting optimizers ----
+
 void SparsityAlgorithm::apply(optim::Optimizer& optimizer) {
   constexpr const char* kOp = "optimizer.apply(sparsity)";
-  if (!applied_) {
-    fail<StateError>(kOp, "the algorithm must be applied to the model first", "it was not",
-                     "call model.apply(sparsity) before");
-  }
-  if (attachments_.contains(optimizer.id())) {
+  check_applied(kOp);
+  if (std::ranges::find(attachments_, optimizer.id(), &Attachment::optimizer) != attachments_.end()) {
     rt::log(LogLevel::Warning,
             "optimizer.apply(sparsity): applied to this optimizer before; the second call does nothing");
     return;
   }
-  const std::vector<SparseParameter> own = get_sparse_params(optimizer.params());
+  const std::vector<SparseParameter> own = get_sparse_params(optimizer);
   if (own.empty() && num_sparse_params() > 0) {
     fail<ConfigError>(kOp, "the optimizer must have a parameter of the algorithm", "it has none of them",
                       "construct it from the parameters of the same model");
@@ -148,52 +210,67 @@ void SparsityAlgorithm::apply(optim::Optimizer& optimizer) {
   });
 }
 
-const SparsityAlgorithm::Attachment* SparsityAlgorithm::attachment_of(const SparseParameter& parameter) const {
-  for (const auto& [id, attachment] : attachments_) {
-    const auto same = [&](const SparseParameter& p) { return p.param() == parameter.param(); };
-    if (std::ranges::any_of(attachment.parameters, same)) return &attachment;
-  }
-  return nullptr;
-}
-
 void SparsityAlgorithm::attach(optim::Optimizer& optimizer, const std::weak_ptr<const void>& alive) {
-  Attachment fresh{{}, get_sparse_params(optimizer.params()), alive};
+  Attachment fresh{optimizer.id(), {}, get_sparse_params(optimizer), alive};
   // An optimizer that takes the place of a destroyed one goes on at its step.
   for (const SparseParameter& p : fresh.parameters) {
     const Attachment* before = attachment_of(p);
     if (before != nullptr && before->time.step > fresh.time.step) fresh.time = before->time;
   }
-  std::erase_if(attachments_, [](const auto& entry) { return entry.second.alive.expired(); });
-  attachments_[optimizer.id()] = std::move(fresh);
+  std::erase_if(attachments_, [](const Attachment& a) { return a.alive.expired(); });
+  attachments_.push_back(std::move(fresh));
 }
 
-std::vector<SparseParameter> SparsityAlgorithm::get_sparse_params(const std::vector<Parameter>& parameters) const {
-  std::vector<SparseParameter> found;
-  for (const SparseParameter& p : sparse_params()) {
-    if (std::ranges::find(parameters, p.param()) != parameters.end()) found.push_back(p);
-  }
-  return found;
+const SparsityAlgorithm::Attachment* SparsityAlgorithm::attachment_of(const SparseParameter& parameter) const {
+  const auto found = std::ranges::find_if(attachments_, [&](const Attachment& a) {
+    return std::ranges::find(a.parameters, parameter.param(), &SparseParameter::param) != a.parameters.end();
+  });
+  return found == attachments_.end() ? nullptr : &*found;
 }
 
 SparsityAlgorithm::Attachment& SparsityAlgorithm::attachment(optim::Optimizer* optimizer) {
-  if (!applied_) {
-    fail<StateError>("update", "the algorithm must be applied to a model first", "it was not",
-                     "call model.apply(sparsity) before");
-  }
+  check_applied("update");
   if (optimizer != nullptr) {
-    const auto found = attachments_.find(optimizer->id());
+    const auto found = std::ranges::find(attachments_, optimizer->id(), &Attachment::optimizer);
     if (found == attachments_.end()) {
       fail<StateError>("update", "the optimizer must be attached", "it is not",
                        "call optimizer.apply(sparsity) before");
     }
-    return found->second;
+    return *found;
   }
-  if (attachments_.empty()) attachments_[0] = {{}, sparse_params(), {}};
+  if (attachments_.empty()) attachments_.push_back({0, {}, sparse_params_, {}});
   if (attachments_.size() > 1) {
     fail<StateError>("update", "with several optimizers attached, one must be named",
                      fmt::format("{} are attached", attachments_.size()), "call update(&optimizer)");
   }
-  return attachments_.begin()->second;
+  return attachments_.front();
+}
+
+// ---- Steps ----
+
+void SparsityAlgorithm::update(optim::Optimizer* optimizer) {
+  Attachment& a = attachment(optimizer);
+  ScheduleTime next = a.time;
+  ++next.step;
+  const auto told = targets(a, next);
+  a.time = next;
+  call_hooks(a, told);
+}
+
+float SparsityAlgorithm::sparsity_at(const SparseParameter& parameter, const ScheduleTime& time) const {
+  ScheduleTime at = time;
+  // A cycling sparsity moves on at update steps, and making the first pattern was one unless training starts dense.
+  if (at.step > 0 && !starts_dense()) ++at.updates;
+  const float sparsity = this->sparsity().of(parameter.name()).at(at);
+  if (std::isnan(sparsity)) {
+    fail<ConfigError>("sparsity", "a schedule must give a number", fmt::format("NaN at step {}", time.step));
+  }
+  return std::clamp(sparsity, 0.0F, 1.0F);
+}
+
+float SparsityAlgorithm::target_sparsity(const SparseParameter& parameter) const {
+  const Attachment* attachment = attachment_of(parameter);
+  return sparsity_at(parameter, attachment == nullptr ? ScheduleTime() : attachment->time);
 }
 
 }  // namespace gossamer::sparse

@@ -1,17 +1,15 @@
-// Algorithms with patterns of their own: the first pattern, and updates on the steps of a schedule.
+#include "gossamer/sparse/dynamic.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <iterator>
 #include <utility>
 #include <vector>
 
 #include "gossamer/random.h"
-#include "gossamer/sparse/algorithm.h"
 #include "ops/gradient_tap.h"
 #include "runtime/check.h"
-#include "runtime/log.h"
+#include "sparse/empty.h"
 #include "tensor/arith.h"
 #include "tensor/csr_stream.h"
 
@@ -19,62 +17,26 @@ namespace gossamer::sparse {
 
 namespace {
 
-void warn_if_empty(const SparseParameter& parameter, const CsrPattern& pattern, float sparsity) {
-  if (pattern.nnz() > 0 || parameter.param().numel() == 0) return;
-  rt::log(LogLevel::Warning, fmt::format("sparsity {} leaves '{}' without a connection", sparsity, parameter.name()));
-}
-
-// The sparsity in [0, 1]. A cycling one moves on at update steps, and making the
-// first pattern was one of them unless training starts dense.
-float sparsity_at(const Schedule& schedule, ScheduleTime time, bool starts_dense) {
-  if (time.step > 0 && !starts_dense) ++time.updates;
-  const float sparsity = schedule.at(time);
-  if (std::isnan(sparsity)) {
-    fail<ConfigError>("sparsity", "a schedule must give a number", fmt::format("NaN at step {}", time.step));
-  }
-  return std::clamp(sparsity, 0.0F, 1.0F);
+bool has_finite_gradient(const SparseParameter& parameter) {
+  const Tensor grad = parameter.param().grad();
+  return grad.defined() && all_finite(grad);
 }
 
 }  // namespace
 
-PatternAlgorithm::PatternAlgorithm(const char* name, PatternSettings settings) : settings_(std::move(settings)) {
-  if (!settings_.init_method) settings_.init_method = random_init();
-  if (!settings_.sparsity.is_constant()) return;
-  if (const float s = settings_.sparsity.at({}); !(s >= 0 && s < 1)) {
-    fail<ConfigError>(name, "sparsity must be at least 0 and below 1", fmt::format("{}", s));
-  }
-}
-
-float PatternAlgorithm::target_sparsity(const SparseParameter& parameter) const {
-  const Attachment* attachment = attachment_of(parameter);
-  const ScheduleTime time = attachment == nullptr ? ScheduleTime() : attachment->time;
-  return sparsity_at(settings_.sparsity, time, starts_dense());
-}
-
-TopologyChange PatternAlgorithm::first_change(const SparseParameter& parameter) const {
-  const Parameter& p = parameter.param();
-  if (p.is_csr()) return {};
-  const MatrixSize size = as_matrix(p.shape());
-  if (starts_dense()) return TopologyChange::between(*p.topology(), CsrPattern::full(size.rows, size.cols));
-  const float sparsity = sparsity_at(settings_.sparsity, {}, false);
-  auto pattern = settings_.init_method({parameter, sparsity, derive_key(settings_.seed, parameter.name(), 0)});
-  if (!pattern || pattern->rows() != size.rows || pattern->cols() != size.cols) {
-    fail<ShapeError>("init_method",
-                     fmt::format("the pattern of '{}' must be {} x {}", parameter.name(), size.rows, size.cols),
-                     pattern ? fmt::format("{} x {}", pattern->rows(), pattern->cols()) : "none");
-  }
-  warn_if_empty(parameter, *pattern, sparsity);
-  return TopologyChange::between(*p.topology(), std::move(pattern));
-}
-
-DynamicSparsityAlgorithm::DynamicSparsityAlgorithm(const char* name, PatternSettings settings, UpdateSchedule update)
-    : PatternAlgorithm(name, std::move(settings)), update_(std::move(update)) {
+DynamicSparsityAlgorithm::DynamicSparsityAlgorithm(std::string name, SparsitySettings settings, UpdateSchedule update)
+    : SparsityAlgorithm(std::move(name), std::move(settings)), update_(std::move(update)) {
   update_.check();
 }
 
 void DynamicSparsityAlgorithm::adopt(std::vector<SparseParameter> parameters) {
-  PatternAlgorithm::adopt(std::move(parameters));
-  arm_taps({{}, sparse_params()});
+  SparsityAlgorithm::adopt(std::move(parameters));
+  arm_taps({.parameters = sparse_params()});
+}
+
+void DynamicSparsityAlgorithm::load_state_dict(const AlgorithmState& state) {
+  SparsityAlgorithm::load_state_dict(state);
+  for (const Attachment& a : attachments()) arm_taps(a);
 }
 
 void DynamicSparsityAlgorithm::arm_taps(const Attachment& attachment) const {
@@ -86,33 +48,44 @@ void DynamicSparsityAlgorithm::arm_taps(const Attachment& attachment) const {
   }
 }
 
-void DynamicSparsityAlgorithm::update(optim::Optimizer* optimizer) {
-  Attachment& a = attachment(optimizer);
+void DynamicSparsityAlgorithm::prepare(optim::Optimizer* optimizer) {
+  const Attachment& a = attachment(optimizer);
   time_ = a.time;
   ++time_.step;
-  const bool is_update = update_.is_update_step(time_.step);
-  if (is_update) {
-    const float sparsity = sparsity_at(settings().sparsity, time_, starts_dense());
-    std::vector<SparseParameter> ready;
-    std::ranges::copy_if(a.parameters, std::back_inserter(ready), [](const SparseParameter& p) {
-      const Tensor grad = p.param().grad();
-      return grad.defined() && all_finite(grad);
-    });
+  Prepared prepared{.time_after = time_, .changes = {}, .targets = targets(a, time_)};
+  if (update_.is_update_step(time_.step)) {
+    ++prepared.time_after.updates;
+    std::vector<SparseParameter> ready = a.parameters;
+    std::erase_if(ready, [](const SparseParameter& p) { return !has_finite_gradient(p); });
     if (wants_dense_gradient()) {
       for (const SparseParameter& p : ready) p.param().gradient_tap()->check_unwritten(p.name());
     }
-    for (const SparseParameter& p : ready) {
+    std::vector<float> sparsities;
+    for (const SparseParameter& p : ready) sparsities.push_back(sparsity_at(p, time_));
+    begin_update(ready, sparsities);
+    for (size_t i = 0; i < ready.size(); ++i) {
+      const SparseParameter& p = ready[i];
       // Almost every plan is a change, and would be made beside indices that nobody reads any more.
       if (p.param().is_csr()) CsrPatternAccess::drop_transposed(*p.pattern());
-      const TopologyChange change = plan(p, sparsity);
+      TopologyChange change = plan(p, sparsities[i]);
       if (!change.pattern) continue;
-      p.apply(change);
-      warn_if_empty(p, *change.pattern, sparsity);
+      p.param().check(change);
+      warn_if_empty(p, *change.pattern, sparsities[i]);
+      prepared.changes.emplace_back(p, std::move(change));
     }
   }
-  a.time = time_;
-  if (is_update) ++a.time.updates;
+  prepared_ = std::move(prepared);
+}
+
+void DynamicSparsityAlgorithm::update(optim::Optimizer* optimizer) {
+  if (!prepared_) prepare(optimizer);
+  Prepared prepared = std::move(*prepared_);
+  prepared_.reset();
+  for (auto& [p, change] : prepared.changes) p.apply(std::exchange(change, {}));
+  Attachment& a = attachment(optimizer);
+  a.time = prepared.time_after;
   arm_taps(a);
+  call_hooks(a, prepared.targets);
 }
 
 TopologyChange DynamicSparsityAlgorithm::plan(const SparseParameter& parameter, float sparsity) {
@@ -123,7 +96,7 @@ TopologyChange DynamicSparsityAlgorithm::plan(const SparseParameter& parameter, 
         fmt::format("the mask of '{}' must have shape {}", parameter.name(), parameter.param().shape().to_string()),
         mask.defined() ? mask.shape().to_string() : "an undefined tensor");
   }
-  return TopologyChange::between(*parameter.param().topology(), CsrPattern::from_mask(mask));
+  return {CsrPattern::from_mask(mask)};
 }
 
 Tensor DynamicSparsityAlgorithm::update_mask(const SparseParameter&, const Tensor&, float) {

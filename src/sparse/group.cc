@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string_view>
 
@@ -73,18 +74,59 @@ bool glob_match(const std::string& pattern, const std::string& name) {
   return p == pattern.size();
 }
 
+ParameterFilter::ParameterFilter(std::vector<std::string> globs)
+    : predicate_([globs = std::move(globs)](const std::string& name, const Parameter&) {
+        return std::ranges::any_of(globs, [&](const std::string& glob) { return glob_match(glob, name); });
+      }) {}
+
+ParameterFilter::ParameterFilter(Checked, Predicate predicate) : predicate_(std::move(predicate)) {
+  if (!predicate_) fail<ConfigError>("ParameterFilter", "the predicate must be callable", "an empty function");
+}
+
+Group::Group(std::initializer_list<GroupEntry> entries) : Group() {
+  for (const GroupEntry& entry : entries) add(entry);
+}
+
+void Group::check_not_applied(const char* op) const {
+  if (applied()) fail<StateError>(op, "entries must come before model.apply(group)", "the group was applied");
+}
+
+void Group::check_entry(const char* op, const GroupEntry& entry) const {
+  if (!entry.algorithm) fail<ConfigError>(op, "an entry must have an algorithm", "none");
+  if (dynamic_cast<const Group*>(entry.algorithm.get()) != nullptr) {
+    fail<ConfigError>(op, "groups do not nest", "a Group", "join them with extend");
+  }
+  if (std::ranges::find(entries_, entry.algorithm, &GroupEntry::algorithm) != entries_.end()) {
+    fail<ConfigError>(op, "an algorithm may be added once", entry.algorithm->name() + " comes again",
+                      "give its filter several globs");
+  }
+}
+
 void Group::add(GroupEntry entry) {
-  if (applied()) fail<StateError>("Group::add", "entries must come before model.apply(group)", "the group was applied");
+  constexpr const char* kOp = "Group::add";
+  check_not_applied(kOp);
+  check_entry(kOp, entry);
   entries_.push_back(std::move(entry));
 }
 
+void Group::extend(Group&& other) {
+  constexpr const char* kOp = "Group::extend";
+  check_not_applied(kOp);
+  other.check_not_applied(kOp);
+  for (const GroupEntry& entry : other.entries_) check_entry(kOp, entry);
+  std::ranges::move(other.entries_, std::back_inserter(entries_));
+  other.entries_.clear();
+}
+
 const GroupEntry* Group::match(const SparseParameter& parameter) const {
-  const auto entry =
-      std::ranges::find_if(entries_, [&](const GroupEntry& e) { return glob_match(e.glob, parameter.name()); });
+  const auto entry = std::ranges::find_if(entries_, [&](const GroupEntry& e) { return e.filter(parameter); });
   return entry == entries_.end() ? nullptr : &*entry;
 }
 
 std::vector<SparseParameter> Group::select(std::vector<SparseParameter> parameters) const {
+  if (entries_.empty()) {
+    fail<ConfigError>("model.apply(group)", "the group must have an entry", "it has none", "call Group::add before");
+  }
   std::erase_if(parameters, [&](const SparseParameter& p) { return match(p) == nullptr; });
   return parameters;
 }
@@ -115,19 +157,81 @@ void Group::attach(optim::Optimizer& optimizer, const std::weak_ptr<const void>&
   for (const GroupEntry& entry : entries_) entry.algorithm->attach(optimizer, alive);
 }
 
-void Group::update(optim::Optimizer* optimizer) {
-  ++attachment(optimizer).time.step;
-  for (const GroupEntry& entry : entries_) entry.algorithm->update(optimizer);
+const Sparsity& Group::sparsity() const {
+  fail<StateError>("Group::sparsity", "a single algorithm must be asked", "a group of several", "use group[index]");
 }
 
 float Group::target_sparsity(const SparseParameter& parameter) const {
   for (const GroupEntry& entry : entries_) {
-    for (const SparseParameter& p : entry.algorithm->sparse_params()) {
-      if (p.param() == parameter.param()) return entry.algorithm->target_sparsity(p);
-    }
+    if (entry.algorithm->get_sparse_param(parameter.param())) return entry.algorithm->target_sparsity(parameter);
   }
   fail<ConfigError>("Group::target_sparsity", "the parameter must belong to the group",
                     fmt::format("'{}'", parameter.name()));
+}
+
+void Group::update(optim::Optimizer* optimizer) {
+  Attachment& own = attachment(optimizer);
+  // Whatever throws, and whichever algorithm does not use what it prepared: nothing is left over for a later step.
+  struct Discard {
+    const std::vector<GroupEntry>& entries;
+    ~Discard() {
+      for (const GroupEntry& entry : entries) entry.algorithm->discard();
+    }
+  } const discard{entries_};
+  for (const GroupEntry& entry : entries_) entry.algorithm->prepare(optimizer);
+  ++own.time.step;
+  for (const GroupEntry& entry : entries_) entry.algorithm->update(optimizer);
+}
+
+RemovableHandle Group::register_target_sparsity_hook(SparsityHook hook) {
+  RemovableHandle handle;
+  for (const GroupEntry& entry : entries_) handle.extend(entry.algorithm->register_target_sparsity_hook(hook));
+  return handle;
+}
+
+RemovableHandle Group::register_computed_sparsity_hook(SparsityHook hook) {
+  RemovableHandle handle;
+  for (const GroupEntry& entry : entries_) handle.extend(entry.algorithm->register_computed_sparsity_hook(hook));
+  return handle;
+}
+
+namespace {
+
+std::string state_prefix(size_t algorithm) { return fmt::format("algorithms.{}.", algorithm); }
+
+}  // namespace
+
+AlgorithmState Group::state_dict() const {
+  AlgorithmState state;
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    for (const auto& [key, tensor] : entries_[i].algorithm->state_dict()) state[state_prefix(i) + key] = tensor;
+  }
+  return state;
+}
+
+void Group::load_state_dict(const AlgorithmState& state) {
+  std::vector<AlgorithmState> parts(entries_.size());
+  for (const auto& [key, tensor] : state) {
+    size_t i = 0;
+    while (i < parts.size() && !key.starts_with(state_prefix(i))) ++i;
+    if (i == parts.size()) {
+      fail<FormatError>("Group::load_state_dict",
+                        fmt::format("every key must begin with algorithms.<i>., i below {}", parts.size()),
+                        fmt::format("'{}'", key), "build the group as it was saved");
+    }
+    parts[i][key.substr(state_prefix(i).size())] = tensor;
+  }
+  std::vector<AlgorithmState> before;
+  try {
+    for (size_t i = 0; i < parts.size(); ++i) {
+      AlgorithmState saved = entries_[i].algorithm->state_dict();
+      entries_[i].algorithm->load_state_dict(parts[i]);
+      before.push_back(std::move(saved));
+    }
+  } catch (...) {
+    for (size_t i = 0; i < before.size(); ++i) entries_[i].algorithm->load_state_dict(before[i]);
+    throw;
+  }
 }
 
 }  // namespace gossamer::sparse

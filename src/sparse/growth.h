@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "gossamer/tensor.h"
 #include "sparse/select.h"
+#include "tensor/arith.h"
 
 namespace gossamer::sparse {
 
@@ -52,5 +54,20 @@ class GradientGrowth {
   uint64_t limit_ = 0;              // smaller bits are out
   int shift_ = 0;                   // from bits to buckets
 };
+
+// The growth beside `kept` from the blocks that for_each_block(f) gives to f(row_begin, block). Nothing where the
+// matrix is not finite.
+template <class ForEachBlock>
+std::optional<Positions> grow_by_gradient(const Positions& kept, const Groups& groups,
+                                          const std::vector<int64_t>& missing, ForEachBlock&& for_each_block) {
+  GradientGrowth growth(kept, groups, missing);
+  bool finite = true;
+  for_each_block([&](int64_t row_begin, const Tensor& block) {
+    finite = finite && all_finite(block);
+    if (finite) growth.offer(row_begin, block);
+  });
+  if (!finite) return std::nullopt;
+  return growth.take();
+}
 
 }  // namespace gossamer::sparse

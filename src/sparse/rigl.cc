@@ -6,11 +6,9 @@
 #include <utility>
 #include <vector>
 
-#include "gossamer/random.h"
 #include "runtime/check.h"
 #include "sparse/growth.h"
 #include "sparse/select.h"
-#include "tensor/arith.h"
 
 namespace gossamer::sparse {
 
@@ -21,25 +19,13 @@ Groups groups_of(const Parameter& parameter, int64_t in, int64_t out) {
   return {.rows = size.rows, .cols = size.cols, .out = std::max<int64_t>(1, out), .in = std::max<int64_t>(1, in)};
 }
 
-// random_init() with an equal number of connections in each group.
-InitMethod balanced_random_init(int64_t in_groups, int64_t out_groups) {
-  if (in_groups <= 1 && out_groups <= 1) return random_init();
-  return [=](const InitContext& context) {
-    const Groups groups = groups_of(context.parameter.param(), in_groups, out_groups);
-    const int64_t rows = groups.rows / groups.out;
-    const int64_t cols = groups.cols / groups.in;
-    const int64_t kept = num_kept(context.sparsity, groups.size());
-    Positions positions;
-    positions.reserve(static_cast<size_t>(kept * groups.count()));
-    for (int64_t group = 0; group < groups.count(); ++group) {
-      const int64_t first = group / groups.in * rows * groups.cols + group % groups.in * cols;
-      const uint64_t key = random_bits(context.key, static_cast<uint64_t>(group));
-      for (const int64_t i : sample_without_replacement(key, groups.size(), kept)) {
-        positions.push_back(first + i / cols * groups.cols + i % cols);
-      }
-    }
-    std::ranges::sort(positions);
-    return CsrPattern::from_positions(groups.rows, groups.cols, positions);
+// The method, asked for an equal number of connections in each group.
+InitMethod in_groups(InitMethod method, int64_t in, int64_t out) {
+  if (!method || (in <= 1 && out <= 1)) return method;
+  return [method = std::move(method), in, out](InitContext context) {
+    context.in_groups = std::max<int64_t>(1, in);
+    context.out_groups = std::max<int64_t>(1, out);
+    return method(context);
   };
 }
 
@@ -48,9 +34,8 @@ InitMethod balanced_random_init(int64_t in_groups, int64_t out_groups) {
 RigL::RigL(RigLOptions options)
     : DynamicSparsityAlgorithm("RigL",
                                {.sparsity = std::move(options.sparsity),
-                                .init_method = options.init_method ? std::move(options.init_method)
-                                                                   : balanced_random_init(options.balance_in_groups,
-                                                                                          options.balance_out_groups),
+                                .init_method = in_groups(std::move(options.init_method), options.balance_in_groups,
+                                                         options.balance_out_groups),
                                 .seed = options.seed},
                                std::move(options.update)),
       drop_fraction_(std::move(options.drop_fraction)),
@@ -84,15 +69,9 @@ TopologyChange RigL::plan(const SparseParameter& parameter, float sparsity) {
                                       num_after_drop(drop_fraction_.at(time()), p.nnz(), groups.count()));
   std::vector<int64_t> missing(static_cast<size_t>(groups.count()), num_kept(sparsity, groups.size()));
   for (const int64_t at : kept) --missing[static_cast<size_t>(groups.of(at / cols, at % cols))];
-  GradientGrowth growth(kept, groups, missing);
-  bool finite = true;
-  for_each_gradient_block(parameter, [&](int64_t row_begin, const Tensor& block) {
-    finite = finite && all_finite(block);
-    if (finite) growth.offer(row_begin, block);
-  });
-  if (!finite) return {};
-  Positions grown = growth.take();
-  return change_to(p, std::move(kept), std::move(grown));
+  auto grown = grow_by_gradient(kept, groups, missing, [&](const auto& f) { for_each_gradient_block(parameter, f); });
+  if (!grown) return {};
+  return change_to(p, std::move(kept), std::move(*grown));
 }
 
 }  // namespace gossamer::sparse

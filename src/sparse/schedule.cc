@@ -40,6 +40,9 @@ void Schedule::check() const {
   if (const auto* cycling = std::get_if<Cycling>(&kind_); cycling && cycling->values.empty()) {
     fail<ConfigError>("Cycling", "there must be at least one value", "none");
   }
+  if (const auto* cubic = std::get_if<Cubic>(&kind_); cubic && cubic->end <= cubic->start) {
+    fail<ConfigError>("Cubic", "end must be above start", fmt::format("start {}, end {}", cubic->start, cubic->end));
+  }
   if (const auto* lambda = std::get_if<Lambda>(&kind_); lambda && !lambda->fn) {
     fail<ConfigError>("Lambda", "fn must be callable", "an empty function");
   }
@@ -59,6 +62,11 @@ float Schedule::at(const ScheduleTime& time) const {
             return amplitude * std::cos(step * frequency) + offset;
           },
           [&](const Cycling& s) { return f32(s.values[static_cast<size_t>(time.updates) % s.values.size()]); },
+          [&](const Cubic& s) {
+            const int64_t left = s.end - std::clamp(time.step, s.start, s.end);
+            const float share = static_cast<float>(left) / static_cast<float>(s.end - s.start);
+            return f32(s.final) + (f32(s.init) - f32(s.final)) * share * share * share;
+          },
           [&](const Lambda& s) { return f32(s.fn(time.step)); },
       },
       kind_);

@@ -155,6 +155,20 @@ Positions random_absent(const Positions& present, int64_t n, int64_t k, uint64_t
   return chosen;
 }
 
+Positions lowest_absent(const Positions& present, int64_t k) {
+  Positions chosen;
+  chosen.reserve(static_cast<size_t>(k));
+  auto next = present.begin();
+  for (int64_t position = 0; static_cast<int64_t>(chosen.size()) < k; ++position) {
+    if (next != present.end() && *next == position) {
+      ++next;
+    } else {
+      chosen.push_back(position);
+    }
+  }
+  return chosen;
+}
+
 TopologyChange change_to(const Parameter& parameter, Positions kept, Positions grown) {
   if (!std::ranges::is_sorted(grown)) std::ranges::sort(grown);
   const auto [rows, cols] = as_matrix(parameter.shape());
@@ -188,9 +202,7 @@ TopologyChange change_to(const Parameter& parameter, Positions kept, Positions g
   // Not from {}, an empty list of elements, which would leave the memory allocated.
   kept = Positions();
   grown = Positions();
-  auto pattern = CsrPattern::create(rows, cols, row_ptr, col_idx);
-  col_idx = std::vector<int32_t>();
-  return TopologyChange::between(*parameter.topology(), std::move(pattern));
+  return {CsrPattern::create(rows, cols, row_ptr, col_idx)};
 }
 
 int64_t num_after_drop(float drop_fraction, int64_t nnz, int64_t groups) {

@@ -97,6 +97,9 @@ void for_each_absent(const Positions& present, int64_t cols, int64_t row_begin, 
 // k positions of [0, n) that are not in `present`, at random without replacement, in O(present + k).
 Positions random_absent(const Positions& present, int64_t n, int64_t k, uint64_t key);
 
+// The k lowest positions that are not in `present`, in O(present + k).
+Positions lowest_absent(const Positions& present, int64_t k);
+
 // The change of a parameter to the union of two disjoint lists, the second in any order; both are used up.
 TopologyChange change_to(const Parameter& parameter, Positions kept, Positions grown);
 

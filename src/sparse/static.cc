@@ -1,12 +1,19 @@
 #include "gossamer/sparse/static.h"
 
+#include <utility>
+
+#include "runtime/check.h"
+
 namespace gossamer::sparse {
 
 Static::Static(StaticOptions options)
-    : PatternAlgorithm(
-          "Static",
-          {.sparsity = options.sparsity, .init_method = std::move(options.init_method), .seed = options.seed}) {}
-
-void Static::update(optim::Optimizer* optimizer) { ++attachment(optimizer).time.step; }
+    : SparsityAlgorithm("Static", {.sparsity = std::move(options.sparsity),
+                                   .init_method = std::move(options.init_method),
+                                   .seed = options.seed}) {
+  sparsity().for_each([](const Schedule& schedule) {
+    if (schedule.is_constant()) return;
+    fail<ConfigError>("Static", "sparsity must be constant", "a schedule", "use GMP, SET or RigL for one");
+  });
+}
 
 }  // namespace gossamer::sparse

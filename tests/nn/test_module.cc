@@ -229,6 +229,9 @@ TEST(Module, MarksNoneWithRequiresDenseWhereOneIsCsr) {
 TEST(Module, ClonesACustomModuleWithPatternsFlagsAndBuffers) {
   Net net = make_net(1);
   make_csr(net.fc1.weight(), {0, 5, 11});
+  const auto& pattern = net.fc1.weight().pattern();
+  net.fc1.weight().set_forward_pattern(
+      CsrPattern::from_positions(pattern->rows(), pattern->cols(), std::vector<int64_t>{5}));
   net.fc2.requires_dense();
   net.fc2.bias().set_requires_grad(false);
   net.fc1.eval();
@@ -237,6 +240,7 @@ TEST(Module, ClonesACustomModuleWithPatternsFlagsAndBuffers) {
   const std::unique_ptr<Module> copy = net.clone();
   auto& twin = dynamic_cast<Net&>(*copy);
   EXPECT_EQ(*twin.fc1.weight().pattern(), *net.fc1.weight().pattern());
+  EXPECT_EQ(*twin.fc1.weight().forward_pattern(), *net.fc1.weight().forward_pattern());
   EXPECT_TRUE(twin.fc2.weight().requires_dense());
   EXPECT_FALSE(twin.fc2.bias().requires_grad());
   EXPECT_TRUE(twin.training() && !twin.fc1.training() && twin.fc2.training());

@@ -51,6 +51,21 @@ TEST(TopologyChange, ContinuesExactlyThePositionsThatBothPatternsHave) {
   }
 }
 
+TEST(TopologyChange, WithoutASourceContinuesWhatBothPatternsHave) {
+  uint64_t key = 900;
+  for (const double before : {0.0, 0.4, 1.0}) {
+    for (const double after : {0.0, 0.3, 1.0}) {
+      const Parameter p = random_csr({9, 14}, before, ++key);
+      const Parameter q = p.clone();
+      const auto to = random_pattern(9, 14, after, ++key);
+      p.apply({to});
+      q.apply(TopologyChange::between(*q.pattern(), to));
+      EXPECT_EQ(p.pattern(), to);
+      expect_equal(p.values(), q.values());
+    }
+  }
+}
+
 TEST(TopologyChange, BetweenPatternsOfDifferentSizesIsAShapeError) {
   const auto from = random_pattern(3, 4, 0.5, 1);
   EXPECT_TRUE(contains(message_of<ShapeError>([&] { TopologyChange::between(*from, random_pattern(4, 3, 0.5, 2)); }),

@@ -12,32 +12,26 @@
 
 #include "gossamer/csr_pattern.h"
 #include "gossamer/sparse/algorithm.h"
+#include "gossamer/sparse/configure.h"
+#include "gossamer/sparse/gmp.h"
 #include "gossamer/sparse/rigl.h"
-#include "gossamer/sparse/schedule.h"
 #include "gossamer/sparse/set.h"
 #include "gossamer/sparse/static.h"
 #include "gossamer/tensor.h"
 #include "sparse/select.h"
+#include "tests/sparse/config_from_json.h"
 #include "tests/support/golden.h"
 
 namespace gossamer::test {
 
 using golden::Json;
 
-inline sparse::Schedule schedule_from_config(const Json& spec) {
-  if (spec.is_number()) return spec.get<double>();
-  if (spec.at("type") == "cosine")
-    return sparse::Cosine{.init = spec.at("init"), .half_period = spec.at("half_period")};
-  throw std::runtime_error("the algorithms' vectors have no such schedule: " + spec.dump());
+inline sparse::Schedule schedule_from(const Json& spec) {
+  return sparse::make_hyperparam_schedule(config_from_json(spec));
 }
 
-inline sparse::UpdateSchedule update_from_config(const Json& config) {
-  sparse::UpdateSchedule update;
-  if (!config.contains("update")) return update;
-  const Json& spec = config.at("update");
-  update.freq = spec.at("freq").get<int64_t>();
-  if (spec.contains("stop")) update.stop = spec.at("stop").get<int64_t>();
-  return update;
+inline sparse::UpdateSchedule update_from(const Json& config) {
+  return sparse::make_update_schedule(config_from_json(config.value("update", Json())));
 }
 
 inline sparse::Groups groups_from(const Json& config, const Shape& shape) {
@@ -70,21 +64,24 @@ inline std::unique_ptr<sparse::SparsityAlgorithm> algorithm_from(const Json& con
   const std::string name = config.at("algorithm");
   if (name == "static") {
     return std::make_unique<sparse::Static>(
-        sparse::StaticOptions{.sparsity = config.at("sparsity"), .init_method = init});
+        sparse::StaticOptions{.sparsity = config.at("sparsity").get<double>(), .init_method = init});
+  }
+  if (name == "gmp") {
+    return std::make_unique<sparse::GMP>(sparse::GMPOptions{
+        .sparsity = schedule_from(config.at("schedule")), .update = update_from(config), .init_method = init});
   }
   if (name == "set") {
-    return std::make_unique<sparse::SET>(
-        sparse::SETOptions{.sparsity = config.at("sparsity").get<double>(),
-                           .drop_fraction = schedule_from_config(config.at("drop_fraction")),
-                           .update = update_from_config(config),
-                           .init_method = init,
-                           .growth_scores = growth_scores});
+    return std::make_unique<sparse::SET>(sparse::SETOptions{.sparsity = config.at("sparsity").get<double>(),
+                                                            .drop_fraction = schedule_from(config.at("drop_fraction")),
+                                                            .update = update_from(config),
+                                                            .init_method = init,
+                                                            .growth_scores = growth_scores});
   }
   if (name == "rigl") {
     return std::make_unique<sparse::RigL>(
         sparse::RigLOptions{.sparsity = config.at("sparsity").get<double>(),
-                            .drop_fraction = schedule_from_config(config.at("drop_fraction")),
-                            .update = update_from_config(config),
+                            .drop_fraction = schedule_from(config.at("drop_fraction")),
+                            .update = update_from(config),
                             .balance_in_groups = config.value("balance_in_groups", int64_t{0}),
                             .balance_out_groups = config.value("balance_out_groups", int64_t{0}),
                             .init_method = init});

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "gossamer/error.h"
+#include "gossamer/nn/linear.h"
 #include "gossamer/ops.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/parameter.h"
@@ -69,6 +70,19 @@ TEST(Apply, GetSparseParamsPicksThoseAmongTheGiven) {
   const auto found = algorithm.get_sparse_params({stranger, parameters[1]});
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].param(), parameters[1]);
+}
+
+TEST(Apply, GetSparseParamsTakesModulesOptimizersAndSingleParameters) {
+  Generator rng(1);
+  nn::Linear layer({.in = 4, .out = 3}, rng);
+  Static algorithm(0.5);
+  layer.apply(algorithm);
+  SGD optimizer({layer.bias()}, {.lr = 0.1});
+  EXPECT_EQ(algorithm.get_sparse_params(layer).size(), 2U);
+  ASSERT_EQ(algorithm.get_sparse_params(optimizer).size(), 1U);
+  EXPECT_EQ(algorithm.get_sparse_params(optimizer)[0].name(), "bias");
+  EXPECT_EQ(algorithm.get_sparse_param(layer.weight())->name(), "weight");
+  EXPECT_FALSE(algorithm.get_sparse_param(dense_parameter("other", {2, 2}, 3)).has_value());
 }
 
 TEST(Apply, LeavesAParameterWithRequiresDenseDense) {
@@ -192,6 +206,9 @@ TEST(Settings, ASparsityOutsideZeroToOneIsAConfigErrorNamingTheAlgorithm) {
     EXPECT_TRUE(contains(message_of<ConfigError>([&] { SET a({.sparsity = s}); }), "SET: sparsity"));
     EXPECT_TRUE(contains(message_of<ConfigError>([&] { RigL a({.sparsity = s}); }), "RigL: sparsity"));
   }
+  EXPECT_TRUE(
+      contains(message_of<ConfigError>([] { Static a({.sparsity = Linear{.slope = 0.1}}); }), "must be constant"));
+  EXPECT_THROW(Static({.sparsity = {0.5, {{"w", 1.0}}}}), ConfigError);
   EXPECT_NO_THROW(Static(0.0));
   EXPECT_NO_THROW(SET({.sparsity = Linear{.init = -1, .slope = 1}}));
 }

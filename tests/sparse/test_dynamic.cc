@@ -7,6 +7,7 @@
 #include <iterator>
 #include <limits>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,8 @@
 #include "gossamer/optim/adam.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/parameter.h"
+#include "gossamer/random.h"
+#include "gossamer/sparse/gmp.h"
 #include "gossamer/sparse/rigl.h"
 #include "gossamer/sparse/set.h"
 #include "gossamer/sparse/static.h"
@@ -35,7 +38,7 @@ using test::set_dense_gradient;
 using test::uniform;
 
 struct Settings {
-  Schedule sparsity = 0.0;
+  Sparsity sparsity = 0.0;
   Schedule drop_fraction = 0.3;
   UpdateSchedule update = {};
   uint64_t seed = 0;
@@ -338,93 +341,64 @@ TEST(SET, ScoresOfTheWrongShapeOrTypeAreRefused) {
   }
 }
 
-// ---- Algorithms of one's own ----
+TEST_P(DropAndGrow, TakesASparsityForEachParameter) {
+  const std::vector<Parameter> parameters{dense_parameter("a", {10, 10}, 25), dense_parameter("b", {10, 10}, 26),
+                                          dense_parameter("c", {10, 10}, 27)};
+  const auto algorithm =
+      make({.sparsity = {0.5, {{"b", 0.75}, {"c", Linear{.init = 0.75, .slope = -0.25}}}}, .drop_fraction = 0.1});
+  algorithm->apply(parameters);
+  EXPECT_EQ(parameters[0].nnz(), 50);
+  EXPECT_EQ(parameters[1].nnz(), 25);
+  EXPECT_EQ(parameters[2].nnz(), 25);
+  for (const Parameter& p : parameters) set_dense_gradient(p, uniform(p.shape(), 150));
+  algorithm->update();
+  EXPECT_EQ(parameters[0].nnz(), 50);
+  EXPECT_EQ(parameters[1].nnz(), 25);
+  EXPECT_EQ(parameters[2].nnz(), 50);
 
-// Keeps the first connections of each parameter.
-class KeepFirst final : public DynamicSparsityAlgorithm {
- public:
-  explicit KeepFirst(Schedule sparsity)
-      : DynamicSparsityAlgorithm("KeepFirst", {.sparsity = std::move(sparsity)}, {.freq = 2}) {}
-
- protected:
-  Tensor update_mask(const SparseParameter& parameter, const Tensor& mask, float sparsity) override {
-    EXPECT_EQ(mask.shape(), parameter.param().shape());
-    Tensor next = Tensor::zeros(mask.shape(), DType::boolean);
-    std::fill_n(next.mutable_data<bool>(), num_kept(sparsity, mask.numel()), true);
-    return next;
-  }
-};
-
-TEST(CustomAlgorithm, NeedsNothingButAMask) {
-  const Parameter p = dense_parameter("w", {2, 2, 3}, 18);
-  KeepFirst algorithm(0.5);
-  algorithm.apply({p});
-  EXPECT_EQ(p.nnz(), 6);
-  const Tensor before = p.dense();
-  set_dense_gradient(p, uniform(p.shape(), 110));
-  algorithm.update();
-  set_dense_gradient(p, uniform(p.shape(), 111));
-  algorithm.update();
-  EXPECT_EQ(mask_string(p), "111111000000");
-  expect_equal(p.dense(), test::select(before, p.mask()));
+  const auto strict = make({.sparsity = {{"a", 0.5}, {"b", 0.5}}});
+  const Parameter stranger = dense_parameter("stranger", {4, 4}, 28);
+  EXPECT_TRUE(contains(message_of<ConfigError>([&] { strict->apply({stranger}); }), "'stranger' has none, only a, b"));
+  EXPECT_FALSE(stranger.is_csr());
 }
 
-TEST(CustomAlgorithm, IsCheckedLikeTheBuiltInOnes) {
-  EXPECT_TRUE(contains(message_of<ConfigError>([] { KeepFirst a(1.0); }), "KeepFirst: sparsity"));
+TEST_P(DropAndGrow, GrowsFromNothing) {
+  const Parameter p = dense_parameter("w", {10, 10}, 29);
+  const auto algorithm = make({.sparsity = {0.999, 0.5}});
+  LogCapture log;
+  algorithm->apply({p});
+  EXPECT_EQ(p.nnz(), 0);
+  EXPECT_EQ(log.messages.size(), 1U);
+  set_dense_gradient(p, uniform(p.shape(), 160));
+  algorithm->update();
+  EXPECT_EQ(p.nnz(), 50);
+  expect_equal(p.dense(), Tensor::zeros({10, 10}));
 }
 
-class WrongMask final : public DynamicSparsityAlgorithm {
- public:
-  explicit WrongMask(Tensor mask) : DynamicSparsityAlgorithm("WrongMask", {}, {}), mask_(std::move(mask)) {}
-
- protected:
-  Tensor update_mask(const SparseParameter&, const Tensor&, float) override { return mask_; }
-
- private:
-  Tensor mask_;
-};
-
-TEST(CustomAlgorithm, AWrongMaskIsRefusedAndChangesNothing) {
-  const auto refuse = [](const Tensor& mask) {
-    const Parameter p = dense_parameter("w", {2, 3}, 19);
-    WrongMask algorithm(mask);
-    algorithm.apply({p});
-    set_dense_gradient(p, uniform(p.shape(), 120));
-    EXPECT_THROW(algorithm.update(), Error);
-    EXPECT_EQ(mask_string(p), "111111");
+TEST(Updates, TakeTimeInTheConnectionsAndNotInTheMatrix) {
+  // 10^12 positions: whatever walks them does not come back.
+  const int64_t n = 1000000;
+  const double sparsity = 1 - 1e-6;
+  const int64_t kept = num_kept(static_cast<float>(sparsity), n * n);
+  const auto pattern = CsrPattern::from_positions(n, n, sample_without_replacement(1, n * n, kept));
+  const auto make = [&](const char* name) { return Parameter::csr({n, n}, pattern, uniform({kept}, 2), name); };
+  const Parameter moved = make("moved");
+  const Parameter pruned = make("pruned");
+  SET set({.sparsity = sparsity});
+  GMP gmp({.sparsity = {sparsity, 1 - (1 - sparsity) / 2, 1 - (1 - sparsity) * 2}});
+  set.apply({moved});
+  gmp.apply({pruned});
+  const auto update = [](SparsityAlgorithm& algorithm, const Parameter& p) {
+    p.values().set_grad(Tensor::zeros({p.nnz()}));
+    algorithm.update();
   };
-  refuse(Tensor());
-  refuse(Tensor::ones({3, 2}, DType::boolean));
-  refuse(Tensor::ones({2, 3}));
-}
-
-class NoRule final : public DynamicSparsityAlgorithm {
- public:
-  NoRule() : DynamicSparsityAlgorithm("NoRule", {}, {}) {}
-};
-
-TEST(CustomAlgorithm, WithoutARuleSaysWhatToOverride) {
-  const Parameter p = dense_parameter("w", {2, 3}, 20);
-  NoRule algorithm;
-  algorithm.apply({p});
-  set_dense_gradient(p, uniform(p.shape(), 130));
-  EXPECT_TRUE(contains(message_of<StateError>([&] { algorithm.update(); }), "override update_mask or plan"));
-}
-
-TEST(SparseParameter, SetMaskChangesThePattern) {
-  const Parameter p = dense_parameter("w", {2, 3}, 21);
-  const SparseParameter sparse("net.w", p);
-  const Tensor before = p.dense();
-  sparse.set_mask(golden::mask_from_string("101001", {2, 3}));
-  EXPECT_EQ(mask_string(p), "101001");
-  expect_equal(sparse.data(), test::select(before, sparse.mask()));
-  EXPECT_TRUE(contains(message_of<ShapeError>([&] {
-                         sparse.set_mask(Tensor::ones({3, 2}, DType::boolean));
-                       }),
-                       "net.w"));
-  EXPECT_THROW(sparse.set_mask(Tensor()), ShapeError);
-  EXPECT_THROW(sparse.set_mask(Tensor::ones({2, 3})), DTypeError);
-  EXPECT_EQ(mask_string(p), "101001");
+  update(set, moved);
+  EXPECT_EQ(moved.nnz(), kept);
+  EXPECT_NE(moved.pattern(), pattern);
+  update(gmp, pruned);
+  EXPECT_LT(pruned.nnz(), kept);
+  update(gmp, pruned);
+  EXPECT_GT(pruned.nnz(), kept);
 }
 
 }  // namespace

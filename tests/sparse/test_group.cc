@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -120,6 +121,85 @@ TEST(Group, EntriesCanBeAddedUntilItIsApplied) {
   EXPECT_EQ(parameters[2].nnz(), 24);
   EXPECT_THROW(group.add({"norm.*", Static(0.5)}), StateError);
   EXPECT_EQ(group.size(), 2U);
+}
+
+TEST(Group, AFilterIsAGlobAListOfGlobsOrAPredicate) {
+  const Parameters parameters = network();
+  const std::vector<std::string> biases{"*.bias"};
+  Group group{
+      {{"fc1.weight", "fc2.*"}, Static(0.5)},
+      {biases, Static(0.25)},
+      {[](const std::string& name, const Parameter& p) { return name != "x" && p.shape().rank() == 1; }, Static(0.75)}};
+  group.apply(parameters);
+  EXPECT_EQ(parameters[0].nnz(), 40);
+  EXPECT_EQ(parameters[2].nnz(), 16);
+  EXPECT_EQ(parameters[1].nnz(), 6);
+  EXPECT_EQ(parameters[3].nnz(), 2);
+  EXPECT_THROW(ParameterFilter(ParameterFilter::Predicate{}), ConfigError);
+}
+
+TEST(Group, ExtendTakesOverTheEntriesOfAnother) {
+  const Parameters parameters = network();
+  Group group{{"fc1.weight", Static(0.5)}};
+  Group other{{"fc1.*", Static(0.25)}, {"fc2.*", Static(0.75)}};
+  group.extend(std::move(other));
+  EXPECT_EQ(group.size(), 3U);
+  EXPECT_EQ(other.size(), 0U);  // NOLINT(bugprone-use-after-move): it says so
+  group.apply(parameters);
+  EXPECT_EQ(parameters[0].nnz(), 40);
+  EXPECT_EQ(parameters[1].nnz(), 6);
+  EXPECT_EQ(parameters[2].nnz(), 8);
+  Group late{{"norm.*", Static(0.5)}};
+  EXPECT_THROW(group.extend(std::move(late)), StateError);
+  EXPECT_THROW(late.extend(std::move(group)), StateError);  // NOLINT(bugprone-use-after-move)
+  EXPECT_EQ(group.size(), 3U);
+}
+
+TEST(Group, RefusesGroupsNothingAndAnAlgorithmTwice) {
+  Group group;
+  const auto algorithm = std::make_shared<Static>(0.5);
+  group.add({"a", algorithm});
+  EXPECT_TRUE(contains(message_of<ConfigError>([&] { group.add({"b", algorithm}); }), "Static comes again"));
+  EXPECT_TRUE(contains(message_of<ConfigError>([&] { group.add({"b", std::make_shared<Group>()}); }), "do not nest"));
+  EXPECT_THROW(group.add({"b", std::shared_ptr<SparsityAlgorithm>()}), ConfigError);
+  Group other{{"c", Static(0.5)}};
+  other.add({"d", algorithm});
+  EXPECT_THROW(group.extend(std::move(other)), ConfigError);
+  EXPECT_EQ(other.size(), 2U);  // NOLINT(bugprone-use-after-move): nothing was taken
+  EXPECT_EQ(group.size(), 1U);
+  EXPECT_TRUE(contains(message_of<ConfigError>([] { Group().apply(network()); }), "must have an entry"));
+  EXPECT_TRUE(contains(message_of<StateError>([&] { group.sparsity(); }), "use group[index]"));
+}
+
+TEST(Group, WarnsWhenNoFilterMatches) {
+  LogCapture log;
+  Group group{{"nothing.*", Static(0.5)}};
+  group.apply(network());
+  ASSERT_EQ(log.messages.size(), 1U);
+  EXPECT_TRUE(contains(log.messages[0], "Group leaves all 4 parameters dense"));
+}
+
+TEST(Group, APlanThatThrowsChangesNoneOfItsAlgorithms) {
+  const Parameters parameters = network();
+  bool broken = true;
+  const auto scores = [&](const SparseParameter& p, int64_t) {
+    if (broken) throw std::runtime_error("no scores");
+    return uniform(p.param().shape(), 7);
+  };
+  Group group{{"fc1.weight", SET({.sparsity = 0.5, .drop_fraction = 0.5})},
+              {"fc2.weight", SET({.sparsity = 0.5, .drop_fraction = 0.5, .growth_scores = scores})}};
+  group.apply(parameters);
+  give_gradients(parameters, 200);
+  const AlgorithmState before = group.state_dict();
+  const std::string masks[] = {mask_string(parameters[0]), mask_string(parameters[2])};
+  EXPECT_THROW(group.update(), std::runtime_error);
+  EXPECT_EQ(mask_string(parameters[0]), masks[0]);
+  EXPECT_EQ(mask_string(parameters[2]), masks[1]);
+  for (const auto& [key, tensor] : before) golden::expect_equal(group.state_dict().at(key), tensor);
+  broken = false;
+  group.update();
+  EXPECT_NE(mask_string(parameters[0]), masks[0]);
+  EXPECT_NE(mask_string(parameters[2]), masks[1]);
 }
 
 TEST(Group, OneAlgorithmThatRefusesChangesNothingAnywhere) {

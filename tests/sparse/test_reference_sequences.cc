@@ -59,8 +59,10 @@ TEST_P(ReferenceSequence, MasksWeightsAndMomentumAreEqual) {
       p.gradient_tap()->add_dense(Tensor::full(shape, std::numeric_limits<double>::quiet_NaN()));
     }
     optimizer.step();
-    ASSERT_EQ(mask_string(p), step.at("mask").get<std::string>());
     EXPECT_EQ(p.nnz(), step.at("nnz").get<int64_t>());
+    // Where absent connections tie, PyTorch grows one and we another, and from there on only counts can be compared.
+    if (i >= in.value("ties_from_step_index", steps.size())) continue;
+    ASSERT_EQ(mask_string(p), step.at("mask").get<std::string>());
     expect_close(p.dense(), tensor_from_values(step.at("weight"), shape));
     if (momentum > 0) {
       expect_close(densify(p, optimizer.state(p)["momentum_buffer"].tensor()),
@@ -73,10 +75,7 @@ std::vector<Json> sequences() {
   std::vector<Json> cases;
   const Json file = golden::load("cstorch_sparse.json");
   for (const Json& test_case : file.at("cases")) {
-    // The library has no GMP yet.
-    if (test_case.at("kind") == "e2e" && test_case.at("in").at("config").at("algorithm") != "gmp") {
-      cases.push_back(test_case);
-    }
+    if (test_case.at("kind") == "e2e") cases.push_back(test_case);
   }
   return cases;
 }

@@ -2,19 +2,24 @@
 //
 // The interface follows cerebras.pytorch.sparse:
 //   model.apply(sparsity);        matching parameters become CSR
-//   optimizer.apply(sparsity);    every optimizer.step() is followed by
-//   sparsity.update(&optimizer)
+//   optimizer.apply(sparsity);    every optimizer.step() is followed by sparsity.update(&optimizer)
 #pragma once
 
+#include <concepts>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gossamer/parameter.h"
+#include "gossamer/sparse/hooks.h"
+#include "gossamer/sparse/init_method.h"
 #include "gossamer/sparse/schedule.h"
+#include "gossamer/sparse/sparse_parameter.h"
+#include "gossamer/sparse/sparsity.h"
 
 namespace gossamer::optim {
 class Optimizer;
@@ -22,56 +27,41 @@ class Optimizer;
 
 namespace gossamer::sparse {
 
-// A parameter as an algorithm sees it. A shared handle.
-class SparseParameter {
- public:
-  SparseParameter(std::string name, Parameter parameter) : name_(std::move(name)), parameter_(std::move(parameter)) {}
-
-  // The name under which the algorithm was applied ("fc1.weight"): part of every random key.
-  const std::string& name() const { return name_; }
-  const Parameter& param() const { return parameter_; }
-
-  Tensor data() const { return parameter_.dense(); }  // dense copy
-  Tensor mask() const { return parameter_.mask(); }   // dense copy
-  const std::shared_ptr<const CsrPattern>& pattern() const { return parameter_.pattern(); }
-  Tensor values() const { return parameter_.values(); }
-
-  // Makes the pattern the nonzeros of a boolean tensor of the parameter's shape (ShapeError, DTypeError).
-  void set_mask(const Tensor& mask) const;
-  void apply(const TopologyChange& change) const { parameter_.apply(change); }
-
- private:
-  std::string name_;
-  Parameter parameter_;
+// Settings that every algorithm has.
+struct SparsitySettings {
+  Sparsity sparsity = 0.0;          // a constant must be at least 0 and below 1
+  InitMethod init_method = random;  // makes the first patterns
+  uint64_t seed = 0;                // everything random is keyed by (seed, parameter name, step)
 };
 
-// What is known when a parameter gets its first pattern.
-struct InitContext {
-  const SparseParameter& parameter;
-  float sparsity;  // in [0, 1)
-  uint64_t key;    // of (seed, name, step 0)
-};
+// What state_dict() gives: tensors by name.
+using AlgorithmState = std::map<std::string, Tensor>;
 
-// Makes the first pattern of a parameter that is dense so far.
-using InitMethod = std::function<std::shared_ptr<const CsrPattern>(const InitContext&)>;
-
-// Keeps int((1 - s) * n) connections chosen at random without replacement, in O(nnz). The default.
-InitMethod random_init();
-
-// Number of connections that are kept: int((1 - sparsity) * n), each operation in float32 as in the original.
-int64_t num_kept(float sparsity, int64_t n);
-
-// Base of all algorithms. Movable; model, optimizer and algorithm may be moved and destroyed in any order (an optimizer
-// whose algorithm is gone simply steps).
+// Base of all algorithms; by itself it keeps the first patterns. Movable (what was moved from may only be destroyed or
+// assigned to); model, optimizer and algorithm may be moved and destroyed in any order, and an optimizer whose
+// algorithm is gone simply steps.
+//
+// An algorithm of one's own overrides update() and sets masks,
+//
+//   void update(optim::Optimizer* optimizer) override {
+//     for (const SparseParameter& p : sparse_params()) p.set_mask(...);
+//     SparsityAlgorithm::update(optimizer);  // counts the step, calls the hooks
+//   }
+//
+// or derives from DynamicSparsityAlgorithm, which knows update steps and changes nothing when anything throws.
 class SparsityAlgorithm {
  public:
   virtual ~SparsityAlgorithm();
   SparsityAlgorithm(SparsityAlgorithm&& other) noexcept;
   SparsityAlgorithm& operator=(SparsityAlgorithm&& other) noexcept;
 
+  // What messages call it: "RigL".
+  const std::string& name() const { return name_; }
+
   // Makes the given parameters CSR, those with requires_dense excepted. A parameter that is CSR already keeps its
-  // pattern as the start. Module::apply calls this. Throws ConfigError for a name that comes twice; StateError for a
-  // parameter that another algorithm has. A second application changes nothing and warns through the log callback.
+  // pattern as the start. Module::apply calls this. Throws ConfigError for a name that comes twice or a parameter that
+  // has no sparsity; StateError for a parameter that another algorithm has. Warns through the log callback when no
+  // parameter is left to be sparse. A second application changes nothing and warns.
   void apply(const std::vector<Parameter>& parameters);
 
   // From here on optimizer.step() ends with update(&optimizer), unless autoupdate is off. Throws StateError before
@@ -79,129 +69,120 @@ class SparsityAlgorithm {
   // optimizer has none of them. A second application of the same optimizer warns. Optimizer::apply calls this.
   void apply(optim::Optimizer& optimizer);
 
+  // Makes the first pattern of every parameter that is dense, from its values as they are now. apply(parameters) has
+  // done so; calling it again is for parameters that were made dense since, by Parameter::assign. StateError before.
+  void initialize();
+
   // In the order of registration.
-  virtual const std::vector<SparseParameter>& sparse_params() const { return sparse_params_; }
-  // Those among the given parameters.
-  std::vector<SparseParameter> get_sparse_params(const std::vector<Parameter>& parameters) const;
+  const std::vector<SparseParameter>& sparse_params() const { return sparse_params_; }
   int64_t num_sparse_params() const { return static_cast<int64_t>(sparse_params().size()); }
+  // Those among the given parameters, of an optimizer, or of anything that has parameters(), such as a module.
+  std::vector<SparseParameter> get_sparse_params(const std::vector<Parameter>& parameters) const;
+  std::vector<SparseParameter> get_sparse_params(const optim::Optimizer& optimizer) const;
+  template <class Owner>
+  requires requires(const Owner& owner) {
+    { owner.parameters() } -> std::convertible_to<std::vector<Parameter>>;
+  }
+  std::vector<SparseParameter> get_sparse_params(const Owner& owner) const {
+    return get_sparse_params(owner.parameters());
+  }
+  // The one that stands for a parameter, if the algorithm has it.
+  std::optional<SparseParameter> get_sparse_param(const Parameter& parameter) const;
+
+  // How sparse the parameters are to be. A Group has none of its own (StateError): its algorithms have.
+  virtual const Sparsity& sparsity() const { return settings_.sparsity; }
+  const InitMethod& init_method() const { return settings_.init_method; }
+  // The sparsity that the algorithm aims at for a parameter now, in [0, 1]. ConfigError where the parameter has none.
+  virtual float target_sparsity(const SparseParameter& parameter) const;
 
   // Whether optimizer.step() calls update(); true unless set otherwise.
   bool autoupdate() const { return autoupdate_; }
   void set_autoupdate(bool autoupdate) { autoupdate_ = autoupdate; }
 
   // One step of the algorithm for the parameters of `optimizer`. Null means the only attached optimizer, or all
-  // parameters where none is attached; with several attached it throws StateError.
-  virtual void update(optim::Optimizer* optimizer = nullptr) = 0;
+  // parameters where none is attached; with several attached it throws StateError. The base counts the step and calls
+  // the hooks.
+  virtual void update(optim::Optimizer* optimizer = nullptr);
 
-  // The sparsity that the algorithm aims at for a parameter now.
-  virtual float target_sparsity(const SparseParameter& parameter) const = 0;
+  // The hook is called at the end of every update() with the sparsity that this step aims at: once for each schedule,
+  // `name` being what the names of its parameters begin with and a *.
+  virtual RemovableHandle register_target_sparsity_hook(SparsityHook hook);
+  // The hook is called at the end of every update() for each parameter, with the sparsity of its pattern.
+  virtual RemovableHandle register_computed_sparsity_hook(SparsityHook hook);
+
+  // What a resumed run needs besides the settings and the model's own state dict, which has the patterns:
+  //   optimizers.<i>.step, .updates   i64 scalars: steps taken, and how many of them were update steps; i counts the
+  //                                   attached optimizers in the order in which they were applied, 0 where none is
+  // Every schedule is a function of the two, so there is nothing else to save.
+  virtual AlgorithmState state_dict() const;
+  // Takes up a state_dict(), after the algorithm was applied to the model and to its optimizers (StateError before the
+  // model). A state of one optimizer may also come before that optimizer is applied. Throws FormatError listing
+  // everything that does not fit, before anything changes.
+  virtual void load_state_dict(const AlgorithmState& state);
 
  protected:
-  SparsityAlgorithm();
+  // Throws ConfigError when a constant sparsity is below 0 or not below 1; `name` begins the message.
+  SparsityAlgorithm(std::string name, SparsitySettings settings);
+
+  const SparsitySettings& settings() const { return settings_; }
 
   // Those of the parameters that the algorithm wants; all of them unless overridden.
   virtual std::vector<SparseParameter> select(std::vector<SparseParameter> parameters) const { return parameters; }
   // The change that makes a parameter CSR, or one without a pattern where it stays as it is. Throws where the algorithm
   // cannot take the parameter. All first changes are made before any is carried out.
-  virtual TopologyChange first_change(const SparseParameter& parameter) const = 0;
+  virtual TopologyChange first_change(const SparseParameter& parameter) const;
+  // Whether the first pattern is full because training starts dense.
+  virtual bool starts_dense() const { return false; }
   // The parameters are the algorithm's from here on, their first changes carried out.
   virtual void adopt(std::vector<SparseParameter> parameters);
   // The optimizer will call update(); a Group hands this on. `alive` expires with the optimizer.
   virtual void attach(optim::Optimizer& optimizer, const std::weak_ptr<const void>& alive);
   bool applied() const { return applied_; }
 
+  // The first half of update(): all that may throw. A Group prepares all its algorithms before it updates any, and
+  // discards what was prepared when one of them throws.
+  virtual void prepare(optim::Optimizer*) {}
+  virtual void discard() noexcept {}
+
   friend class Group;
 
-  // Steps are counted for each attached optimizer by itself; key 0 stands for "no optimizer".
+  // Steps are counted for each attached optimizer by itself.
   struct Attachment {
-    ScheduleTime time;
-    std::vector<SparseParameter> parameters;
+    uint64_t optimizer = 0;  // its id; 0 stands for "no optimizer"
+    ScheduleTime time = {};
+    std::vector<SparseParameter> parameters = {};
     std::weak_ptr<const void> alive = {};  // expired once the optimizer is gone
   };
   // The attachment that update(optimizer) means.
   Attachment& attachment(optim::Optimizer* optimizer);
   // The attachment that a parameter belongs to; null where there is none.
   const Attachment* attachment_of(const SparseParameter& parameter) const;
+  const std::vector<Attachment>& attachments() const { return attachments_; }
+
+  // The sparsity of a parameter at a time, in [0, 1]; ConfigError when the schedule gives NaN.
+  float sparsity_at(const SparseParameter& parameter, const ScheduleTime& time) const;
+  // What the hooks for the target are to be told; empty where there are none.
+  std::vector<std::pair<std::string, float>> targets(const Attachment& attachment, const ScheduleTime& time) const;
+  void call_hooks(const Attachment& attachment, const std::vector<std::pair<std::string, float>>& targets) const;
 
  private:
   struct Anchor;
 
+  void check_applied(const char* op) const;
+  std::vector<TopologyChange> first_changes(const std::vector<SparseParameter>& parameters) const;
   // Nobody is left to take what backward would retain.
   void release_taps() noexcept;
 
+  std::string name_;
+  SparsitySettings settings_;
   std::shared_ptr<Anchor> anchor_;     // lets optimizers find the algorithm after it was moved, and see that it is gone
   std::shared_ptr<const void> claim_;  // marks the parameters as this algorithm's for as long as it lives
+  std::shared_ptr<HookList> target_hooks_;
+  std::shared_ptr<HookList> computed_hooks_;
   std::vector<SparseParameter> sparse_params_;
-  std::map<uint64_t, Attachment> attachments_;
+  std::vector<Attachment> attachments_;  // in the order of application
   bool applied_ = false;
   bool autoupdate_ = true;
-};
-
-// Settings of an algorithm that gives each of its parameters one pattern at a time.
-struct PatternSettings {
-  Schedule sparsity = 0.0;
-  InitMethod init_method = {};  // empty: random_init()
-  uint64_t seed = 0;            // everything random is keyed by (seed, parameter name, step)
-};
-
-// An algorithm with one sparsity schedule for its parameters and an initial pattern.
-class PatternAlgorithm : public SparsityAlgorithm {
- public:
-  float target_sparsity(const SparseParameter& parameter) const override;
-
- protected:
-  // Throws ConfigError when a constant sparsity is below 0 or not below 1; `name` begins the message.
-  PatternAlgorithm(const char* name, PatternSettings settings);
-
-  TopologyChange first_change(const SparseParameter& parameter) const override;
-  // Whether the first pattern is full because training starts dense.
-  virtual bool starts_dense() const { return false; }
-
-  const PatternSettings& settings() const { return settings_; }
-
- private:
-  PatternSettings settings_;
-};
-
-// An algorithm that changes its patterns on the steps of an update schedule. A custom one overrides update_mask (dense
-// tensors, easy to write) or plan (CSR-native).
-class DynamicSparsityAlgorithm : public PatternAlgorithm {
- public:
-  // Advances the step; on an update step plans a change for each parameter that has a finite gradient, and applies it
-  // to values, gradient and optimizer states. A parameter whose gradient is missing or not finite keeps its pattern.
-  void update(optim::Optimizer* optimizer = nullptr) override;
-
-  const UpdateSchedule& update_schedule() const { return update_; }
-
- protected:
-  DynamicSparsityAlgorithm(const char* name, PatternSettings settings, UpdateSchedule update);
-
-  // The change of one parameter for a sparsity in [0, 1]. A change without a pattern leaves the parameter alone.
-  virtual TopologyChange plan(const SparseParameter& parameter, float sparsity);
-  // The new mask, given the current one; both of the parameter's shape. The default throws StateError: a subclass
-  // overrides this or plan().
-  virtual Tensor update_mask(const SparseParameter& parameter, const Tensor& mask, float sparsity);
-
-  // True where plan() or update_mask() calls dense_gradient(): backward then retains its factors before update steps.
-  virtual bool wants_dense_gradient() const { return false; }
-  // The dense gradient of this step, summed over all uses of the parameter since zero_grad() (a copy).
-  Tensor dense_gradient(const SparseParameter& parameter) const;
-  // Calls f(row_begin, block [rows, cols]) for the blocks of the dense gradient, which is never stored whole.
-  void for_each_gradient_block(const SparseParameter& parameter,
-                               const std::function<void(int64_t row_begin, const Tensor& block)>& f) const;
-
-  // During plan(): the step, and a key of (seed, parameter name, step).
-  const ScheduleTime& time() const { return time_; }
-  uint64_t key(const SparseParameter& parameter) const;
-
-  void adopt(std::vector<SparseParameter> parameters) override;
-  bool starts_dense() const override { return !update_.is_update_step(0); }
-
- private:
-  void arm_taps(const Attachment& attachment) const;
-
-  UpdateSchedule update_;
-  ScheduleTime time_;
 };
 
 }  // namespace gossamer::sparse

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -16,33 +17,70 @@ namespace gossamer::sparse {
 // counts, dots are ordinary characters, and the whole name must match.
 bool glob_match(const std::string& pattern, const std::string& name);
 
+// Which parameters an entry of a Group takes: those that match a glob, one of several globs, or a predicate.
+class ParameterFilter {
+ public:
+  using Predicate = std::function<bool(const std::string& name, const Parameter& parameter)>;
+
+  ParameterFilter(const char* glob) : ParameterFilter(std::string(glob)) {}                          // NOLINT
+  ParameterFilter(std::string glob) : ParameterFilter(std::vector<std::string>{std::move(glob)}) {}  // NOLINT
+  ParameterFilter(std::initializer_list<std::string> globs) : ParameterFilter(std::vector<std::string>(globs)) {}
+  ParameterFilter(std::vector<std::string> globs);  // NOLINT
+  // Throws ConfigError for an empty function.
+  template <std::convertible_to<Predicate> F>
+  requires std::invocable<F, const std::string&, const Parameter&> ParameterFilter(F predicate)  // NOLINT
+      : ParameterFilter(Checked{}, std::move(predicate)) {}
+
+  bool operator()(const SparseParameter& p) const { return predicate_(p.name(), p.param()); }
+
+ private:
+  struct Checked {};
+  ParameterFilter(Checked, Predicate predicate);
+
+  Predicate predicate_;
+};
+
 class Group;
 
-// A glob and the algorithm for the parameters whose name matches.
+// A filter and the algorithm for the parameters that it takes. Groups do not nest: Group::extend joins them.
 struct GroupEntry {
   template <std::derived_from<SparsityAlgorithm> A>
-  requires(!std::same_as<A, Group>) GroupEntry(std::string glob_, A algorithm_)
-      : glob(std::move(glob_)), algorithm(std::make_shared<A>(std::move(algorithm_))) {}
+  requires(!std::derived_from<A, Group>) GroupEntry(ParameterFilter filter_, A algorithm_)
+      : filter(std::move(filter_)), algorithm(std::make_shared<A>(std::move(algorithm_))) {}
+  GroupEntry(ParameterFilter filter_, std::shared_ptr<SparsityAlgorithm> algorithm_)
+      : filter(std::move(filter_)), algorithm(std::move(algorithm_)) {}
 
-  std::string glob;
+  ParameterFilter filter;
   std::shared_ptr<SparsityAlgorithm> algorithm;
 };
 
-// Each parameter goes to the first entry whose glob matches its name; one that none matches stays dense.
+// Each parameter goes to the first entry that takes it; one that none takes stays dense. Hooks and states are those of
+// its algorithms: a hook is registered with each, and in a state dict algorithm i has the keys algorithms.<i>.<key>.
 class Group final : public SparsityAlgorithm {
  public:
-  Group() = default;
-  Group(std::initializer_list<GroupEntry> entries) : entries_(entries) {}
+  Group() : SparsityAlgorithm("Group", {}) {}
+  Group(std::initializer_list<GroupEntry> entries);
 
-  // Before the group is applied (StateError after).
+  // Before the group is applied (StateError after). Throws ConfigError for a Group, no algorithm, or one that the group
+  // has already.
   void add(GroupEntry entry);
+  // Takes over the entries of another group, which is empty then. Throws as add(), and changes nothing then.
+  void extend(Group&& other);
   size_t size() const { return entries_.size(); }
   // Throws ConfigError where there is no such entry.
   SparsityAlgorithm& operator[](size_t index) const;
 
-  // Updates every algorithm that has parameters of this optimizer.
-  void update(optim::Optimizer* optimizer = nullptr) override;
+  const Sparsity& sparsity() const override;
   float target_sparsity(const SparseParameter& parameter) const override;
+
+  // Updates every algorithm for its parameters of this optimizer. Those derived from DynamicSparsityAlgorithm make all
+  // their plans before the first is carried out.
+  void update(optim::Optimizer* optimizer = nullptr) override;
+
+  RemovableHandle register_target_sparsity_hook(SparsityHook hook) override;
+  RemovableHandle register_computed_sparsity_hook(SparsityHook hook) override;
+  AlgorithmState state_dict() const override;
+  void load_state_dict(const AlgorithmState& state) override;
 
  protected:
   std::vector<SparseParameter> select(std::vector<SparseParameter> parameters) const override;
@@ -51,8 +89,10 @@ class Group final : public SparsityAlgorithm {
   void attach(optim::Optimizer& optimizer, const std::weak_ptr<const void>& alive) override;
 
  private:
-  // The first entry whose glob matches; null where none does.
+  // The first entry that takes the parameter; null where none does.
   const GroupEntry* match(const SparseParameter& parameter) const;
+  void check_not_applied(const char* op) const;
+  void check_entry(const char* op, const GroupEntry& entry) const;
 
   std::vector<GroupEntry> entries_;
 };

@@ -1,17 +1,17 @@
 // RigL: growth where the gradient is largest.
 #pragma once
 
-#include "gossamer/sparse/algorithm.h"
+#include "gossamer/sparse/dynamic.h"
 
 namespace gossamer::sparse {
 
 struct RigLOptions {
-  Schedule sparsity = 0.0;         // a constant must be at least 0 and below 1
-  Schedule drop_fraction = 0.3;    // share of the connections that an update drops
-  UpdateSchedule update = {};      // default: every step
-  int64_t balance_in_groups = 0;   // 0: none; else groups of columns with equal counts; must divide the columns
-  int64_t balance_out_groups = 0;  // 0: none; else groups of rows with equal counts; must divide the rows
-  InitMethod init_method = {};     // by default random, with equal counts in each group
+  Sparsity sparsity = 0.0;          // a constant must be at least 0 and below 1
+  Schedule drop_fraction = 0.3;     // share of the connections that an update drops
+  UpdateSchedule update = {};       // default: every step
+  int64_t balance_in_groups = 0;    // 0: none; else groups of columns with equal counts; must divide the columns
+  int64_t balance_out_groups = 0;   // 0: none; else groups of rows with equal counts; must divide the rows
+  InitMethod init_method = random;  // makes the first patterns, in the same groups
   uint64_t seed = 0;
 };
 

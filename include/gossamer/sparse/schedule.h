@@ -54,6 +54,15 @@ struct Cycling {
   std::vector<double> values;
 };
 
+// From init at step `start` to final at step `end`, fast at first: final + (init - final) * (1 - progress)^3. Constant
+// before and after. Zhu and Gupta 2017, https://arxiv.org/abs/1710.01878; not in cerebras.pytorch.sparse.
+struct Cubic {
+  double init = 0;
+  double final = 1;
+  int64_t start = 0;
+  int64_t end = 1;  // above start
+};
+
 // Any function of the step.
 struct Lambda {
   std::function<double(int64_t step)> fn;
@@ -69,9 +78,10 @@ struct MinMaxEnd {
 // A value as a function of training time. A number is Constant, a list of numbers Cycling.
 class Schedule {
  public:
-  // Throws ConfigError: half_period not above 0, no values to cycle through, an empty function.
+  // Throws ConfigError: half_period not above 0, no values to cycle through, an end not above the start, an empty
+  // function.
   template <class S>
-  requires std::constructible_from<std::variant<Constant, Linear, Exp, Power, Cosine, Cycling, Lambda>, S> &&
+  requires std::constructible_from<std::variant<Constant, Linear, Exp, Power, Cosine, Cycling, Cubic, Lambda>, S> &&
       (!std::is_arithmetic_v<S>)Schedule(S schedule)
       : kind_(std::move(schedule)) {  // NOLINT: a schedule is where an option asks for a Schedule
     check();
@@ -91,7 +101,7 @@ class Schedule {
  private:
   void check() const;
 
-  std::variant<Constant, Linear, Exp, Power, Cosine, Cycling, Lambda> kind_;
+  std::variant<Constant, Linear, Exp, Power, Cosine, Cycling, Cubic, Lambda> kind_;
 };
 
 // On which steps the pattern is updated. Default: every step.

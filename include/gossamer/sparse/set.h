@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "gossamer/sparse/algorithm.h"
+#include "gossamer/sparse/dynamic.h"
 
 namespace gossamer::sparse {
 
@@ -11,10 +11,10 @@ namespace gossamer::sparse {
 using GrowthScores = std::function<Tensor(const SparseParameter& parameter, int64_t step)>;
 
 struct SETOptions {
-  Schedule sparsity = 0.0;       // a constant must be at least 0 and below 1
-  Schedule drop_fraction = 0.3;  // share of the connections that an update drops
-  UpdateSchedule update = {};    // default: every step
-  InitMethod init_method = {};   // random_init() by default
+  Sparsity sparsity = 0.0;          // a constant must be at least 0 and below 1
+  Schedule drop_fraction = 0.3;     // share of the connections that an update drops
+  UpdateSchedule update = {};       // default: every step
+  InitMethod init_method = random;  // makes the first patterns, unless training starts dense
   uint64_t seed = 0;
   GrowthScores growth_scores = {};  // empty: random growth without replacement, in O(nnz)
 };

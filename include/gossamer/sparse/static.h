@@ -6,19 +6,16 @@
 namespace gossamer::sparse {
 
 struct StaticOptions {
-  double sparsity = 0;          // share of connections that are zero, at least 0 and below 1
-  InitMethod init_method = {};  // random_init() by default
+  Sparsity sparsity = 0.0;          // constant, at least 0 and below 1
+  InitMethod init_method = random;  // makes the patterns
   uint64_t seed = 0;
 };
 
-class Static final : public PatternAlgorithm {
+class Static final : public SparsityAlgorithm {
  public:
-  // Throws ConfigError for a sparsity outside [0, 1).
+  // Throws ConfigError for a sparsity outside [0, 1), or one that is not constant.
   explicit Static(StaticOptions options);
   explicit Static(double sparsity) : Static(StaticOptions{.sparsity = sparsity}) {}
-
-  // Counts the step; the pattern stays.
-  void update(optim::Optimizer* optimizer = nullptr) override;
 };
 
 }  // namespace gossamer::sparse

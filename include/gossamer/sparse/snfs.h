@@ -1,0 +1,65 @@
+// SNFS: sparse networks from scratch, growth and sharing by momentum.
+#pragma once
+
+#include <optional>
+#include <unordered_map>
+
+#include "gossamer/sparse/dynamic.h"
+
+namespace gossamer::sparse {
+
+struct SNFSOptions {
+  Sparsity sparsity = 0.0;       // of each parameter at first; later what they all have together
+  Schedule drop_fraction = 0.5;  // share of the connections that an update drops
+  UpdateSchedule update = {};    // default: every step
+  double momentum = 0.9;         // the weight of a gradient falls by this factor with each step; in [0, 1)
+  int64_t window = 10;           // steps before and with an update whose gradients count, at least 1
+  bool redistribute = true;      // parameters share what grows; false: each grows what it has lost
+  InitMethod init_method = random;
+  uint64_t seed = 0;
+};
+
+// An update keeps the int((1 - drop_fraction) * nnz) connections of largest magnitude of each parameter. What is
+// missing to the int((1 - sparsity) * n) of all parameters together is shared out in proportion to the mean |momentum|
+// of their connections, and grows in each parameter where |momentum| is largest among the absent, those just dropped
+// included. A parameter whose gradients are not finite keeps its pattern and takes no part. Dettmers and Zettlemoyer
+// 2019, https://arxiv.org/abs/1907.04840
+//
+// The paper keeps the momentum of absent connections, which is dense. Here the momentum is the sum over the last
+// `window` steps of momentum^age times the gradient; its factors, the inputs and output gradients of the layer, are
+// retained over these steps, and the sum is formed block by block on update steps alone. Older gradients
+// would have the share momentum^window of all weight. Inputs must not be written while they are retained: give each
+// batch its own tensor (StateError).
+class SNFS final : public DynamicSparsityAlgorithm {
+ public:
+  // Throws ConfigError: a constant sparsity outside [0, 1), momentum or window out of range.
+  explicit SNFS(SNFSOptions options);
+
+  void update(optim::Optimizer* optimizer = nullptr) override;
+
+  // Between the first step of a window and its update the factors retained so far are part of the state:
+  //   retained.<parameter>.<i>.dy, .x   of the i-th use, oldest first; no x where it went the general way
+  //   retained.<parameter>.<i>.age      i64 scalar, steps ago
+  AlgorithmState state_dict() const override;
+  void load_state_dict(const AlgorithmState& state) override;
+
+ protected:
+  void adopt(std::vector<SparseParameter> parameters) override;
+  void begin_update(const std::vector<SparseParameter>& parameters, const std::vector<float>& sparsities) override;
+  TopologyChange plan(const SparseParameter& parameter, float sparsity) override;
+  bool wants_dense_gradient() const override { return true; }
+
+ private:
+  // Mean |momentum| of the connections; nothing where the momentum is not finite.
+  std::optional<double> mean_momentum(const SparseParameter& parameter) const;
+  int64_t num_kept_after_drop(const Parameter& parameter) const;
+  void arm(const std::vector<SparseParameter>& parameters, int64_t step) const;
+
+  Schedule drop_fraction_;
+  double momentum_;
+  int64_t window_;
+  bool redistribute_;
+  std::unordered_map<const void*, int64_t> growth_;  // of this update, by Parameter::id()
+};
+
+}  // namespace gossamer::sparse

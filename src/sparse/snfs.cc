@@ -1,0 +1,186 @@
+#include "gossamer/sparse/snfs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "ops/gradient_tap.h"
+#include "runtime/check.h"
+#include "sparse/apportion.h"
+#include "sparse/growth.h"
+#include "sparse/select.h"
+#include "tensor/dispatch.h"
+#include "tensor/state_reader.h"
+
+namespace gossamer::sparse {
+
+SNFS::SNFS(SNFSOptions options)
+    : DynamicSparsityAlgorithm("SNFS",
+                               {.sparsity = std::move(options.sparsity),
+                                .init_method = std::move(options.init_method),
+                                .seed = options.seed},
+                               std::move(options.update)),
+      drop_fraction_(std::move(options.drop_fraction)),
+      momentum_(options.momentum),
+      window_(options.window),
+      redistribute_(options.redistribute) {
+  if (!(momentum_ >= 0 && momentum_ < 1)) {
+    fail<ConfigError>("SNFS", "momentum must be at least 0 and below 1", fmt::format("{}", momentum_));
+  }
+  if (window_ < 1) fail<ConfigError>("SNFS", "window must be at least 1 step", fmt::format("{}", window_));
+}
+
+void SNFS::adopt(std::vector<SparseParameter> parameters) {
+  DynamicSparsityAlgorithm::adopt(std::move(parameters));
+  arm(sparse_params(), 0);
+}
+
+// Whether the gradients of the step after `step` count for an update.
+void SNFS::arm(const std::vector<SparseParameter>& parameters, int64_t step) const {
+  bool counts = false;
+  for (int64_t ahead = 1; ahead <= window_; ++ahead) counts = counts || update_schedule().is_update_step(step + ahead);
+  for (const SparseParameter& p : parameters) p.param().gradient_tap()->arm(counts);
+}
+
+void SNFS::update(optim::Optimizer* optimizer) {
+  const int64_t step = attachment(optimizer).time.step + 1;
+  const std::vector<SparseParameter> parameters = attachment(optimizer).parameters;
+  const bool is_update = update_schedule().is_update_step(step);
+  // The base drops the gradients of the present step.
+  if (!is_update) {
+    for (const SparseParameter& p : parameters) p.param().gradient_tap()->end_step(momentum_);
+  }
+  DynamicSparsityAlgorithm::update(optimizer);
+  if (is_update) {
+    for (const SparseParameter& p : parameters) p.param().gradient_tap()->forget();
+  }
+  arm(parameters, step);
+}
+
+namespace {
+
+std::string retained_key(const SparseParameter& parameter, size_t use, const char* part) {
+  return fmt::format("retained.{}.{}.{}", parameter.name(), use, part);
+}
+
+// The factors of a parameter, as far as the state has them; what is wrong with them goes to the reader.
+std::vector<GradientTap::Past> read_past(const SparseParameter& parameter, const AlgorithmState& state,
+                                         StateReader& reader) {
+  std::vector<GradientTap::Past> past;
+  const Parameter& p = parameter.param();
+  const MatrixSize size = as_matrix(p.shape());
+  for (size_t i = 0; state.contains(retained_key(parameter, i, "dy")); ++i) {
+    const int64_t age = reader.scalar<int64_t>(retained_key(parameter, i, "age"));
+    const int64_t newest = past.empty() ? std::numeric_limits<int64_t>::max() : past.back().age;
+    if (age < 1 || age > newest) {
+      reader.fault(retained_key(parameter, i, "age"), "1 or more, and fall from one use to the next",
+                   fmt::format("{}", age));
+    }
+    const Tensor* x = reader.find(retained_key(parameter, i, "x"), false);
+    const Tensor dy = state.at(retained_key(parameter, i, "dy"));
+    const int64_t n = dy.defined() && dy.rank() > 0 ? dy.dim(0) : 0;
+    reader.check_tensor(retained_key(parameter, i, "dy"), true, x == nullptr ? p.shape() : Shape({n, size.rows}),
+                        p.dtype());
+    if (x != nullptr) reader.check_tensor(retained_key(parameter, i, "x"), true, {n, size.cols}, p.dtype());
+    past.push_back({age, x == nullptr ? Tensor() : x->clone(), dy.defined() ? dy.clone() : dy});
+  }
+  return past;
+}
+
+}  // namespace
+
+AlgorithmState SNFS::state_dict() const {
+  AlgorithmState state = DynamicSparsityAlgorithm::state_dict();
+  for (const SparseParameter& p : sparse_params()) {
+    const auto past = p.param().gradient_tap()->past();
+    for (size_t i = 0; i < past.size(); ++i) {
+      state[retained_key(p, i, "age")] = Tensor::from<int64_t>({past[i].age}, Shape{});
+      state[retained_key(p, i, "dy")] = past[i].dy.clone();
+      if (past[i].x.defined()) state[retained_key(p, i, "x")] = past[i].x.clone();
+    }
+  }
+  return state;
+}
+
+void SNFS::load_state_dict(const AlgorithmState& state) {
+  AlgorithmState own;
+  AlgorithmState rest;
+  for (const auto& [key, tensor] : state) (key.starts_with("retained.") ? own : rest)[key] = tensor;
+  StateReader reader(own);
+  std::vector<std::vector<GradientTap::Past>> pasts;
+  for (const SparseParameter& p : sparse_params()) pasts.push_back(read_past(p, own, reader));
+  reader.finish("SNFS::load_state_dict", "what was retained must be that of this SNFS", "");
+  DynamicSparsityAlgorithm::load_state_dict(rest);
+  for (size_t i = 0; i < pasts.size(); ++i) sparse_params()[i].param().gradient_tap()->restore(pasts[i], momentum_);
+  for (const Attachment& a : attachments()) arm(a.parameters, a.time.step);
+}
+
+int64_t SNFS::num_kept_after_drop(const Parameter& parameter) const {
+  return num_after_drop(drop_fraction_.at(time()), parameter.nnz(), 1);
+}
+
+std::optional<double> SNFS::mean_momentum(const SparseParameter& parameter) const {
+  const auto pattern = parameter.param().topology();
+  Positions alive;
+  alive.reserve(static_cast<size_t>(pattern->nnz()));
+  pattern->for_each([&](const SlotPosition& at) { alive.push_back(at.row * pattern->cols() + at.col); });
+  double sum = 0;
+  bool finite = true;
+  auto next = alive.begin();
+  for_each_gradient_block(parameter, [&](int64_t row, const Tensor& block) {
+    finite = finite && all_finite(block);
+    const int64_t first = row * pattern->cols();
+    dispatch_floating(block.dtype(), "SNFS", [&]<class T>() {
+      const T* momentum = block.data<T>();
+      for (; next != alive.end() && *next < first + block.numel(); ++next) {
+        sum += std::abs(static_cast<double>(momentum[*next - first]));
+      }
+    });
+  });
+  if (!finite) return std::nullopt;
+  return alive.empty() ? 0 : sum / static_cast<double>(alive.size());
+}
+
+void SNFS::begin_update(const std::vector<SparseParameter>& parameters, const std::vector<float>& sparsities) {
+  growth_.clear();
+  std::vector<const void*> ids;
+  std::vector<double> weights;
+  std::vector<int64_t> room;
+  int64_t missing = 0;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const Parameter& p = parameters[i].param();
+    const int64_t kept = num_kept_after_drop(p);
+    const int64_t own = num_kept(sparsities[i], p.numel()) - kept;
+    if (!redistribute_) {
+      growth_[p.id()] = std::max<int64_t>(own, 0);
+      continue;
+    }
+    const std::optional<double> mean = mean_momentum(parameters[i]);
+    if (!mean) continue;
+    ids.push_back(p.id());
+    weights.push_back(*mean);
+    room.push_back(p.numel() - kept);
+    missing += own;
+  }
+  const std::vector<int64_t> shares = apportion(std::max<int64_t>(missing, 0), weights, room);
+  for (size_t i = 0; i < ids.size(); ++i) growth_[ids[i]] = shares[i];
+}
+
+TopologyChange SNFS::plan(const SparseParameter& parameter, float) {
+  const Parameter& p = parameter.param();
+  const auto missing = growth_.find(p.id());
+  if (missing == growth_.end()) return {};
+  const MatrixSize size = as_matrix(p.shape());
+  const Groups whole{.rows = size.rows, .cols = size.cols};
+  Positions kept = largest_magnitudes(*p.topology(), p.values(), whole, num_kept_after_drop(p));
+  auto grown =
+      grow_by_gradient(kept, whole, {missing->second}, [&](const auto& f) { for_each_gradient_block(parameter, f); });
+  if (!grown) return {};
+  return change_to(p, std::move(kept), std::move(*grown));
+}
+
+}  // namespace gossamer::sparse

@@ -1,0 +1,96 @@
+// The hooks of algorithms, and what a resumed run takes up.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "gossamer/sparse/algorithm.h"
+#include "tensor/state_reader.h"
+
+namespace gossamer::sparse {
+
+namespace {
+
+void call(const HookList& list, const SparsityAlgorithm& algorithm, const std::string& name, float sparsity) {
+  // A copy: a hook may remove itself, or register another.
+  const auto hooks = list.hooks;
+  for (const auto& [id, hook] : hooks) hook(algorithm, name, sparsity);
+}
+
+std::string step_key(size_t optimizer) { return fmt::format("optimizers.{}.step", optimizer); }
+std::string updates_key(size_t optimizer) { return fmt::format("optimizers.{}.updates", optimizer); }
+
+}  // namespace
+
+RemovableHandle SparsityAlgorithm::register_target_sparsity_hook(SparsityHook hook) {
+  return {target_hooks_, std::move(hook)};
+}
+
+RemovableHandle SparsityAlgorithm::register_computed_sparsity_hook(SparsityHook hook) {
+  return {computed_hooks_, std::move(hook)};
+}
+
+std::vector<std::pair<std::string, float>> SparsityAlgorithm::targets(const Attachment& attachment,
+                                                                      const ScheduleTime& time) const {
+  std::vector<std::pair<std::string, float>> targets;
+  if (target_hooks_->hooks.empty()) return targets;
+  std::vector<const Schedule*> schedules;
+  for (const SparseParameter& p : attachment.parameters) {
+    const Schedule* schedule = &sparsity().of(p.name());
+    const auto seen = std::ranges::find(schedules, schedule);
+    if (seen == schedules.end()) {
+      schedules.push_back(schedule);
+      targets.emplace_back(p.name(), sparsity_at(p, time));
+      continue;
+    }
+    std::string& common = targets[static_cast<size_t>(seen - schedules.begin())].first;
+    common.erase(std::ranges::mismatch(common, p.name()).in1, common.end());
+  }
+  for (auto& [name, target] : targets) name += '*';
+  return targets;
+}
+
+void SparsityAlgorithm::call_hooks(const Attachment& attachment,
+                                   const std::vector<std::pair<std::string, float>>& targets) const {
+  // Copies: a hook may apply the algorithm to another optimizer.
+  const std::vector<SparseParameter> parameters = attachment.parameters;
+  for (const auto& [name, target] : targets) call(*target_hooks_, *this, name, target);
+  for (const SparseParameter& p : parameters) {
+    call(*computed_hooks_, *this, p.name(), static_cast<float>(p.param().sparsity()));
+  }
+}
+
+AlgorithmState SparsityAlgorithm::state_dict() const {
+  AlgorithmState state;
+  const auto save = [&](size_t i, const ScheduleTime& time) {
+    state[step_key(i)] = Tensor::from<int64_t>({time.step}, Shape{});
+    state[updates_key(i)] = Tensor::from<int64_t>({time.updates}, Shape{});
+  };
+  for (size_t i = 0; i < attachments_.size(); ++i) save(i, attachments_[i].time);
+  if (attachments_.empty()) save(0, {});
+  return state;
+}
+
+void SparsityAlgorithm::load_state_dict(const AlgorithmState& state) {
+  constexpr const char* kOp = "SparsityAlgorithm::load_state_dict";
+  check_applied(kOp);
+  StateReader reader(state);
+  std::vector<ScheduleTime> times;
+  for (size_t i = 0; i < std::max<size_t>(1, attachments_.size()); ++i) {
+    times.push_back({reader.scalar<int64_t>(step_key(i)), reader.scalar<int64_t>(updates_key(i))});
+    const auto [step, updates] = times.back();
+    if (step < 0) reader.fault(step_key(i), "0 or more", fmt::format("{}", step));
+    if (updates < 0 || updates > step) {
+      reader.fault(updates_key(i), fmt::format("from 0 to {}", step), fmt::format("{}", updates));
+    }
+  }
+  reader.finish(kOp, fmt::format("the state must be that of this {}", name_),
+                "apply the algorithm to as many optimizers as when it was saved");
+  if (attachments_.empty()) attachments_.push_back({0, {}, sparse_params_, {}});
+  for (size_t i = 0; i < times.size(); ++i) attachments_[i].time = times[i];
+}
+
+}  // namespace gossamer::sparse

@@ -1,0 +1,136 @@
+#include "gossamer/sparse/summary.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <nlohmann/json.hpp>
+
+#include "sparse/table.h"
+
+namespace gossamer::sparse {
+
+namespace {
+
+double share(int64_t part, int64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+SummaryRow row_of(const Parameter& p, const InTimeOverParameterization* itop) {
+  const int64_t flops_per_element = p.shape().rank() < 2 ? 1 : 2;
+  SummaryRow row{.name = p.name(),
+                 .shape = p.shape(),
+                 .elements = p.numel(),
+                 .nnz = p.nnz(),
+                 .dense_bytes = p.numel() * dtype_size(p.dtype()),
+                 .csr_bytes = p.value_bytes() + p.index_bytes(),
+                 .dense_flops = p.numel() * flops_per_element,
+                 .csr_flops = p.nnz() * flops_per_element,
+                 .last_change = p.last_change()};
+  if (p.is_csr()) {
+    std::vector<bool> row_lives(static_cast<size_t>(p.pattern()->rows()));
+    std::vector<bool> col_lives(static_cast<size_t>(p.pattern()->cols()));
+    p.pattern()->for_each([&](const SlotPosition& at) {
+      row_lives[static_cast<size_t>(at.row)] = true;
+      col_lives[static_cast<size_t>(at.col)] = true;
+    });
+    row.dead_rows = std::ranges::count(row_lives, false);
+    row.dead_cols = std::ranges::count(col_lives, false);
+  }
+  if (itop != nullptr && itop->tracks(p)) row.explored = itop->num_explored(p);
+  return row;
+}
+
+void add(SummaryRow& total, const SummaryRow& row) {
+  total.elements += row.elements;
+  total.nnz += row.nnz;
+  total.dense_bytes += row.dense_bytes;
+  total.csr_bytes += row.csr_bytes;
+  total.dense_flops += row.dense_flops;
+  total.csr_flops += row.csr_flops;
+  total.last_change.changes += row.last_change.changes;
+  total.last_change.kept += row.last_change.kept;
+  total.last_change.dropped += row.last_change.dropped;
+  total.last_change.grown += row.last_change.grown;
+  total.dead_rows += row.dead_rows;
+  total.dead_cols += row.dead_cols;
+  if (total.explored && row.explored) {
+    *total.explored += *row.explored;
+  } else {
+    total.explored.reset();
+  }
+}
+
+std::vector<std::string> cells(const SummaryRow& row) {
+  const auto explored = row.explored_share();
+  return {row.name,
+          row.shape ? row.shape->to_string() : "",
+          percent(row.sparsity(), 2),
+          std::to_string(row.nnz),
+          kib(row.csr_bytes),
+          kib(row.dense_bytes),
+          std::to_string(row.csr_flops),
+          std::to_string(row.dense_flops),
+          percent(row.dropped_share()),
+          percent(row.grown_share()),
+          std::to_string(row.dead_rows),
+          std::to_string(row.dead_cols),
+          explored ? percent(*explored, 2) : "-"};
+}
+
+using Json = nlohmann::ordered_json;
+
+Json to_json(const SummaryRow& row) {
+  Json json;
+  if (row.shape) {
+    json["name"] = row.name;
+    json["shape"] = std::vector<int64_t>(row.shape->begin(), row.shape->end());
+  }
+  json["elements"] = row.elements;
+  json["nnz"] = row.nnz;
+  json["sparsity"] = row.sparsity();
+  json["dense_bytes"] = row.dense_bytes;
+  json["csr_bytes"] = row.csr_bytes;
+  json["dense_flops"] = row.dense_flops;
+  json["csr_flops"] = row.csr_flops;
+  json["dropped_share"] = row.dropped_share();
+  json["grown_share"] = row.grown_share();
+  json["dead_rows"] = row.dead_rows;
+  json["dead_cols"] = row.dead_cols;
+  if (const auto explored = row.explored_share()) json["explored_share"] = *explored;
+  return json;
+}
+
+}  // namespace
+
+double SummaryRow::sparsity() const { return elements == 0 ? 0 : 1 - share(nnz, elements); }
+double SummaryRow::dropped_share() const { return share(last_change.dropped, last_change.kept + last_change.dropped); }
+double SummaryRow::grown_share() const { return share(last_change.grown, last_change.kept + last_change.grown); }
+std::optional<double> SummaryRow::explored_share() const {
+  if (!explored) return std::nullopt;
+  return elements == 0 ? 0 : *explored / static_cast<double>(elements);
+}
+
+SparsitySummary::SparsitySummary(const std::vector<Parameter>& parameters, const InTimeOverParameterization* itop) {
+  total_.name = "total";
+  if (itop != nullptr) total_.explored = 0;
+  for (const Parameter& p : parameters) {
+    rows_.push_back(row_of(p, itop));
+    add(total_, rows_.back());
+  }
+}
+
+std::string SparsitySummary::table() const {
+  std::vector<std::vector<std::string>> table = {{"parameter", "shape", "sparsity", "nnz", "CSR", "dense", "CSR FLOPs",
+                                                  "dense FLOPs", "dropped", "grown", "dead rows", "dead cols",
+                                                  "explored"}};
+  for (const SummaryRow& row : rows_) table.push_back(cells(row));
+  table.push_back(cells(total_));
+  return format_table(table);
+}
+
+std::string SparsitySummary::json() const {
+  Json parameters = Json::array();
+  for (const SummaryRow& row : rows_) parameters.push_back(to_json(row));
+  return Json{{"parameters", parameters}, {"total", to_json(total_)}}.dump(2);
+}
+
+}  // namespace gossamer::sparse

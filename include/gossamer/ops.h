@@ -115,12 +115,17 @@ enum class Execution {
 
 class GradientTap;  // collects what growth by gradient needs during backward; internal
 
+struct CsrLinearOptions {
+  Execution execution = Execution::Auto;
+  std::shared_ptr<const ForwardSubset> subset = nullptr;  // null: the whole pattern
+  std::shared_ptr<GradientTap> tap = nullptr;
+};
+
 // x [..., cols], values of a [rows, cols] weight, bias [rows] or undefined -> [..., rows]. The gradient of `values` has
 // nnz elements: no dense weight or gradient is formed, save for a full pattern, whose values are the matrix. With a
 // subset both products with the weight run on that; the gradient of `values` still is that of all nnz connections.
 Tensor csr_linear(const Tensor& x, const std::shared_ptr<const CsrPattern>& pattern, const Tensor& values,
-                  const Tensor& bias = {}, const std::shared_ptr<GradientTap>& tap = nullptr,
-                  Execution execution = Execution::Auto, const std::shared_ptr<const ForwardSubset>& subset = nullptr);
+                  const Tensor& bias = {}, const CsrLinearOptions& options = {});
 
 // The general way for operations without a CSR kernel: the dense tensor of the given shape (as_matrix(shape) must be
 // the pattern's size), whose gradient is gathered at the nonzeros; those outside the subset are 0 in it.

@@ -172,8 +172,9 @@ void gradients(Way way, const CsrPattern& pattern, const Tensor& values, const T
 }  // namespace
 
 Tensor csr_linear(const Tensor& x, const PatternPtr& pattern, const Tensor& values, const Tensor& bias,
-                  const TapPtr& tap, Execution execution, const SubsetPtr& subset) {
+                  const CsrLinearOptions& options) {
   constexpr const char* kOp = "csr_linear";
+  const SubsetPtr& subset = options.subset;
   check_values(kOp, pattern, values);
   if (!x.defined()) fail<StateError>(kOp, "x must be defined", "an undefined tensor");
   if (x.rank() < 1 || x.shape().back() != pattern->cols()) {
@@ -252,14 +253,14 @@ Tensor csr_linear(const Tensor& x, const PatternPtr& pattern, const Tensor& valu
   const PatternPtr& used = subset ? subset->pattern : pattern;
   const Tensor used_values = subset ? subset_values(values, *subset) : values;
   const int64_t n = row_count(x.shape());
-  const Way way = choose_way(*used, n, execution);
-  const Way gradient_way = choose_gradient_way(way, *pattern, n, execution);
+  const Way way = choose_way(*used, n, options.execution);
+  const Way gradient_way = choose_gradient_way(way, *pattern, n, options.execution);
   const int width = tile_width(way, *used, x, n);
   const bool packs = packs_once(*used, n, width) && grad_enabled() && values.requires_grad();
   const Tensor x_batch = packs ? TensorTiles::pack(x, width) : x;
   Tensor y = empty_batch(with_last(x.shape(), pattern->rows()), x.dtype(), width);
   dispatch_floating(x.dtype(), kOp, [&]<class T>() { forward<T>(way, *used, used_values, x_batch, n, bias, y); });
-  return record<CsrLinearNode>(kOp, y, {x, values, bias}, pattern, used, tap, x, x_batch, used_values,
+  return record<CsrLinearNode>(kOp, y, {x, values, bias}, pattern, used, options.tap, x, x_batch, used_values,
                                values.requires_grad(), way, gradient_way, width);
 }
 

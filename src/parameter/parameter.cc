@@ -341,8 +341,8 @@ Tensor linear(const Tensor& x, const Parameter& weight, const Parameter& bias) {
   const Parameter::State& w = *weight.state_;
   const Tensor b = bias.defined() ? bias.tensor() : Tensor();
   const bool csr = w.pattern != nullptr && w.shape.rank() == 2;
-  const Tensor y =
-      csr ? csr_linear(x, w.pattern, w.values, b, w.tap, w.execution, w.forward_subset) : linear(x, weight.tensor(), b);
+  const Tensor y = csr ? csr_linear(x, w.pattern, w.values, b, {w.execution, w.forward_subset, w.tap})
+                       : linear(x, weight.tensor(), b);
   // After the product, which checks the shapes.
   if (w.input_observer) w.input_observer(x.detach());
   return y;

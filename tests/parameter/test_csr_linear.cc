@@ -48,7 +48,7 @@ Products run(const PatternPtr& pattern, const Tensor& x, const Tensor& values, c
   const Tensor x_leaf = leaf(x.clone());
   const Tensor values_leaf = leaf(values.clone());
   const Tensor bias_leaf = bias.defined() ? leaf(bias.clone()) : Tensor();
-  const Tensor y = csr_linear(x_leaf, pattern, values_leaf, bias_leaf, nullptr, execution);
+  const Tensor y = csr_linear(x_leaf, pattern, values_leaf, bias_leaf, {.execution = execution});
   y.backward(dy);
   return {y.detach(), x_leaf.grad(), values_leaf.grad(), bias.defined() ? bias_leaf.grad() : Tensor()};
 }
@@ -216,7 +216,7 @@ TEST(CsrLinear, TakesTheDenseWayForFewZerosAndManySamplesAndOtherwiseCsr) {
     x.mutable_data<float>()[0] = std::numeric_limits<float>::infinity();
     const Tensor values = uniform({pattern->nnz()}, 64502);
     const auto is_dense = [&](Execution execution) {
-      return std::isnan(csr_linear(x, pattern, values, {}, nullptr, execution).data<float>()[0]);
+      return std::isnan(csr_linear(x, pattern, values, {}, {.execution = execution}).data<float>()[0]);
     };
     EXPECT_FALSE(is_dense(Execution::Csr));
     EXPECT_TRUE(is_dense(Execution::Dense));

@@ -110,8 +110,7 @@ TEST(ForwardPattern, OutsideThePatternIsAnErrorThatChangesNothing) {
   const Parameter dense(uniform({6, 8}, 11), "w");
   EXPECT_TRUE(contains(message_of<StateError>([&] { dense.set_forward_pattern(subset); }), "it is dense"));
   const auto wrong = std::make_shared<ForwardSubset>(ForwardSubset{subset, {}});
-  EXPECT_THROW(csr_linear(uniform({2, 8}, 12), p.pattern(), p.values(), {}, nullptr, Execution::Auto, wrong),
-               ShapeError);
+  EXPECT_THROW(csr_linear(uniform({2, 8}, 12), p.pattern(), p.values(), {}, {.subset = wrong}), ShapeError);
 }
 
 TEST(LastChange, CountsWhatStayedWentAndCame) {

@@ -278,7 +278,7 @@ TEST(Parameter, ComputesInTheWayThatWasSetAndItsCloneToo) {
   EXPECT_EQ(p.execution(), Execution::Auto);
   const Tensor x = uniform({64, 40}, 2);
   const auto product = [&](Execution execution) {
-    return csr_linear(x, p.pattern(), p.values(), {}, nullptr, execution);
+    return csr_linear(x, p.pattern(), p.values(), {}, {.execution = execution});
   };
   for (const Execution execution : {Execution::Csr, Execution::Dense}) {
     p.set_execution(execution);

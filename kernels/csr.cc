@@ -42,7 +42,7 @@ class Fetcher {
         step_((ahead.floats / kLine + std::max<int64_t>(segments, 1) - 1) / std::max<int64_t>(segments, 1) * kLine) {}
 
   HWY_INLINE void Next() {
-    if (at_ == end_) return;
+    if (at_ >= end_) return;
     const float* const stop = at_ + std::min<int64_t>(step_, end_ - at_);
     for (; at_ < stop; at_ += kLine) __builtin_prefetch(at_, 0, 2);
   }
@@ -120,7 +120,7 @@ HWY_INLINE void ForwardSegments(const Segment* HWY_RESTRICT segments, const floa
 template <int kWidth>
 class RowFetcher {
  public:
-  // Panels of at least this many floats.
+  // Whether a panel of X is larger than an L2.
   static bool pays(const CsrStream& w) { return w.panel_cols * kWidth >= kFloats; }
 
   // col: of the cell's next nonzero; end: past its last.

@@ -212,6 +212,25 @@ TEST_P(CsrTest, WeightGradTouchesOnlyTheSlotsOfItsPanels) {
   }
 }
 
+TEST_P(CsrTest, FetchingAheadChangesNoBit) {
+  constexpr int kWidth = 32;
+  const StreamBuilder builder = random_stream(40, 100, 40, 24, 0.2, 3);
+  const CsrStream w = builder.stream();
+  GuardedArray<float> values(builder.nnz()), x_tile(w.cols * kWidth, 64), dy_tile(w.rows * kWidth, 64), next(333);
+  fill_uniform(values.span(), 1);
+  fill_uniform(x_tile.span(), 2);
+  fill_uniform(dy_tile.span(), 3);
+  const auto products = [&](FetchAhead ahead) {
+    GuardedArray<float> y(w.rows * kWidth, 64), grad(builder.nnz());
+    csr_forward_tile(w, values.data(), 0, x_tile.data(), kWidth, nullptr, y.data(), ahead);
+    csr_weight_grad_tile(w, 0, 0, w.panels(), dy_tile.data(), x_tile.data(), kWidth, false, grad.data(), ahead);
+    std::vector<float> all(y.data(), y.data() + y.size());
+    all.insert(all.end(), grad.data(), grad.data() + grad.size());
+    return all;
+  };
+  EXPECT_EQ(products({next.data(), next.size()}), products({}));
+}
+
 TEST_P(CsrTest, WeightGradOfASlotDoesNotDependOnItsNeighbours) {
   constexpr int kWidth = 64;
   GuardedArray<float> x_tile(100 * kWidth, 64);

@@ -40,6 +40,14 @@ void* operator new(size_t size, std::align_val_t alignment) {
   const auto a = static_cast<size_t>(alignment);
   return gossamer::test::counted(std::aligned_alloc(a, (size + a) / a * a));
 }
+// std::stable_sort asks this way. AddressSanitizer would answer for us otherwise, and miss its own operator delete.
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return operator new(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
 void operator delete(void* p) noexcept { gossamer::test::uncounted(p); }
 void operator delete(void* p, size_t) noexcept { gossamer::test::uncounted(p); }
 void operator delete(void* p, std::align_val_t) noexcept { gossamer::test::uncounted(p); }

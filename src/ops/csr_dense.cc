@@ -12,7 +12,7 @@ namespace gossamer {
 
 namespace {
 
-// Scratch of a task.
+// Scratch of a task. Parts are moved to and from it by the scalar kernels, for float too: they have no vector form.
 constexpr int64_t kScratchBytes = rt::Scratch::kKeptBytes;
 
 // Consecutive panels, and the columns that they cover.

@@ -35,8 +35,8 @@ void csr_forward_one(const kernels::CsrStream& w, const T* values, const T* x, c
 
 }  // namespace
 
-// Packing once instead of three times (x and dy for two products each) saves memory traffic of some 3 (rows + cols) per
-// sample; products from cache save the rest, and cost sums of the gradient per part of the batch.
+// What it saves is writing packed batches out and reading them back, in proportion to rows + cols; what it costs are
+// sums of the gradient for each part of the batch, in proportion to nnz.
 bool streams_batch(const kernels::CsrStream& w, int64_t n) { return n >= 128 && w.nnz() <= 32 * (w.rows + w.cols); }
 
 template <class T>

@@ -18,6 +18,12 @@ class ShapeError final : public Error {
   using Error::Error;
 };
 
+// A label, an index or a position outside its range.
+class IndexError final : public Error {
+ public:
+  using Error::Error;
+};
+
 // An element type that the operation does not take.
 class DTypeError final : public Error {
  public:

@@ -11,16 +11,17 @@
 #include "bench/program.h"
 #include "bench/random.h"
 #include "bench/timing.h"
+#include "gossamer/functional.h"
 #include "gossamer/nn/linear.h"
 #include "gossamer/ops.h"
 #include "gossamer/runtime.h"
 #include "gossamer/sparse/rigl.h"
 #include "gossamer/sparse/set.h"
 #include "ops/dense_products.h"
-#include "ops/gradient_tap.h"
+#include "parameter/access.h"
 #include "sparse/growth.h"
 #include "sparse/select.h"
-#include "tensor/csr_stream.h"
+#include "tensor/csr/stream.h"
 
 namespace gossamer::bench {
 namespace {
@@ -59,8 +60,8 @@ struct Problem {
   int64_t rows, cols, samples;
   double sparsity;
   Parameter weight;
-  std::shared_ptr<SlotArray> moments[2]{weight.make_slot_array(),
-                                        weight.make_slot_array()};  // as an optimizer has them
+  std::shared_ptr<SlotArray> moments[2]{ParameterAccess::make_slot_array(weight),
+                                        ParameterAccess::make_slot_array(weight)};  // as an optimizer has them
   Tensor x, dy;
   std::vector<float> dense_grad;
 };

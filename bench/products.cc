@@ -4,9 +4,9 @@
 
 #include "bench/random.h"
 #include "kernels/layout.h"
-#include "ops/csr_dense.h"
-#include "ops/csr_products.h"
-#include "tensor/csr_stream.h"
+#include "ops/csr/dense_way.h"
+#include "ops/csr/products.h"
+#include "tensor/csr/stream.h"
 #include "tensor/tiles.h"
 
 namespace gossamer::bench {

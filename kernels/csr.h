@@ -10,41 +10,10 @@
 
 #include <cstdint>
 
+#include "kernels/reference/csr.h"
+#include "kernels/stream.h"
+
 namespace gossamer::kernels {
-
-// A run of consecutive slots that belong to one row of the block.
-struct Segment {
-  uint16_t row;    // row within the row block
-  uint16_t count;  // nonzeros in the run; 0 in a first panel only
-};
-
-// A sparse matrix in the order in which the kernels stream it: row block, then column panel, then segment, then column.
-// Slot s of the stream is values[s]. Inside a (block, panel) cell the segments are sorted by descending count, ties by
-// row: the trip count of the inner loop then predicts well. The first panel has a segment for every row of the block,
-// if only an empty one: sums begin there, and need no pass that clears them.
-struct CsrStream {
-  int64_t rows = 0;
-  int64_t cols = 0;
-  int64_t block_rows = 1;                  // rows per block, at most 65535; the last block may be shorter
-  int64_t panel_cols = 1;                  // columns per panel, at most 65535; the last panel may be narrower
-  const int64_t* segment_begin = nullptr;  // [blocks * panels + 1]: first segment of cell block * panels + panel
-  const int64_t* slot_begin = nullptr;     // [blocks * panels + 1]: first slot of the cell
-  const Segment* segments = nullptr;
-  const uint16_t* col = nullptr;  // [nnz] column within the panel, ascending inside a segment
-
-  int64_t blocks() const noexcept { return (rows + block_rows - 1) / block_rows; }
-  int64_t panels() const noexcept { return (cols + panel_cols - 1) / panel_cols; }
-  int64_t nnz() const noexcept { return slot_begin[blocks() * panels()]; }
-};
-
-// Memory that the caller reads next. A kernel fetches it into L2 while it computes, in even portions. Only a hint.
-struct FetchAhead {
-  const float* data = nullptr;
-  int64_t floats = 0;
-};
-
-// Widths of a batch tile, in samples. A tile is stored [features][width], 64-byte aligned.
-inline constexpr int kTileWidths[] = {8, 16, 32, 64};
 
 // tile[k][n] = x[n][k], k in [0, features), n in [0, samples); columns from samples to width are zero.
 // x is row-major with stride ld >= features, and needs no alignment. samples <= width.
@@ -82,6 +51,31 @@ inline constexpr int kVectorSums = 16;
 // rows of the block, x all columns, any alignment. Each is the product rounded once.
 void csr_weight_grad_vector(const CsrStream& w, int64_t block, int64_t panel_begin, int64_t panel_end, const float* dy,
                             const float* x, float* grad) noexcept;
+
+// double, for gradient checks: the specification itself, which ignores hints and scratch.
+inline void pack_tile(const double* x, int64_t ld, int samples, int64_t features, int width, double* tile) noexcept {
+  reference::pack_tile(x, ld, samples, features, width, tile);
+}
+inline void unpack_tile(const double* tile, int width, int samples, int64_t features, double* y, int64_t ld) noexcept {
+  reference::unpack_tile(tile, width, samples, features, y, ld);
+}
+inline void csr_forward_tile(const CsrStream& w, const double* values, int64_t block, const double* x_tile, int width,
+                             const double* bias, double* y_tile, FetchAhead = {}) noexcept {
+  reference::csr_forward_tile(w, values, block, x_tile, width, bias, y_tile);
+}
+inline void csr_weight_grad_tile(const CsrStream& w, int64_t block, int64_t panel_begin, int64_t panel_end,
+                                 const double* dy_tile, const double* x_tile, int width, bool accumulate, double* grad,
+                                 FetchAhead = {}) noexcept {
+  reference::csr_weight_grad_tile(w, block, panel_begin, panel_end, dy_tile, x_tile, width, accumulate, grad);
+}
+inline void csr_forward_vector(const CsrStream& w, const double* values, int64_t block, const double* x,
+                               const double* bias, double* /*sums*/, double* y) noexcept {
+  reference::csr_forward_vector(w, values, block, x, bias, y);
+}
+inline void csr_weight_grad_vector(const CsrStream& w, int64_t block, int64_t panel_begin, int64_t panel_end,
+                                   const double* dy, const double* x, double* grad) noexcept {
+  reference::csr_weight_grad_vector(w, block, panel_begin, panel_end, dy, x, grad);
+}
 
 // Whether dense products of n samples with w, from parts that are scattered first, are faster than these kernels. A
 // function of sizes and of the SIMD target.

@@ -3,8 +3,6 @@
 
 #include <cstdint>
 
-#include "kernels/csr.h"
-
 namespace gossamer::kernels {
 
 struct StreamLayout {

@@ -9,6 +9,7 @@
 #include "gossamer/data/loader.h"
 #include "gossamer/dtype.h"
 #include "gossamer/error.h"
+#include "gossamer/functional.h"
 #include "gossamer/gradcheck.h"
 #include "gossamer/nn/activation.h"
 #include "gossamer/nn/container.h"

@@ -2,21 +2,19 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "gossamer/csr_pattern.h"
-#include "gossamer/ops.h"
 #include "gossamer/tensor.h"
 
 namespace gossamer {
 
 // A new pattern, and for each of its slots the slot of the old pattern that it continues, or -1 for a new connection.
-// Without a source, positions that both patterns have continue; it is then found when the change is applied, so that a
-// change that waits holds no more than its pattern. The only way to change sparsity. The slots of a dense parameter are
-// its elements, row-major.
+// Without a source, positions of both patterns continue; it is then found when the change is applied, so that a change
+// that waits holds no more than its pattern. The only way to change sparsity. The slots of a dense parameter are its
+// elements, row-major.
 struct TopologyChange {
   std::shared_ptr<const CsrPattern> pattern;
   std::vector<int64_t> source = {};
@@ -32,12 +30,6 @@ struct ChangeCounts {
   int64_t kept = 0;
   int64_t dropped = 0;
   int64_t grown = 0;
-};
-
-// An array with one element per slot of a parameter, such as a momentum. It follows the parameter's pattern: survivors
-// keep their element, new slots start at 0. Optimizers own them; the parameter only knows those still alive.
-struct SlotArray {
-  Tensor data;
 };
 
 // A shared handle: copies name the same parameter. Of its two storages exactly one is in use:
@@ -75,7 +67,11 @@ class Parameter {
   const std::shared_ptr<const CsrPattern>& pattern() const;
   // The pattern as stored, or the full one of a dense parameter.
   std::shared_ptr<const CsrPattern> topology() const;
+  // In slot order, which is unspecified.
   Tensor values() const;
+  // Copies in row-major order of the nonzeros, [nnz], without history; the second is undefined before backward.
+  Tensor canonical_values() const;
+  Tensor canonical_grad() const;
 
   bool requires_grad() const { return values().requires_grad(); }
   void set_requires_grad(bool requires_grad) const;
@@ -92,8 +88,8 @@ class Parameter {
   // Also drops what was retained for growth.
   void zero_grad() const;
 
-  // The general way: the parameter as a dense tensor in the graph. For a dense parameter the tensor itself; for CSR a
-  // recorded scatter that lives no longer than the graph.
+  // The parameter as a dense tensor in the graph, for operations without a CSR kernel: of a dense parameter the tensor
+  // itself, of a CSR one a recorded scatter that lives no longer than the graph.
   Tensor tensor() const;
 
   // Dense copies on request, without history: the elements (0 where pruned), and a boolean mask of what is kept.
@@ -119,13 +115,6 @@ class Parameter {
   // Null where forward uses all connections.
   std::shared_ptr<const CsrPattern> forward_pattern() const;
 
-  // f sees the input of every linear(x, this weight) until it is replaced; an empty function ends it. For statistics of
-  // activations. f must not throw, and forward must not run on several threads meanwhile.
-  void observe_inputs(std::function<void(const Tensor& x)> f) const;
-
-  // A new array of zeros that follows the pattern.
-  std::shared_ptr<SlotArray> make_slot_array() const;
-
   // A parameter with copies of pattern, values and flags, and no gradient.
   Parameter clone() const;
 
@@ -134,14 +123,8 @@ class Parameter {
   int64_t index_bytes() const;
   int64_t grad_bytes() const { return grad().bytes(); }
 
-  const std::shared_ptr<GradientTap>& gradient_tap() const;
-
-  // A sparsity algorithm marks its parameters with a token; they are claimed for as long as the token lives.
-  bool is_claimed() const;
-  void claim(const std::shared_ptr<const void>& token) const;
-
  private:
-  friend Tensor linear(const Tensor& x, const Parameter& weight, const Parameter& bias);
+  friend struct ParameterAccess;
 
   struct State;
   explicit Parameter(std::shared_ptr<State> state);
@@ -149,9 +132,5 @@ class Parameter {
 
   std::shared_ptr<State> state_;
 };
-
-// x [..., in] times weight [out, in] transposed, plus bias [out] (may be undefined). A CSR weight meets its kernel; a
-// bias goes the general way.
-Tensor linear(const Tensor& x, const Parameter& weight, const Parameter& bias = {});
 
 }  // namespace gossamer

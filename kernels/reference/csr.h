@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "kernels/csr.h"
+#include "kernels/stream.h"
 
 namespace gossamer::kernels::reference {
 

@@ -4,69 +4,38 @@
 #include <cmath>
 #include <cstdint>
 
-#include "kernels/update_rules.h"
+#include "kernels/elementwise.h"
 
 namespace gossamer::kernels::reference {
 
 template <typename T>
-void axpy(int64_t n, T alpha, const T* x, T* y) noexcept {
-  for (int64_t i = 0; i < n; ++i) y[i] += alpha * x[i];
-}
-
-template <typename T>
-void relu(int64_t n, const T* x, T* y) noexcept {
-  for (int64_t i = 0; i < n; ++i) y[i] = x[i] <= T(0) ? T(0) : x[i];  // this way round NaN passes through
-}
-
-template <typename T>
-void relu_backward(int64_t n, const T* x, const T* dy, T* dx) noexcept {
-  for (int64_t i = 0; i < n; ++i) dx[i] = x[i] > T(0) ? dy[i] : T(0);
-}
-
-template <typename T>
-double sum_of_squares(int64_t n, const T* x) noexcept {
-  double sum = 0;
-  for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
-  return sum;
-}
-
-template <typename T>
-bool all_finite(int64_t n, const T* x) noexcept {
+void map(Unary op, int64_t n, const T* from, T* y) noexcept {
   for (int64_t i = 0; i < n; ++i) {
-    if (!std::isfinite(x[i])) return false;
-  }
-  return true;
-}
-
-template <typename T>
-void sgd_step(const SgdScalars<T>& s, int64_t n, const T* grad, T* weight, T* momentum_buffer) noexcept {
-  for (int64_t i = 0; i < n; ++i) {
-    T g = s.maximize ? -grad[i] : grad[i];
-    if (s.weight_decay != T(0)) g += s.weight_decay * weight[i];
-    if (momentum_buffer != nullptr) {
-      T& buffer = momentum_buffer[i];
-      buffer = s.first_step ? g : s.momentum * buffer + s.one_minus_dampening * g;
-      g = s.nesterov ? g + s.momentum * buffer : buffer;
+    const T x = from[i];
+    switch (op) {
+#define GOSSAMER_CASE(NAME, ULP, REFERENCE, SIMD) \
+  case Unary::NAME:                               \
+    y[i] = REFERENCE;                             \
+    break;
+      GOSSAMER_UNARY_KERNELS(GOSSAMER_CASE)
+#undef GOSSAMER_CASE
     }
-    weight[i] -= s.lr * g;
   }
 }
 
 template <typename T>
-void adam_step(const AdamScalars<T>& s, int64_t n, const T* grad, T* weight, T* exp_avg, T* exp_avg_sq,
-               T* max_exp_avg_sq) noexcept {
+void zip(Binary op, int64_t n, Operand<T> left, Operand<T> right, T* y) noexcept {
   for (int64_t i = 0; i < n; ++i) {
-    const T w = weight[i] * s.weight_multiplier;
-    T g = s.maximize ? -grad[i] : grad[i];
-    if (s.weight_decay != T(0)) g += s.weight_decay * w;
-    exp_avg[i] += s.one_minus_beta1 * (g - exp_avg[i]);
-    exp_avg_sq[i] = s.beta2 * exp_avg_sq[i] + s.one_minus_beta2 * g * g;
-    T v = exp_avg_sq[i];
-    if (max_exp_avg_sq != nullptr) {
-      v = max_exp_avg_sq[i] > v ? max_exp_avg_sq[i] : v;
-      max_exp_avg_sq[i] = v;
+    const T a = left.data[i * left.stride];
+    const T b = right.data[i * right.stride];
+    switch (op) {
+#define GOSSAMER_CASE(NAME, ULP, REFERENCE, SIMD) \
+  case Binary::NAME:                              \
+    y[i] = REFERENCE;                             \
+    break;
+      GOSSAMER_BINARY_KERNELS(GOSSAMER_CASE)
+#undef GOSSAMER_CASE
     }
-    weight[i] = w - s.step_size * exp_avg[i] / (std::sqrt(v) / s.bias_correction2_sqrt + s.eps);
   }
 }
 

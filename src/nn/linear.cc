@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "gossamer/csr_pattern.h"
-#include "gossamer/ops.h"
+#include "gossamer/functional.h"
 #include "gossamer/sparse/init_method.h"
 #include "runtime/check.h"
 #include "runtime/log.h"

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "gossamer/ops.h"
+#include "gossamer/ops/reduce.h"
 #include "ops/check.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tensor/dispatch.h"
+
 namespace gossamer {
 
 namespace {
@@ -51,7 +53,7 @@ Tensor expand(const Tensor& x, const Shape& shape) {
   dispatch_floating(x.dtype(), "expand", [&]<class T>() {
     const T* const from = x.data<T>();
     T* const to = out.mutable_data<T>();
-    parallel_runs(plan, [&](int64_t at, int64_t x_at, int64_t, int64_t n) {
+    parallel_stretches(plan, [&](int64_t at, int64_t x_at, int64_t, int64_t n) {
       if (plan.stride_a[0] == 0) {
         std::fill_n(to + at, n, from[x_at]);
       } else {

@@ -41,10 +41,6 @@ int normalize_dim(std::string_view op, const Shape& shape, int dim) {
   return normalized;
 }
 
-int64_t row_count(const Shape& shape) {
-  return Shape(shape.dims().first(static_cast<size_t>(shape.rank() - 1))).numel();
-}
-
 Shape with_last(const Shape& shape, int64_t last) {
   std::vector<int64_t> sizes(shape.begin(), shape.end());
   sizes.back() = last;

@@ -24,9 +24,6 @@ void check_same_floating(std::string_view op, const Tensor& a, const Tensor& b);
 // A dimension index within [0, rank); negative ones count from the end. Throws ShapeError outside.
 int normalize_dim(std::string_view op, const Shape& shape, int dim);
 
-// n of [..., k] seen as the matrix [n, k]; k may be 0.
-int64_t row_count(const Shape& shape);
-
 // The shape with another last size.
 Shape with_last(const Shape& shape, int64_t last);
 

@@ -5,10 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/elementwise.h"
+#include "kernels/update.h"
 #include "runtime/parallel.h"
 #include "tensor/dispatch.h"
-#include "tensor/tiles.h"
+#include "tensor/layout.h"
 
 namespace gossamer {
 
@@ -42,7 +42,7 @@ Tensor tile_sums(const ConstBatch<float>& tiles) {
 }  // namespace
 
 Tensor column_sums(const Tensor& matrix) {
-  if (const ConstBatch<float> tiles = TensorTiles::get(matrix); tiles.width != 0) return tile_sums(tiles);
+  if (const Layout layout = Layout::of(matrix); layout.is_tiled()) return tile_sums(layout.read<float>(matrix));
   const int64_t n = matrix.dim(0);
   const int64_t m = matrix.dim(1);
   Tensor sums = Tensor::zeros({m}, matrix.dtype());

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
-#include "gossamer/ops.h"
+#include "gossamer/ops/activation.h"
 #include "gossamer/random.h"
 #include "ops/check.h"
 #include "runtime/check.h"

@@ -1,16 +1,79 @@
-// Arithmetic with broadcasting. Gradients of stretched operands are summed back to their shapes.
-#include <utility>
+// The elementwise kernels on tensors, and arithmetic with broadcasting. Gradients of stretched operands are summed back
+// to their shapes.
+#include "ops/elementwise.h"
+
+#include <array>
+#include <tuple>
 #include <vector>
 
 #include "gossamer/autograd.h"
-#include "gossamer/ops.h"
+#include "gossamer/ops/elementwise.h"
+#include "kernels/elementwise.h"
 #include "ops/broadcast.h"
 #include "ops/check.h"
 #include "ops/reduce.h"
+#include "runtime/parallel.h"
+#include "tensor/dispatch.h"
+#include "tensor/layout.h"
 
 namespace gossamer {
 
+using kernels::Binary;
+using kernels::Unary;
+
+namespace {
+
+// run(n, operands..., out) for pieces of operands of one shape and dtype, in the given layout.
+template <class Run, class... Operands>
+Tensor run_pieces(const Layout& layout, const Run& run, const Tensor& x, const Operands&... others) {
+  Tensor out = layout.empty(x.shape(), x.dtype());
+  dispatch_floating(x.dtype(), "elementwise", [&]<class T>() {
+    const Batch<T> to = layout.write<T>(out);
+    // Read before the loop: a conversion is parallel itself.
+    const std::array<const T*, 1 + sizeof...(others)> from{layout.read<T>(x).data, layout.read<T>(others).data...};
+    rt::parallel_chunks(to.padded(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
+      std::apply([&](auto... data) { run(end - begin, (data + begin)..., to.data + begin); }, from);
+    });
+    if (layout.is_tiled()) clear_lanes_past_n(to);
+  });
+  return out;
+}
+
+}  // namespace
+
+Tensor map(Unary op, const Tensor& x) {
+  return run_pieces(
+      Layout::of(x), [op](int64_t n, const auto* from, auto* y) { kernels::map(op, n, from, y); }, x);
+}
+
+Tensor zip_scalar(Binary op, const Tensor& x, double scalar) {
+  const auto run = [=]<class T>(int64_t n, const T* from, T* y) {
+    const T rounded = static_cast<T>(scalar);
+    kernels::zip(op, n, {from}, {&rounded, 0}, y);
+  };
+  return run_pieces(Layout::of(x), run, x);
+}
+
+Tensor zip(const char* name, Binary op, const Tensor& a, const Tensor& b) {
+  if (a.shape() == b.shape()) {
+    const auto run = [op](int64_t n, const auto* x, const auto* y, auto* to) { kernels::zip(op, n, {x}, {y}, to); };
+    return run_pieces(Layout::common(a, b), run, a, b);
+  }
+  const BroadcastPlan plan = plan_broadcast(a.shape(), b.shape(), name);
+  Tensor out = Tensor::empty(plan.shape, a.dtype());
+  dispatch_floating(a.dtype(), name, [&]<class T>() {
+    const T* const a_data = a.data<T>();
+    const T* const b_data = b.data<T>();
+    T* const to = out.mutable_data<T>();
+    parallel_stretches(plan, [&](int64_t at, int64_t a_at, int64_t b_at, int64_t n) {
+      kernels::zip(op, n, {a_data + a_at, plan.stride_a[0]}, {b_data + b_at, plan.stride_b[0]}, to + at);
+    });
+  });
+  return out;
+}
+
 Tensor add(const Tensor& a, const Tensor& b) {
+  constexpr const char* kOp = "add";
   struct AddNode final : Node {
     Shape a_shape;
     Shape b_shape;
@@ -24,11 +87,12 @@ Tensor add(const Tensor& a, const Tensor& b) {
     }
   };
 
-  check_same_floating("add", a, b);
-  return record<AddNode>("add", zip("add", a, b, [](auto x, auto y) { return x + y; }), {a, b}, a, b);
+  check_same_floating(kOp, a, b);
+  return record<AddNode>(kOp, zip(kOp, Binary::Add, a, b), {a, b}, a, b);
 }
 
 Tensor sub(const Tensor& a, const Tensor& b) {
+  constexpr const char* kOp = "sub";
   struct SubNode final : Node {
     Shape a_shape;
     Shape b_shape;
@@ -42,11 +106,12 @@ Tensor sub(const Tensor& a, const Tensor& b) {
     }
   };
 
-  check_same_floating("sub", a, b);
-  return record<SubNode>("sub", zip("sub", a, b, [](auto x, auto y) { return x - y; }), {a, b}, a, b);
+  check_same_floating(kOp, a, b);
+  return record<SubNode>(kOp, zip(kOp, Binary::Sub, a, b), {a, b}, a, b);
 }
 
 Tensor mul(const Tensor& a, const Tensor& b) {
+  constexpr const char* kOp = "mul";
   struct MulNode final : Node {
     SavedTensor a;
     SavedTensor b;
@@ -66,11 +131,12 @@ Tensor mul(const Tensor& a, const Tensor& b) {
     }
   };
 
-  check_same_floating("mul", a, b);
-  return record<MulNode>("mul", zip("mul", a, b, [](auto x, auto y) { return x * y; }), {a, b}, a, b);
+  check_same_floating(kOp, a, b);
+  return record<MulNode>(kOp, zip(kOp, Binary::Mul, a, b), {a, b}, a, b);
 }
 
 Tensor div(const Tensor& a, const Tensor& b) {
+  constexpr const char* kOp = "div";
   struct DivNode final : Node {
     SavedTensor a;
     SavedTensor b;
@@ -91,8 +157,8 @@ Tensor div(const Tensor& a, const Tensor& b) {
     }
   };
 
-  check_same_floating("div", a, b);
-  return record<DivNode>("div", zip("div", a, b, [](auto x, auto y) { return x / y; }), {a, b}, a, b);
+  check_same_floating(kOp, a, b);
+  return record<DivNode>(kOp, zip(kOp, Binary::Div, a, b), {a, b}, a, b);
 }
 
 Tensor neg(const Tensor& x) {
@@ -101,7 +167,7 @@ Tensor neg(const Tensor& x) {
   };
 
   check_floating("neg", x);
-  return record<NegNode>("neg", map("neg", x, [](auto v) { return -v; }), {x});
+  return record<NegNode>("neg", map(Unary::Neg, x), {x});
 }
 
 Tensor add_scalar(const Tensor& x, double scalar) {
@@ -110,8 +176,7 @@ Tensor add_scalar(const Tensor& x, double scalar) {
   };
 
   check_floating("add_scalar", x);
-  return record<AddScalarNode>("add_scalar", map("add_scalar", x, [=](auto v) { return v + decltype(v)(scalar); }),
-                               {x});
+  return record<AddScalarNode>("add_scalar", zip_scalar(Binary::Add, x, scalar), {x});
 }
 
 Tensor mul_scalar(const Tensor& x, double scalar) {
@@ -122,8 +187,7 @@ Tensor mul_scalar(const Tensor& x, double scalar) {
   };
 
   check_floating("mul_scalar", x);
-  return record<MulScalarNode>("mul_scalar", map("mul_scalar", x, [=](auto v) { return v * decltype(v)(scalar); }), {x},
-                               scalar);
+  return record<MulScalarNode>("mul_scalar", zip_scalar(Binary::Mul, x, scalar), {x}, scalar);
 }
 
 }  // namespace gossamer

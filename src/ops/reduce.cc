@@ -11,14 +11,18 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
-#include "gossamer/ops.h"
+#include "gossamer/ops/elementwise.h"
+#include "gossamer/ops/reduce.h"
 #include "ops/broadcast.h"
 #include "ops/check.h"
+#include "ops/elementwise.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer {
+
+using kernels::Binary;
 
 namespace {
 
@@ -177,8 +181,7 @@ struct SumNode final : Node {
   SumNode(const Shape& shape_, const Shape& kept_, int64_t count_) : shape(shape_), kept(kept_), count(count_) {}
 
   std::vector<Tensor> backward(const Tensor& grad) override {
-    const Tensor scaled =
-        count == 1 ? grad : map("mean", grad, [this](auto g) { return g / static_cast<decltype(g)>(count); });
+    const Tensor scaled = count == 1 ? grad : zip_scalar(Binary::Div, grad, static_cast<double>(count));
     return {expand(scaled.alias(kept), shape)};
   }
 };
@@ -207,8 +210,7 @@ Tensor mean(const Tensor& x, const ReduceOptions& options) {
   check_floating("mean", x);
   const Dims dims = checked_dims("mean", x.shape(), options.dims);
   const int64_t count = nonzero_count("mean", x.shape(), dims);
-  const Tensor average =
-      map("mean", fold(x, dims, Sum{}), [=](auto total) { return total / static_cast<decltype(total)>(count); });
+  const Tensor average = zip_scalar(Binary::Div, fold(x, dims, Sum{}), static_cast<double>(count));
   return record<SumNode>("mean", average.alias(reduced_shape(x.shape(), dims, options.keepdim)), {x}, x.shape(),
                          average.shape(), count);
 }
@@ -221,11 +223,9 @@ Tensor max(const Tensor& x, const ReduceOptions& options) {
     MaxNode(const Tensor& x_, const Tensor& peak_, const Dims& dims_) : x(*this, x_), peak(*this, peak_), dims(dims_) {}
 
     std::vector<Tensor> backward(const Tensor& grad) override {
-      const Tensor tied = zip("max", x.get(), peak.get(), [](auto v, auto top) {
-        return v == top || (v != v && top != top) ? decltype(v)(1) : decltype(v)(0);
-      });
+      const Tensor tied = zip("max", Binary::Same, x.get(), peak.get());
       const Tensor share = div(grad.alias(peak.get().shape()), fold(tied, dims, Sum{}));
-      return {zip("max", tied, share, [](auto t, auto g) { return t != 0 ? g : decltype(g)(0); })};
+      return {zip("max", Binary::Where, tied, share)};
     }
   };
 

@@ -4,8 +4,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "kernels/elementwise.h"
-#include "kernels/reference/elementwise.h"
+#include "kernels/update.h"
 #include "optim/options.h"
 #include "runtime/parallel.h"
 #include "tensor/dispatch.h"
@@ -51,13 +50,8 @@ void update_adam(std::string_view rule, const Options& options, ParameterUpdate&
     T* max_exp_avg_sq = options.amsgrad ? update.states[2].mutable_data<T>() : nullptr;
     rt::parallel_chunks(update.values.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
       T* max_chunk = max_exp_avg_sq == nullptr ? nullptr : max_exp_avg_sq + begin;
-      if constexpr (std::is_same_v<T, float>) {
-        kernels::adam_step(scalars, end - begin, grad + begin, values + begin, exp_avg + begin, exp_avg_sq + begin,
-                           max_chunk);
-      } else {
-        kernels::reference::adam_step(scalars, end - begin, grad + begin, values + begin, exp_avg + begin,
-                                      exp_avg_sq + begin, max_chunk);
-      }
+      kernels::adam_step(scalars, end - begin, grad + begin, values + begin, exp_avg + begin, exp_avg_sq + begin,
+                         max_chunk);
     });
   });
 }

@@ -5,11 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <type_traits>
 
 #include "gossamer/error.h"
 #include "kernels/elementwise.h"
-#include "kernels/reference/elementwise.h"
+#include "kernels/reduce.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "tensor/dispatch.h"
@@ -58,13 +57,7 @@ double power_sum(const Tensor& grad, double p) {
   return dispatch_floating(grad.dtype(), "clip_grad_norm", [&]<class T>() {
     const T* g = grad.data<T>();
     return rt::parallel_sum(grad.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
-      if (p == 2) {
-        if constexpr (std::is_same_v<T, float>) {
-          return kernels::sum_of_squares(end - begin, g + begin);
-        } else {
-          return kernels::reference::sum_of_squares(end - begin, g + begin);
-        }
-      }
+      if (p == 2) return kernels::sum_of_squares(end - begin, g + begin);
       double sum = 0;
       for (int64_t i = begin; i < end; ++i) sum += std::pow(std::abs(static_cast<double>(g[i])), p);
       return sum;
@@ -103,10 +96,10 @@ double clip_grad_norm(const std::vector<Parameter>& params, double max_norm, con
   for (Tensor& grad : grads) {
     dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
       T* g = grad.mutable_data<T>();
-      rt::parallel_chunks(grad.numel(), rt::kElementGrain,
-                          [&, scale = static_cast<T>(factor)](int64_t begin, int64_t end) {
-                            for (int64_t i = begin; i < end; ++i) g[i] *= scale;
-                          });
+      const T scale = static_cast<T>(factor);
+      rt::parallel_chunks(grad.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
+        kernels::zip(kernels::Binary::Mul, end - begin, {g + begin}, {&scale, 0}, g + begin);
+      });
     });
   }
   return norm;
@@ -118,10 +111,10 @@ void clip_grad_value(const std::vector<Parameter>& params, double clip_value) {
   for (Tensor& grad : defined_grads(params)) {
     dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
       T* g = grad.mutable_data<T>();
-      rt::parallel_chunks(grad.numel(), rt::kElementGrain,
-                          [&, bound = static_cast<T>(clip_value)](int64_t begin, int64_t end) {
-                            for (int64_t i = begin; i < end; ++i) g[i] = std::clamp(g[i], -bound, bound);
-                          });
+      const T bound = static_cast<T>(clip_value);
+      rt::parallel_chunks(grad.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
+        kernels::zip(kernels::Binary::ClampAbs, end - begin, {g + begin}, {&bound, 0}, g + begin);
+      });
     });
   }
 }

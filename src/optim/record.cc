@@ -1,6 +1,7 @@
 #include "optim/record.h"
 
 #include "gossamer/csr_pattern.h"
+#include "parameter/access.h"
 
 namespace gossamer::optim {
 
@@ -23,7 +24,7 @@ Tensor ParameterRecord::allocate(size_t index) {
     if (state.requires_dense) {
       state.dense = Tensor::zeros(parameter.shape(), parameter.dtype());
     } else {
-      state.slots = parameter.make_slot_array();
+      state.slots = ParameterAccess::make_slot_array(parameter);
     }
   }
   return state.tensor();
@@ -44,7 +45,7 @@ void ParameterRecord::set_requires_dense(size_t index, bool requires_dense) {
       state.dense = pattern ? pattern->dense(data).alias(parameter.shape()) : data;
       state.slots = nullptr;
     } else {
-      const std::shared_ptr<SlotArray> slots = parameter.make_slot_array();
+      const std::shared_ptr<SlotArray> slots = ParameterAccess::make_slot_array(parameter);
       slots->data = pattern ? pattern->gather(state.dense) : state.dense;
       state.slots = slots;
       state.dense = {};

@@ -11,6 +11,7 @@
 
 #include "gossamer/parameter.h"
 #include "gossamer/tensor.h"
+#include "parameter/access.h"
 
 namespace gossamer::optim {
 

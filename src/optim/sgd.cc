@@ -2,10 +2,8 @@
 
 #include <cmath>
 #include <cstdint>
-#include <type_traits>
 
-#include "kernels/elementwise.h"
-#include "kernels/reference/elementwise.h"
+#include "kernels/update.h"
 #include "optim/options.h"
 #include "runtime/parallel.h"
 #include "tensor/dispatch.h"
@@ -46,11 +44,7 @@ void SgdRule::update(const Options& options, ParameterUpdate& update) {
     T* buffer = update.states.empty() ? nullptr : update.states[0].mutable_data<T>();
     rt::parallel_chunks(update.values.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
       T* chunk_of_buffer = buffer == nullptr ? nullptr : buffer + begin;
-      if constexpr (std::is_same_v<T, float>) {
-        kernels::sgd_step(scalars, end - begin, grad + begin, values + begin, chunk_of_buffer);
-      } else {
-        kernels::reference::sgd_step(scalars, end - begin, grad + begin, values + begin, chunk_of_buffer);
-      }
+      kernels::sgd_step(scalars, end - begin, grad + begin, values + begin, chunk_of_buffer);
     });
   });
 }

@@ -6,10 +6,10 @@
 #include <utility>
 
 #include "autograd/meta.h"
-#include "ops/gradient_tap.h"
+#include "ops/csr/scatter.h"
+#include "parameter/access.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
-#include "tensor/csr_stream.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer {
@@ -17,16 +17,14 @@ namespace gossamer {
 struct Parameter::State {
   std::string name;
   Shape shape;
-  std::shared_ptr<const CsrPattern> pattern;
-  Tensor values;
-  std::shared_ptr<const ForwardSubset> forward_subset;
+  CsrWeight weight;  // of a dense parameter the values alone
   bool requires_dense = false;
   ChangeCounts last_change;
   std::function<void(const Tensor&)> input_observer;
-  Execution execution = Execution::Auto;
   std::vector<std::weak_ptr<SlotArray>> arrays;
-  std::shared_ptr<GradientTap> tap = std::make_shared<GradientTap>();
   std::weak_ptr<const void> claim;
+
+  State() { weight.tap = std::make_shared<GradientTap>(); }
 };
 
 namespace {
@@ -47,43 +45,6 @@ Tensor remap(const Tensor& old, const std::vector<int64_t>& source) {
 
 }  // namespace
 
-TopologyChange TopologyChange::between(const CsrPattern& from, std::shared_ptr<const CsrPattern> to) {
-  if (!to || from.rows() != to->rows() || from.cols() != to->cols()) {
-    fail<ShapeError>("TopologyChange::between", fmt::format("both patterns must be {} x {}", from.rows(), from.cols()),
-                     to ? fmt::format("{} x {}", to->rows(), to->cols()) : "none");
-  }
-  std::vector<int64_t> source(static_cast<size_t>(to->nnz()));
-  if (from.is_full()) {
-    parallel_row_blocks(*to, [&](const CsrPattern::Walk& walk, int64_t) {
-      walk.for_each([&](const SlotPosition& p) { source[static_cast<size_t>(p.slot)] = p.row * from.cols() + p.col; });
-    });
-    return {std::move(to), std::move(source)};
-  }
-  const CsrPattern::Walk sizes(*to);
-  const CsrPattern::Walk old_sizes(from);
-  // Where one of the patterns has fewer blocks, each of its blocks is loaded by one run only.
-  const int64_t runs = std::clamp<int64_t>(std::min(sizes.blocks(), old_sizes.blocks()), 1, 64);
-  rt::parallel_for(runs, [&](int64_t run) {
-    const int64_t begin = run * sizes.blocks() / runs;
-    const int64_t end = (run + 1) * sizes.blocks() / runs;
-    if (begin == end) return;
-    CsrPattern::Walk walk(*to);
-    CsrPattern::Walk old_walk(from);
-    old_walk.load(old_sizes.block_of(sizes.row_begin(begin)));
-    SlotPosition old{};
-    bool more = old_walk.next(old);
-    for (int64_t block = begin; block < end; ++block) {
-      walk.load(block);
-      walk.for_each([&](const SlotPosition& p) {
-        while (more && (old.row < p.row || (old.row == p.row && old.col < p.col))) more = old_walk.next(old);
-        const bool survives = more && old.row == p.row && old.col == p.col;
-        source[static_cast<size_t>(p.slot)] = survives ? old.slot : -1;
-      });
-    }
-  });
-  return {std::move(to), std::move(source)};
-}
-
 Parameter::Parameter(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
 Parameter::Parameter(const Tensor& value, std::string name) : state_(std::make_shared<State>()) {
@@ -93,8 +54,8 @@ Parameter::Parameter(const Tensor& value, std::string name) : state_(std::make_s
   }
   state_->name = std::move(name);
   state_->shape = value.shape();
-  state_->values = value.detach();
-  state_->values.set_requires_grad();
+  state_->weight.values = value.detach();
+  state_->weight.values.set_requires_grad();
 }
 
 Parameter Parameter::csr(const Shape& shape, std::shared_ptr<const CsrPattern> pattern, const Tensor& values,
@@ -110,7 +71,7 @@ Parameter Parameter::csr(const Shape& shape, std::shared_ptr<const CsrPattern> p
   }
   Parameter p(values, std::move(name));
   p.state_->shape = shape;
-  p.state_->pattern = std::move(pattern);
+  p.state_->weight.pattern = std::move(pattern);
   return p;
 }
 
@@ -132,11 +93,11 @@ const Shape& Parameter::shape() const {
 }
 const std::shared_ptr<const CsrPattern>& Parameter::pattern() const {
   check_defined("Parameter::pattern");
-  return state_->pattern;
+  return state_->weight.pattern;
 }
 Tensor Parameter::values() const {
   check_defined("Parameter::values");
-  return state_->values;
+  return state_->weight.values;
 }
 bool Parameter::requires_dense() const {
   check_defined("Parameter::requires_dense");
@@ -144,26 +105,12 @@ bool Parameter::requires_dense() const {
 }
 Execution Parameter::execution() const {
   check_defined("Parameter::execution");
-  return state_->execution;
+  return state_->weight.execution;
 }
 void Parameter::set_execution(Execution execution) const {
   check_defined("Parameter::set_execution");
-  state_->execution = execution;
+  state_->weight.execution = execution;
 }
-const std::shared_ptr<GradientTap>& Parameter::gradient_tap() const {
-  check_defined("Parameter::gradient_tap");
-  return state_->tap;
-}
-
-bool Parameter::is_claimed() const {
-  check_defined("Parameter::is_claimed");
-  return !state_->claim.expired();
-}
-void Parameter::claim(const std::shared_ptr<const void>& token) const {
-  check_defined("Parameter::claim");
-  state_->claim = token;
-}
-
 double Parameter::sparsity() const { return is_csr() ? pattern()->sparsity() : 0; }
 
 std::shared_ptr<const CsrPattern> Parameter::topology() const {
@@ -185,11 +132,19 @@ void Parameter::set_requires_dense(bool requires_dense) const {
 
 void Parameter::zero_grad() const {
   values().set_grad({});
-  state_->tap->clear();
+  state_->weight.tap->clear();
 }
 
-Tensor Parameter::tensor() const {
-  return is_csr() ? csr_to_dense(pattern(), values(), shape(), gradient_tap(), state_->forward_subset) : values();
+Tensor Parameter::tensor() const { return is_csr() ? csr_to_dense(state_->weight, shape()) : values(); }
+
+Tensor Parameter::canonical_values() const {
+  return is_csr() ? pattern()->to_canonical(values()) : values().clone().alias({numel()});
+}
+
+Tensor Parameter::canonical_grad() const {
+  const Tensor g = grad();
+  if (!g.defined()) return {};
+  return is_csr() ? pattern()->to_canonical(g) : g.clone().alias({numel()});
 }
 
 Tensor Parameter::dense() const { return is_csr() ? pattern()->dense(values()).alias(shape()) : values().clone(); }
@@ -230,16 +185,16 @@ void Parameter::apply(const TopologyChange& change) const {
   const int64_t kept = change.pattern->nnz() - grown;
   s.last_change = {s.last_change.changes + 1, kept, nnz() - kept, grown};
   // The old pattern and its plans go first, then one array after the other: the peak is one array above the sum.
-  s.forward_subset = nullptr;
-  s.pattern = change.pattern;
-  Tensor values = remap(s.values, change.source);
-  values.set_requires_grad(s.values.requires_grad());
-  if (const Tensor grad = s.values.grad(); grad.defined()) {
-    s.values.set_grad({});
+  s.weight.subset = nullptr;
+  s.weight.pattern = change.pattern;
+  Tensor values = remap(s.weight.values, change.source);
+  values.set_requires_grad(s.weight.values.requires_grad());
+  if (const Tensor grad = s.weight.values.grad(); grad.defined()) {
+    s.weight.values.set_grad({});
     values.set_grad(remap(grad, change.source));
   }
-  autograd::retire_leaf(s.values, fmt::format("the pattern of '{}' changed since the forward pass", s.name));
-  s.values = values;
+  autograd::retire_leaf(s.weight.values, fmt::format("the pattern of '{}' changed since the forward pass", s.name));
+  s.weight.values = values;
   values = {};
   std::erase_if(s.arrays, [](const std::weak_ptr<SlotArray>& weak) { return weak.expired(); });
   for (const std::weak_ptr<SlotArray>& weak : s.arrays) {
@@ -263,13 +218,13 @@ void Parameter::assign(const Tensor& dense, std::shared_ptr<const CsrPattern> pa
   const auto target = pattern ? pattern : CsrPattern::full(size.rows, size.cols);
   apply({target});
   zero_grad();
-  s.values.copy_from(target->gather(dense));
+  s.weight.values.copy_from(target->gather(dense));
   if (!pattern) {
     // The dense storage has the parameter's own shape, and so has its leaf; slot arrays follow.
-    const bool requires_grad = s.values.requires_grad();
-    s.pattern = nullptr;
-    s.values = s.values.alias(s.shape);
-    s.values.set_requires_grad(requires_grad);
+    const bool requires_grad = s.weight.values.requires_grad();
+    s.weight.pattern = nullptr;
+    s.weight.values = s.weight.values.alias(s.shape);
+    s.weight.values.set_requires_grad(requires_grad);
     for (const std::weak_ptr<SlotArray>& weak : s.arrays) {
       if (const auto array = weak.lock()) array->data = array->data.alias(s.shape);
     }
@@ -284,7 +239,7 @@ const ChangeCounts& Parameter::last_change() const {
 void Parameter::set_forward_pattern(const std::shared_ptr<const CsrPattern>& subset) const {
   check_defined("Parameter::set_forward_pattern");
   if (!subset) {
-    state_->forward_subset = nullptr;
+    state_->weight.subset = nullptr;
     return;
   }
   const std::string op = fmt::format("Parameter::set_forward_pattern('{}')", name());
@@ -293,25 +248,13 @@ void Parameter::set_forward_pattern(const std::shared_ptr<const CsrPattern>& sub
   if (const auto missing = std::ranges::count(change.source, -1); missing > 0) {
     fail<ConfigError>(op, "the subset must lie within the pattern", fmt::format("{} connections do not", missing));
   }
-  state_->forward_subset =
+  state_->weight.subset =
       std::make_shared<ForwardSubset>(ForwardSubset{std::move(change.pattern), std::move(change.source)});
 }
 
 std::shared_ptr<const CsrPattern> Parameter::forward_pattern() const {
   check_defined("Parameter::forward_pattern");
-  return state_->forward_subset ? state_->forward_subset->pattern : nullptr;
-}
-
-void Parameter::observe_inputs(std::function<void(const Tensor& x)> f) const {
-  check_defined("Parameter::observe_inputs");
-  state_->input_observer = std::move(f);
-}
-
-std::shared_ptr<SlotArray> Parameter::make_slot_array() const {
-  check_defined("Parameter::make_slot_array");
-  auto array = std::make_shared<SlotArray>(SlotArray{Tensor::zeros(values().shape(), dtype())});
-  state_->arrays.push_back(array);
-  return array;
+  return state_->weight.subset ? state_->weight.subset->pattern : nullptr;
 }
 
 Parameter Parameter::clone() const {
@@ -319,33 +262,51 @@ Parameter Parameter::clone() const {
   auto state = std::make_shared<State>();
   state->name = state_->name;
   state->shape = state_->shape;
-  state->pattern = state_->pattern;
-  state->forward_subset = state_->forward_subset;
+  state->weight.pattern = state_->weight.pattern;
+  state->weight.subset = state_->weight.subset;
   state->requires_dense = state_->requires_dense;
-  state->execution = state_->execution;
-  state->values = state_->values.clone();
-  state->values.set_requires_grad(state_->values.requires_grad());
+  state->weight.execution = state_->weight.execution;
+  state->weight.values = state_->weight.values.clone();
+  state->weight.values.set_requires_grad(state_->weight.values.requires_grad());
   return Parameter(std::move(state));
 }
 
 int64_t Parameter::index_bytes() const {
   if (!is_csr()) return 0;
-  const ForwardSubset* subset = state_->forward_subset.get();
+  const ForwardSubset* subset = state_->weight.subset.get();
   return pattern()->bytes() +
          (subset == nullptr ? 0
                             : subset->pattern->bytes() + static_cast<int64_t>(subset->source.size() * sizeof(int64_t)));
 }
 
-Tensor linear(const Tensor& x, const Parameter& weight, const Parameter& bias) {
-  weight.check_defined("linear");
-  const Parameter::State& w = *weight.state_;
-  const Tensor b = bias.defined() ? bias.tensor() : Tensor();
-  const bool csr = w.pattern != nullptr && w.shape.rank() == 2;
-  const Tensor y = csr ? csr_linear(x, w.pattern, w.values, b, {w.execution, w.forward_subset, w.tap})
-                       : linear(x, weight.tensor(), b);
-  // After the product, which checks the shapes.
-  if (w.input_observer) w.input_observer(x.detach());
-  return y;
+const CsrWeight& ParameterAccess::weight(const Parameter& p) {
+  p.check_defined("Parameter");
+  return p.state_->weight;
+}
+GradientTap& ParameterAccess::tap(const Parameter& p) { return *weight(p).tap; }
+
+std::shared_ptr<SlotArray> ParameterAccess::make_slot_array(const Parameter& p) {
+  p.check_defined("make_slot_array");
+  auto array = std::make_shared<SlotArray>(SlotArray{Tensor::zeros(p.values().shape(), p.dtype())});
+  p.state_->arrays.push_back(array);
+  return array;
+}
+
+bool ParameterAccess::is_claimed(const Parameter& p) {
+  p.check_defined("is_claimed");
+  return !p.state_->claim.expired();
+}
+void ParameterAccess::claim(const Parameter& p, const std::shared_ptr<const void>& token) {
+  p.check_defined("claim");
+  p.state_->claim = token;
+}
+
+void ParameterAccess::observe_inputs(const Parameter& p, std::function<void(const Tensor& x)> f) {
+  p.check_defined("observe_inputs");
+  p.state_->input_observer = std::move(f);
+}
+void ParameterAccess::show_input(const Parameter& p, const Tensor& x) {
+  if (const auto& f = p.state_->input_observer) f(x.detach());
 }
 
 }  // namespace gossamer

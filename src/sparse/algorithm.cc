@@ -10,7 +10,7 @@
 
 #include "gossamer/optim/optimizer.h"
 #include "gossamer/random.h"
-#include "ops/gradient_tap.h"
+#include "parameter/access.h"
 #include "runtime/check.h"
 #include "runtime/log.h"
 #include "sparse/empty.h"
@@ -41,8 +41,8 @@ SparsityAlgorithm::SparsityAlgorithm(std::string name, SparsitySettings settings
 
 void SparsityAlgorithm::release_taps() noexcept {
   for (const SparseParameter& p : sparse_params_) {
-    p.param().gradient_tap()->arm(false);
-    p.param().gradient_tap()->forget();
+    ParameterAccess::tap(p.param()).arm(false);
+    ParameterAccess::tap(p.param()).forget();
   }
 }
 
@@ -146,12 +146,12 @@ void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
   }
   candidates = select(std::move(candidates));
   for (const SparseParameter& p : candidates) {
-    if (!p.param().is_claimed()) continue;
+    if (!ParameterAccess::is_claimed(p.param())) continue;
     fail<StateError>(kOp, "a parameter may belong to one algorithm only",
                      fmt::format("'{}' belongs to another", p.name()), "combine algorithms with a Group");
   }
   carry_out(candidates, first_changes(candidates));
-  for (const SparseParameter& p : candidates) p.param().claim(claim_);
+  for (const SparseParameter& p : candidates) ParameterAccess::claim(p.param(), claim_);
   if (candidates.empty()) {
     rt::log(LogLevel::Warning, fmt::format("{}: {} leaves all {} parameters dense", kOp, name_, parameters.size()));
   }

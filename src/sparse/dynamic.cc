@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "gossamer/random.h"
-#include "ops/gradient_tap.h"
+#include "parameter/access.h"
 #include "runtime/check.h"
 #include "sparse/empty.h"
 #include "tensor/arith.h"
-#include "tensor/csr_stream.h"
+#include "tensor/csr/stream.h"
 
 namespace gossamer::sparse {
 
@@ -43,8 +43,8 @@ void DynamicSparsityAlgorithm::arm_taps(const Attachment& attachment) const {
   if (!wants_dense_gradient()) return;
   const bool next = update_.is_update_step(attachment.time.step + 1);
   for (const SparseParameter& p : attachment.parameters) {
-    p.param().gradient_tap()->clear();
-    p.param().gradient_tap()->arm(next);
+    ParameterAccess::tap(p.param()).clear();
+    ParameterAccess::tap(p.param()).arm(next);
   }
 }
 
@@ -58,7 +58,7 @@ void DynamicSparsityAlgorithm::prepare(optim::Optimizer* optimizer) {
     std::vector<SparseParameter> ready = a.parameters;
     std::erase_if(ready, [](const SparseParameter& p) { return !has_finite_gradient(p); });
     if (wants_dense_gradient()) {
-      for (const SparseParameter& p : ready) p.param().gradient_tap()->check_unwritten(p.name());
+      for (const SparseParameter& p : ready) ParameterAccess::tap(p.param()).check_unwritten(p.name());
     }
     std::vector<float> sparsities;
     for (const SparseParameter& p : ready) sparsities.push_back(sparsity_at(p, time_));
@@ -105,7 +105,7 @@ Tensor DynamicSparsityAlgorithm::update_mask(const SparseParameter&, const Tenso
 
 void DynamicSparsityAlgorithm::for_each_gradient_block(const SparseParameter& parameter,
                                                        const std::function<void(int64_t, const Tensor&)>& f) const {
-  const GradientTap& tap = *parameter.param().gradient_tap();
+  const GradientTap& tap = ParameterAccess::tap(parameter.param());
   if (tap.empty()) {
     fail<StateError>(fmt::format("dense gradient of '{}'", parameter.name()), "backward must have retained its factors",
                      "it did not", "override wants_dense_gradient, and run backward after model.apply(sparsity)");

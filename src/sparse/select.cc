@@ -8,7 +8,8 @@
 #include "gossamer/random.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
-#include "tensor/csr_stream.h"
+#include "tensor/csr/stream.h"
+#include "tensor/csr/walk.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer::sparse {
@@ -84,7 +85,7 @@ Threshold<T> threshold_of_all(const T* v, int64_t n, int64_t keep) {
 template <class T>
 Positions largest_of_all(const CsrPattern& pattern, const T* v, int64_t keep) {
   const Threshold<T> threshold = threshold_of_all(v, pattern.nnz(), keep);
-  const CsrPattern::Walk sizes(pattern);
+  const CsrWalk sizes(pattern);
   struct Share {
     int64_t above = 0;
     int64_t ties = 0;
@@ -107,7 +108,7 @@ Positions largest_of_all(const CsrPattern& pattern, const T* v, int64_t keep) {
     shares[block + 1].begin = shares[block].begin + shares[block].above + shares[block].ties;
   }
   Positions kept(static_cast<size_t>(shares.back().begin));
-  parallel_row_blocks(pattern, [&](const CsrPattern::Walk& walk, int64_t block) {
+  parallel_row_blocks(pattern, [&](const CsrWalk& walk, int64_t block) {
     const Share& share = shares[static_cast<size_t>(block)];
     int64_t left = share.ties;
     auto to = kept.begin() + share.begin;

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "ops/gradient_tap.h"
+#include "parameter/access.h"
 #include "runtime/check.h"
 #include "sparse/apportion.h"
 #include "sparse/growth.h"
@@ -43,7 +43,7 @@ void SNFS::adopt(std::vector<SparseParameter> parameters) {
 void SNFS::arm(const std::vector<SparseParameter>& parameters, int64_t step) const {
   bool counts = false;
   for (int64_t ahead = 1; ahead <= window_; ++ahead) counts = counts || update_schedule().is_update_step(step + ahead);
-  for (const SparseParameter& p : parameters) p.param().gradient_tap()->arm(counts);
+  for (const SparseParameter& p : parameters) ParameterAccess::tap(p.param()).arm(counts);
 }
 
 void SNFS::update(optim::Optimizer* optimizer) {
@@ -52,11 +52,11 @@ void SNFS::update(optim::Optimizer* optimizer) {
   const bool is_update = update_schedule().is_update_step(step);
   // The base drops the gradients of the present step.
   if (!is_update) {
-    for (const SparseParameter& p : parameters) p.param().gradient_tap()->end_step(momentum_);
+    for (const SparseParameter& p : parameters) ParameterAccess::tap(p.param()).end_step(momentum_);
   }
   DynamicSparsityAlgorithm::update(optimizer);
   if (is_update) {
-    for (const SparseParameter& p : parameters) p.param().gradient_tap()->forget();
+    for (const SparseParameter& p : parameters) ParameterAccess::tap(p.param()).forget();
   }
   arm(parameters, step);
 }
@@ -96,7 +96,7 @@ std::vector<GradientTap::Past> read_past(const SparseParameter& parameter, const
 AlgorithmState SNFS::state_dict() const {
   AlgorithmState state = DynamicSparsityAlgorithm::state_dict();
   for (const SparseParameter& p : sparse_params()) {
-    const auto past = p.param().gradient_tap()->past();
+    const auto past = ParameterAccess::tap(p.param()).past();
     for (size_t i = 0; i < past.size(); ++i) {
       state[retained_key(p, i, "age")] = Tensor::from<int64_t>({past[i].age}, Shape{});
       state[retained_key(p, i, "dy")] = past[i].dy.clone();
@@ -115,7 +115,9 @@ void SNFS::load_state_dict(const AlgorithmState& state) {
   for (const SparseParameter& p : sparse_params()) pasts.push_back(read_past(p, own, reader));
   reader.finish("SNFS::load_state_dict", "what was retained must be that of this SNFS", "");
   DynamicSparsityAlgorithm::load_state_dict(rest);
-  for (size_t i = 0; i < pasts.size(); ++i) sparse_params()[i].param().gradient_tap()->restore(pasts[i], momentum_);
+  for (size_t i = 0; i < pasts.size(); ++i) {
+    ParameterAccess::tap(sparse_params()[i].param()).restore(pasts[i], momentum_);
+  }
   for (const Attachment& a : attachments()) arm(a.parameters, a.time.step);
 }
 

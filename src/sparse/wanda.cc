@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "gossamer/sparse/prune.h"
+#include "parameter/access.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "tensor/dispatch.h"
@@ -45,13 +46,13 @@ InputNorms::InputNorms(const std::vector<Parameter>& weights) {
   for (const Parameter& w : weights) {
     auto sums = std::make_shared<Sums>();
     sums->squares.resize(static_cast<size_t>(w.shape()[1]));
-    w.observe_inputs([sums](const Tensor& x) { sums->add(x); });
+    ParameterAccess::observe_inputs(w, [sums](const Tensor& x) { sums->add(x); });
     sums_.emplace_back(w, std::move(sums));
   }
 }
 
 InputNorms::~InputNorms() {
-  for (const auto& [weight, sums] : sums_) weight.observe_inputs({});
+  for (const auto& [weight, sums] : sums_) ParameterAccess::observe_inputs(weight, {});
 }
 
 InputNorms::InputNorms(InputNorms&&) noexcept = default;

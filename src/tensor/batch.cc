@@ -9,13 +9,13 @@ namespace gossamer {
 
 namespace {
 
-// Floats of tiles per task: 256 KiB are some 10 microseconds.
-constexpr int64_t kTaskFloats = 65536;
+// Elements of tiles per task: 256 KiB of floats are some 10 microseconds.
+constexpr int64_t kTaskElements = 65536;
 
 // Calls body(first_sample, samples, first_feature, features) for the pieces of all tiles.
-template <class Body>
-void for_each_piece(const ConstBatch<float>& tiles, const Body& body) {
-  const int64_t pieces = (tiles.features * tiles.width + kTaskFloats - 1) / kTaskFloats;
+template <class T, class Body>
+void for_each_piece(const ConstBatch<T>& tiles, const Body& body) {
+  const int64_t pieces = (tiles.features * tiles.width + kTaskElements - 1) / kTaskElements;
   rt::parallel_for(tiles.tiles(tiles.width) * pieces, [&](int64_t task) {
     const int64_t sample = task / pieces * tiles.width;
     const int64_t piece = task % pieces;
@@ -27,18 +27,25 @@ void for_each_piece(const ConstBatch<float>& tiles, const Body& body) {
 
 }  // namespace
 
-void pack_batch(const ConstBatch<float>& rows, const Batch<float>& tiles) {
-  for_each_piece(tiles, [&](int64_t sample, int samples, int64_t feature, int64_t features) {
+template <class T>
+void pack_batch(const std::type_identity_t<ConstBatch<T>>& rows, const Batch<T>& tiles) {
+  for_each_piece<T>(tiles, [&](int64_t sample, int samples, int64_t feature, int64_t features) {
     kernels::pack_tile(rows.data + sample * rows.features + feature, rows.features, samples, features, tiles.width,
                        tiles.data + sample * tiles.features + feature * tiles.width);
   });
 }
 
-void unpack_batch(const ConstBatch<float>& tiles, const Batch<float>& rows) {
-  for_each_piece(tiles, [&](int64_t sample, int samples, int64_t feature, int64_t features) {
+template <class T>
+void unpack_batch(const std::type_identity_t<ConstBatch<T>>& tiles, const Batch<T>& rows) {
+  for_each_piece<T>(tiles, [&](int64_t sample, int samples, int64_t feature, int64_t features) {
     kernels::unpack_tile(tiles.data + sample * tiles.features + feature * tiles.width, tiles.width, samples, features,
                          rows.data + sample * rows.features + feature, rows.features);
   });
 }
+
+template void pack_batch(const ConstBatch<float>&, const Batch<float>&);
+template void pack_batch(const ConstBatch<double>&, const Batch<double>&);
+template void unpack_batch(const ConstBatch<float>&, const Batch<float>&);
+template void unpack_batch(const ConstBatch<double>&, const Batch<double>&);
 
 }  // namespace gossamer

@@ -17,8 +17,8 @@ struct Batch {
   int width = 0;
 
   int64_t tiles(int tile_width) const { return (n + tile_width - 1) / tile_width; }
-  // Elements of a tile-major batch in memory, the lanes past n included.
-  int64_t padded() const { return tiles(width) * features * width; }
+  // Elements in memory, the lanes past n of a tile-major batch included.
+  int64_t padded() const { return width == 0 ? n * features : tiles(width) * features * width; }
   operator Batch<const T>() const requires(!std::is_const_v<T>) { return {data, n, features, width}; }
 };
 
@@ -35,7 +35,8 @@ void clear_lanes_past(int samples, T* tile, int64_t features, int width) {
 }
 
 // The same for a whole tile-major batch, after a loop over all of its lanes. Only the last tile has any.
-inline void clear_lanes_past_n(const Batch<float>& tiles) {
+template <class T>
+void clear_lanes_past_n(const Batch<T>& tiles) {
   const int rest = static_cast<int>(tiles.n % tiles.width);
   if (rest == 0) return;
   clear_lanes_past(rest, tiles.data + tiles.n / tiles.width * tiles.features * tiles.width, tiles.features,
@@ -43,7 +44,9 @@ inline void clear_lanes_past_n(const Batch<float>& tiles) {
 }
 
 // From row-major to tile-major and back; both cover the same [n, features]. Parallel.
-void pack_batch(const ConstBatch<float>& rows, const Batch<float>& tiles);
-void unpack_batch(const ConstBatch<float>& tiles, const Batch<float>& rows);
+template <class T>
+void pack_batch(const std::type_identity_t<ConstBatch<T>>& rows, const Batch<T>& tiles);
+template <class T>
+void unpack_batch(const std::type_identity_t<ConstBatch<T>>& tiles, const Batch<T>& rows);
 
 }  // namespace gossamer

@@ -41,7 +41,7 @@ std::byte* Storage::unpack() const {
   const std::lock_guard lock(unpacking_);
   if (std::byte* const rows = rows_.load(std::memory_order_relaxed)) return rows;
   std::byte* const rows = rt::take_buffer(bytes_);
-  unpack_batch(tiles(), {reinterpret_cast<float*>(rows), n_, features_});
+  unpack_batch(tiles(), Batch<float>{reinterpret_cast<float*>(rows), n_, features_});
   rows_.store(rows, std::memory_order_release);
   return rows;
 }

@@ -9,9 +9,9 @@
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "tensor/dispatch.h"
+#include "tensor/layout.h"
 #include "tensor/storage.h"
 #include "tensor/tensor_access.h"
-#include "tensor/tiles.h"
 
 namespace gossamer {
 
@@ -94,9 +94,10 @@ T Tensor::item() const {
 
 Tensor Tensor::clone() const {
   if (!defined()) return {};
-  if (const ConstBatch<float> tiles = TensorTiles::get(*this); tiles.width != 0) {
-    Tensor t = TensorTiles::empty(shape_, tiles.width);
-    copy_parallel(tiles.data, TensorTiles::open(t).data, tiles.padded());
+  if (const Layout layout = Layout::of(*this); layout.is_tiled()) {
+    Tensor t = layout.empty(shape_, dtype_);
+    const ConstBatch<float> tiles = layout.read<float>(*this);
+    copy_parallel(tiles.data, layout.write<float>(t).data, tiles.padded());
     return t;
   }
   Tensor t = empty(shape_, dtype_);

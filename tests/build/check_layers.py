@@ -18,7 +18,8 @@ EQUALS = {("sparse", "optim"), ("optim", "sparse")}
 PUBLIC_HEADERS = {
     "error.h": "runtime", "runtime.h": "runtime",
     "tensor.h": "tensor", "shape.h": "tensor", "dtype.h": "tensor", "random.h": "tensor", "csr_pattern.h": "tensor",
-    "autograd.h": "autograd", "gradcheck.h": "autograd", "ops.h": "ops", "parameter.h": "parameter",
+    "autograd.h": "autograd", "gradcheck.h": "autograd", "ops.h": "ops",
+    "parameter.h": "parameter", "functional.h": "parameter",
 }
 UMBRELLA = "gossamer.h"
 

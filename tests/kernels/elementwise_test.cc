@@ -1,12 +1,16 @@
-// Elementwise kernels on every target against kernels/reference, at every length around the vector width.
+// Every row of kernels/elementwise_table.h on every target and for both types against its own scalar specification, at
+// every length around the vector width.
 #include "kernels/elementwise.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <string>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/reference/elementwise.h"
@@ -23,58 +27,121 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr int64_t kMaxLength = 70;  // more than four vectors of 16
 
-// A guarded array ends at a page, so its first element has every alignment as the length runs.
-struct Inputs {
-  explicit Inputs(int64_t n) : a(n), b(n), out(n) {
-    fill_uniform(a.span(), 1);
-    fill_uniform(b.span(), 2);
-    fill_uniform(out.span(), 3);
-  }
-  GuardedArray<float> a, b, out;
+struct Row {
+  const char* name;
+  int ulp;
 };
+#define GOSSAMER_ROW(NAME, ULP, REFERENCE, SIMD) {#NAME, ULP},
+constexpr Row kUnary[] = {GOSSAMER_UNARY_KERNELS(GOSSAMER_ROW)};
+constexpr Row kBinary[] = {GOSSAMER_BINARY_KERNELS(GOSSAMER_ROW)};
+#undef GOSSAMER_ROW
 
-template <class Kernel, class Reference>  // both (n, a, b, out)
-void expect_equal_for_every_length(const Kernel& kernel, const Reference& reference, float tolerance) {
-  for (int64_t n = 0; n <= kMaxLength; ++n) {
-    Inputs actual(n), expected(n);
-    kernel(n, actual.a.data(), actual.b.data(), actual.out.data());
-    reference(n, expected.a.data(), expected.b.data(), expected.out.data());
-    for (int64_t i = 0; i < n; ++i) ASSERT_NEAR(actual.out[i], expected.out[i], tolerance) << "n " << n << " at " << i;
-  }
+// Distance in representable numbers; 0 for two NaN, and for zeros of either sign.
+template <class T>
+int64_t ulps(T a, T b) {
+  if ((std::isnan(a) && std::isnan(b)) || a == b) return 0;
+  if (std::isnan(a) || std::isnan(b)) return std::numeric_limits<int64_t>::max();
+  using Bits = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+  const auto order = [](T x) {
+    const auto bits = std::bit_cast<Bits>(x);
+    return static_cast<int64_t>(bits < 0 ? std::numeric_limits<Bits>::min() - bits : bits);
+  };
+  return std::abs(order(a) - order(b));
 }
 
-// One call over the array and two calls over its parts leave the same bits.
-template <class Kernel>
-void expect_same_bits_for_every_split(const Kernel& kernel) {
-  Inputs whole(kMaxLength);
-  kernel(kMaxLength, whole.a.data(), whole.b.data(), whole.out.data());
-  for (int64_t split = 0; split <= kMaxLength; ++split) {
-    Inputs parts(kMaxLength);
-    kernel(split, parts.a.data(), parts.b.data(), parts.out.data());
-    kernel(kMaxLength - split, parts.a.data() + split, parts.b.data() + split, parts.out.data() + split);
-    for (int64_t i = 0; i < kMaxLength; ++i) {
-      ASSERT_EQ(std::bit_cast<uint32_t>(parts.out[i]), std::bit_cast<uint32_t>(whole.out[i]))
-          << "split " << split << " at " << i;
-    }
+// Uniform over several magnitudes, with special values among them.
+template <class T>
+void fill_inputs(GuardedArray<T>& x, uint32_t seed) {
+  const int64_t n = x.size();
+  std::vector<float> floats(static_cast<size_t>(n));
+  fill_uniform(floats, seed);
+  constexpr float kSpecial[] = {kNan, kInfinity, -kInfinity, 0.0f, -0.0f, 1.0f};
+  for (int64_t i = 0; i < n; ++i) {
+    const float scale = i % 3 == 0 ? 1.0f : (i % 3 == 1 ? 20.0f : 1e-3f);
+    const auto special = static_cast<size_t>(i + seed);
+    x[i] = static_cast<T>(i % 11 == 10 ? kSpecial[special % 6] : scale * floats[static_cast<size_t>(i)]);
   }
 }
 
 class ElementwiseTest : public testing::SimdTargetTest {};
 GOSSAMER_ON_EVERY_SIMD_TARGET(ElementwiseTest);
 
-TEST_P(ElementwiseTest, AxpyAddsAMultiple) {
-  const auto kernel = [](int64_t n, const float* a, const float*, float* out) { axpy(n, 0.3f, a, out); };
-  expect_equal_for_every_length(
-      kernel, [](int64_t n, const float* a, const float*, float* out) { reference::axpy(n, 0.3f, a, out); }, 2e-7f);
-  expect_same_bits_for_every_split(kernel);
+template <class T>
+void expect_unary_rows() {
+  for (size_t row = 0; row < std::size(kUnary); ++row) {
+    const auto op = static_cast<Unary>(row);
+    for (int64_t n = 0; n <= kMaxLength; ++n) {
+      GuardedArray<T> x(n), y(n), expected(n);
+      fill_inputs(x, 1);
+      map(op, n, x.data(), y.data());
+      reference::map(op, n, x.data(), expected.data());
+      map(op, n, x.data(), x.data());
+      for (int64_t i = 0; i < n; ++i) {
+        ASSERT_LE(ulps(y[i], expected[i]), kUnary[row].ulp) << kUnary[row].name << " n " << n << " at " << i;
+        ASSERT_EQ(ulps(x[i], y[i]), 0) << kUnary[row].name << " in place, n " << n << " at " << i;
+      }
+    }
+  }
 }
 
-TEST_P(ElementwiseTest, ReluAndItsGradientAreExact) {
-  expect_equal_for_every_length([](int64_t n, const float* a, const float*, float* out) { relu(n, a, out); },
-                                [](int64_t n, const float* a, const float*, float* out) { reference::relu(n, a, out); },
-                                0.0f);
-  expect_equal_for_every_length([](auto... args) { relu_backward(args...); },
-                                [](auto... args) { reference::relu_backward(args...); }, 0.0f);
+template <class T>
+void expect_binary_rows() {
+  for (size_t row = 0; row < std::size(kBinary); ++row) {
+    const auto op = static_cast<Binary>(row);
+    for (int64_t n = 0; n <= kMaxLength; ++n) {
+      for (const auto& [stride_a, stride_b] : {std::pair{1, 1}, {0, 1}, {1, 0}}) {
+        GuardedArray<T> a(std::max<int64_t>(n, 1)), b(std::max<int64_t>(n, 1));
+        fill_inputs(a, 2);
+        fill_inputs(b, 3);
+        if (op == Binary::ClampAbs) {
+          for (T& bound : b.span()) bound = std::abs(bound);
+        }
+        GuardedArray<T> y(n), expected(n);
+        zip(op, n, {a.data(), stride_a}, {b.data(), stride_b}, y.data());
+        reference::zip<T>(op, n, {a.data(), stride_a}, {b.data(), stride_b}, expected.data());
+        for (int64_t i = 0; i < n; ++i) {
+          ASSERT_LE(ulps(y[i], expected[i]), kBinary[row].ulp)
+              << kBinary[row].name << " strides " << stride_a << stride_b << " n " << n << " at " << i;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(ElementwiseTest, EveryRowEqualsItsSpecificationOnFloatAndDouble) {
+  expect_unary_rows<float>();
+  expect_unary_rows<double>();
+  expect_binary_rows<float>();
+  expect_binary_rows<double>();
+}
+
+TEST_P(ElementwiseTest, EveryRowGivesTheSameBitsForEverySplit) {
+  GuardedArray<float> a(kMaxLength), b(kMaxLength);
+  fill_inputs(a, 4);
+  fill_inputs(b, 5);
+  GuardedArray<float> whole(kMaxLength), parts(kMaxLength);
+  const auto expect_same = [&](const char* name) {
+    for (int64_t i = 0; i < kMaxLength; ++i) {
+      ASSERT_EQ(std::bit_cast<uint32_t>(parts[i]), std::bit_cast<uint32_t>(whole[i])) << name << " at " << i;
+    }
+  };
+  for (int64_t split = 0; split <= kMaxLength; split += 3) {
+    const int64_t rest = kMaxLength - split;
+    for (size_t row = 0; row < std::size(kUnary); ++row) {
+      const auto op = static_cast<Unary>(row);
+      map(op, kMaxLength, a.data(), whole.data());
+      map(op, split, a.data(), parts.data());
+      map(op, rest, a.data() + split, parts.data() + split);
+      expect_same(kUnary[row].name);
+    }
+    for (size_t row = 0; row < std::size(kBinary); ++row) {
+      const auto op = static_cast<Binary>(row);
+      zip(op, kMaxLength, {a.data()}, {b.data()}, whole.data());
+      zip(op, split, {a.data()}, {b.data()}, parts.data());
+      zip(op, rest, {a.data() + split}, {b.data() + split}, parts.data() + split);
+      expect_same(kBinary[row].name);
+    }
+  }
 }
 
 TEST_P(ElementwiseTest, ReluKeepsNanAndInfinity) {
@@ -82,7 +149,7 @@ TEST_P(ElementwiseTest, ReluKeepsNanAndInfinity) {
     GuardedArray<float> x(n), y(n);
     for (const float special : {kNan, kInfinity, -kInfinity, 0.0f, -0.0f}) {
       x[0] = special;
-      relu(n, x.data(), y.data());
+      map(Unary::Relu, n, x.data(), y.data());
       if (std::isnan(special)) {
         EXPECT_TRUE(std::isnan(y[0]));
       } else {
@@ -92,191 +159,16 @@ TEST_P(ElementwiseTest, ReluKeepsNanAndInfinity) {
   }
 }
 
-TEST_P(ElementwiseTest, ReluBackwardDoesNotLeakNanFromMaskedPlaces) {
+TEST_P(ElementwiseTest, ReluGradDoesNotLeakNanFromMaskedPlaces) {
   for (int64_t n = 1; n <= kMaxLength; ++n) {
     GuardedArray<float> x(n), dy(n), dx(n);
     for (int64_t i = 0; i < n; ++i) {
       x[i] = i % 2 == 0 ? 1.0f : (i % 4 == 1 ? 0.0f : -1.0f);
       dy[i] = i % 2 == 0 ? static_cast<float>(i) : (i % 4 == 1 ? kNan : kInfinity);
     }
-    relu_backward(n, x.data(), dy.data(), dx.data());
+    zip(Binary::ReluGrad, n, {x.data()}, {dy.data()}, dx.data());
     for (int64_t i = 0; i < n; ++i) ASSERT_EQ(dx[i], i % 2 == 0 ? static_cast<float>(i) : 0.0f) << "n " << n;
   }
-}
-
-TEST_P(ElementwiseTest, SumOfSquaresIsAccurateAndRepeatable) {
-  for (const int64_t n : {0, 1, 3, 8, 15, 16, 31, 32, 33, 64, 65, 1000, 4099}) {
-    GuardedArray<float> x(n);
-    fill_uniform(x.span(), 4);
-    const double sum = sum_of_squares(n, x.data());
-    EXPECT_NEAR(sum, reference::sum_of_squares(n, x.data()), 1e-15 * static_cast<double>(n) * sum);
-    EXPECT_EQ(sum, sum_of_squares(n, x.data()));
-  }
-  const std::vector<float> large(100, 3e38f);  // squares beyond the range of float
-  EXPECT_NEAR(sum_of_squares(100, large.data()) / 9e78, 1.0, 1e-6);
-}
-
-TEST_P(ElementwiseTest, AllFiniteFindsOneBadElementWhereverItStands) {
-  for (int64_t n = 0; n <= kMaxLength; ++n) {
-    GuardedArray<float> x(n);
-    fill_uniform(x.span(), 5);
-    ASSERT_TRUE(all_finite(n, x.data())) << "n " << n;
-    for (int64_t i = 0; i < n; ++i) {
-      for (const float bad : {kNan, kInfinity, -kInfinity}) {
-        const float good = x[i];
-        x[i] = bad;
-        ASSERT_FALSE(all_finite(n, x.data())) << "n " << n << " at " << i;
-        x[i] = good;
-      }
-    }
-  }
-  const float largest = std::numeric_limits<float>::max();
-  EXPECT_TRUE(all_finite(1, &largest));
-}
-
-// Weight, gradient and states of one update.
-struct Parameters {
-  explicit Parameters(int64_t n) : grad(n), weight(n), first(n), second(n), third(n) {
-    fill_uniform(grad.span(), 1);
-    fill_uniform(weight.span(), 2);
-    fill_uniform(first.span(), 3);
-    fill_uniform(second.span(), 4);
-    fill_uniform(third.span(), 5);
-    for (float& v : second.span()) v = std::abs(v);  // second moments are not negative
-    for (float& v : third.span()) v = std::abs(v);
-  }
-  GuardedArray<float> grad, weight, first, second, third;
-};
-
-void expect_near(const Parameters& actual, const Parameters& expected, float tolerance) {
-  for (int64_t i = 0; i < actual.weight.size(); ++i) {
-    ASSERT_NEAR(actual.weight[i], expected.weight[i], tolerance) << "weight " << i;
-    ASSERT_NEAR(actual.first[i], expected.first[i], tolerance) << "first state " << i;
-    ASSERT_NEAR(actual.second[i], expected.second[i], tolerance) << "second state " << i;
-    ASSERT_NEAR(actual.third[i], expected.third[i], tolerance) << "third state " << i;
-  }
-}
-
-const std::vector<int64_t> kLengths = {0, 1, 4, 7, 8, 15, 16, 17, 33, 70};
-
-TEST_P(ElementwiseTest, SgdStepEqualsTheReferenceForEveryOption) {
-  for (int options = 0; options < 32; ++options) {
-    SgdScalars<float> s;
-    s.lr = 0.1f;
-    s.weight_decay = (options & 1) != 0 ? 0.02f : 0.0f;
-    s.nesterov = (options & 2) != 0;
-    s.first_step = (options & 4) != 0;
-    s.maximize = (options & 8) != 0;
-    const bool momentum = (options & 16) != 0;
-    s.momentum = momentum ? 0.9f : 0.0f;
-    s.one_minus_dampening = s.nesterov ? 1.0f : 0.7f;
-    for (const int64_t n : kLengths) {
-      SCOPED_TRACE(::testing::Message() << "options " << options << " n " << n);
-      Parameters actual(n), expected(n);
-      sgd_step(s, n, actual.grad.data(), actual.weight.data(), momentum ? actual.first.data() : nullptr);
-      reference::sgd_step(s, n, expected.grad.data(), expected.weight.data(),
-                          momentum ? expected.first.data() : nullptr);
-      expect_near(actual, expected, 1e-6f);
-      if (HasFatalFailure()) return;
-    }
-  }
-}
-
-TEST_P(ElementwiseTest, AdamStepEqualsTheReferenceForEveryOption) {
-  for (int options = 0; options < 16; ++options) {
-    AdamScalars<float> s;
-    s.step_size = 0.01f;
-    s.bias_correction2_sqrt = 0.3f;
-    s.weight_decay = (options & 1) != 0 ? 0.02f : 0.0f;
-    s.weight_multiplier = (options & 2) != 0 ? 0.99f : 1.0f;
-    s.maximize = (options & 4) != 0;
-    const bool amsgrad = (options & 8) != 0;
-    for (const int64_t n : kLengths) {
-      SCOPED_TRACE(::testing::Message() << "options " << options << " n " << n);
-      Parameters actual(n), expected(n);
-      adam_step(s, n, actual.grad.data(), actual.weight.data(), actual.first.data(), actual.second.data(),
-                amsgrad ? actual.third.data() : nullptr);
-      reference::adam_step(s, n, expected.grad.data(), expected.weight.data(), expected.first.data(),
-                           expected.second.data(), amsgrad ? expected.third.data() : nullptr);
-      expect_near(actual, expected, 1e-6f);
-      if (HasFatalFailure()) return;
-    }
-  }
-}
-
-TEST_P(ElementwiseTest, StepsGiveTheSameBitsForEverySplit) {
-  AdamScalars<float> adam;
-  adam.step_size = 0.01f;
-  adam.weight_decay = 0.1f;
-  SgdScalars<float> sgd;
-  sgd.lr = 0.1f;
-  sgd.momentum = 0.9f;
-  sgd.weight_decay = 0.1f;
-  sgd.nesterov = true;
-  Parameters whole(kMaxLength);
-  const auto step = [&](Parameters& p, int64_t begin, int64_t end) {
-    adam_step(adam, end - begin, p.grad.data() + begin, p.weight.data() + begin, p.first.data() + begin,
-              p.second.data() + begin, p.third.data() + begin);
-    sgd_step(sgd, end - begin, p.grad.data() + begin, p.weight.data() + begin, p.first.data() + begin);
-  };
-  step(whole, 0, kMaxLength);
-  for (int64_t split = 0; split <= kMaxLength; ++split) {
-    SCOPED_TRACE(::testing::Message() << "split " << split);
-    Parameters parts(kMaxLength);
-    step(parts, 0, split);
-    step(parts, split, kMaxLength);
-    expect_near(parts, whole, 0.0f);
-    if (HasFatalFailure()) return;
-  }
-}
-
-TEST_P(ElementwiseTest, StepsWithoutDecayKeepAnInfiniteWeight) {
-  const float grad = 1.0f;
-  float weight = kInfinity, first = 0.0f, second = 0.0f;
-  SgdScalars<float> sgd;
-  sgd.lr = 0.1f;
-  sgd_step(sgd, 1, &grad, &weight, nullptr);
-  EXPECT_EQ(weight, kInfinity);
-  adam_step(AdamScalars<float>{}, 1, &grad, &weight, &first, &second, nullptr);
-  EXPECT_EQ(weight, kInfinity);
-}
-
-TEST(ReferenceSteps, SgdWithNesterovMomentumFollowsTheFormula) {
-  SgdScalars<double> s;
-  s.lr = 0.5;
-  s.momentum = 0.5;
-  s.weight_decay = 0.25;
-  s.one_minus_dampening = 1.0;
-  s.nesterov = true;
-  s.first_step = true;
-  const double grad = 1.0;
-  double weight = 4.0, buffer = 99.0;
-  reference::sgd_step(s, 1, &grad, &weight, &buffer);
-  EXPECT_EQ(buffer, 2.0);            // 1 + 0.25 * 4, the old buffer is not read
-  EXPECT_EQ(weight, 4.0 - 0.5 * 3);  // g + 0.5 * buffer = 3
-  s.first_step = false;
-  s.maximize = true;
-  reference::sgd_step(s, 1, &grad, &weight, &buffer);
-  EXPECT_EQ(buffer, 0.625);               // 0.5 * 2 + (-1 + 0.25 * 2.5)
-  EXPECT_EQ(weight, 2.5 + 0.5 * 0.0625);  // -0.375 + 0.5 * 0.625 = -0.0625
-}
-
-TEST(ReferenceSteps, AmsgradKeepsTheLargestSecondMoment) {
-  AdamScalars<double> s;
-  s.one_minus_beta1 = 0.5;
-  s.beta2 = 0.5;
-  s.one_minus_beta2 = 0.5;
-  s.step_size = 1.0;
-  s.bias_correction2_sqrt = 0.5;
-  s.eps = 1.0;
-  s.weight_multiplier = 0.5;
-  const double grad = 2.0;
-  double weight = 8.0, m = 0.0, v = 0.0, max_v = 4.0;
-  reference::adam_step(s, 1, &grad, &weight, &m, &v, &max_v);
-  EXPECT_EQ(m, 1.0);
-  EXPECT_EQ(v, 2.0);
-  EXPECT_EQ(max_v, 4.0);
-  EXPECT_EQ(weight, 4.0 - 1.0 / 5.0);  // sqrt(4) / 0.5 + 1
 }
 
 }  // namespace

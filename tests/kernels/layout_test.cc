@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <iterator>
 
+#include "kernels/stream.h"
+
 namespace gossamer::kernels {
 namespace {
 

@@ -13,7 +13,7 @@
 #include "gossamer/random.h"
 #include "gossamer/runtime.h"
 #include "kernels/layout.h"
-#include "ops/csr_products.h"
+#include "ops/csr/products.h"
 #include "tensor/tiles.h"
 #include "tests/support/tensors.h"
 

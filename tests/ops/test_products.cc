@@ -59,7 +59,7 @@ TEST(Matmul, RefusesSizesThatDoNotFitAndNamesBoth) {
               matmul(Tensor::ones({3, 4}), Tensor::ones({5, 2}));
             }),
             "matmul: the last size of a must equal the last but one of b; [3, 4] and [5, 2]; "
-            "exchange dimensions with transpose()");
+            "set transpose_a or transpose_b where the other dimension is meant");
   EXPECT_NE(message_of<ShapeError>([] {
               matmul(Tensor::ones({4}), Tensor::ones({4, 2}));
             }).find("[4] and [4, 2]"),

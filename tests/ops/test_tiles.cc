@@ -293,16 +293,30 @@ TEST(CsrLinear, SeesWhatWasWrittenThroughAPointerKeptFromBefore) {
   expect_same_bits(csr_linear(x, pattern, values), csr_linear(Tensor::full({32, 30}, 0.5), pattern, values));
 }
 
-TEST(CsrLinear, RefusesBackwardWhenAnInputWithOrWithoutTilesWasWritten) {
+TEST(CsrLinear, RefusesBackwardOnlyWhereTheInputThatItKeptWasWritten) {
   const PatternPtr pattern = random_pattern(40, 30, 0.2, 1);
   const Tensor x = uniform({32, 30}, 1, DType::f32);
-  for (Tensor input : {x, TensorTiles::pack(x, 32)}) {
+  const Tensor dy = Tensor::ones({32, 40});
+  const auto backward_after_a_write = [&](Tensor input) {
     const Tensor values = uniform({pattern->nnz()}, 2, DType::f32).set_requires_grad();
     const Tensor y = csr_linear(input, pattern, values);
     input.mutable_data<float>()[0] = 1;
-    message_of<StateError>([&] { y.backward(Tensor::ones({32, 40})); });
-    EXPECT_FALSE(values.grad().defined());
-  }
+    y.backward(dy);
+    return values.grad();
+  };
+  // Tiles of the right width, and small batches, are kept as they are.
+  message_of<StateError>([&] { backward_after_a_write(TensorTiles::pack(x, 32)); });
+  message_of<StateError>([&] {
+    const Tensor values = uniform({pattern->nnz()}, 2, DType::f32).set_requires_grad();
+    Tensor few = uniform({4, 30}, 1, DType::f32);
+    const Tensor y = csr_linear(few, pattern, values);
+    few.fill(1);
+    y.backward(Tensor::ones({4, 40}));
+  });
+  // Of rows the packed copy is kept, and no second one of x.
+  const Tensor values = uniform({pattern->nnz()}, 2, DType::f32).set_requires_grad();
+  csr_linear(x, pattern, values).backward(dy);
+  expect_same_bits(backward_after_a_write(x.clone()), values.grad());
 }
 
 }  // namespace

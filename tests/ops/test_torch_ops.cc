@@ -219,7 +219,7 @@ INSTANTIATE_TEST_SUITE_P(Golden, TorchSparseLinear,
 // Names of the functions that public headers declare in the namespace and that return a tensor.
 std::set<std::string> declared_operations() {
   std::set<std::string> names;
-  const std::regex declaration(R"((?:^|\n)(?:inline )?Tensor (\w+)\()");
+  const std::regex declaration(R"((?:^|\n)(?:\[\[nodiscard\]\] )?(?:inline )?Tensor (\w+)\()");
   const auto include = std::filesystem::path(GOSSAMER_GOLDEN_DIR).parent_path().parent_path() / "include" / "gossamer";
   for (const auto& entry : std::filesystem::recursive_directory_iterator(include)) {
     if (entry.path().extension() != ".h") continue;

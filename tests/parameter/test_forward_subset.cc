@@ -8,8 +8,11 @@
 
 #include "gossamer/autograd.h"
 #include "gossamer/error.h"
+#include "gossamer/functional.h"
 #include "gossamer/ops.h"
 #include "gossamer/parameter.h"
+#include "ops/csr/linear.h"
+#include "parameter/access.h"
 #include "tests/parameter/support.h"
 #include "tests/support/golden.h"
 
@@ -110,7 +113,8 @@ TEST(ForwardPattern, OutsideThePatternIsAnErrorThatChangesNothing) {
   const Parameter dense(uniform({6, 8}, 11), "w");
   EXPECT_TRUE(contains(message_of<StateError>([&] { dense.set_forward_pattern(subset); }), "it is dense"));
   const auto wrong = std::make_shared<ForwardSubset>(ForwardSubset{subset, {}});
-  EXPECT_THROW(csr_linear(uniform({2, 8}, 12), p.pattern(), p.values(), {}, {.subset = wrong}), ShapeError);
+  EXPECT_THROW(csr_linear(uniform({2, 8}, 12), {.pattern = p.pattern(), .values = p.values(), .subset = wrong}, {}),
+               ShapeError);
 }
 
 TEST(LastChange, CountsWhatStayedWentAndCame) {
@@ -131,11 +135,11 @@ TEST(LastChange, CountsWhatStayedWentAndCame) {
 TEST(ObserveInputs, SeesTheInputOfEveryProductUntilItEnds) {
   for (const Parameter& p : {random_csr({3, 4}, 0.5, 14), Parameter(uniform({3, 4}, 15), "w")}) {
     std::vector<Tensor> seen;
-    p.observe_inputs([&](const Tensor& x) { seen.push_back(x); });
+    ParameterAccess::observe_inputs(p, [&](const Tensor& x) { seen.push_back(x); });
     const Tensor x = uniform({2, 5, 4}, 16);
     linear(x, p);
     EXPECT_THROW(linear(uniform({2, 5}, 17), p), ShapeError);
-    p.observe_inputs({});
+    ParameterAccess::observe_inputs(p, {});
     linear(x, p);
     ASSERT_EQ(seen.size(), 1U);
     expect_equal(seen[0], x);

@@ -9,9 +9,10 @@
 
 #include "gossamer/autograd.h"
 #include "gossamer/error.h"
+#include "gossamer/functional.h"
 #include "gossamer/ops.h"
 #include "gossamer/parameter.h"
-#include "ops/gradient_tap.h"
+#include "parameter/access.h"
 #include "tests/parameter/support.h"
 #include "tests/support/golden.h"
 
@@ -81,7 +82,7 @@ TEST(Parameter, AnUndefinedHandleSaysSoWhateverIsAsked) {
   EXPECT_THROW(p.pattern(), StateError);
   EXPECT_THROW(p.zero_grad(), StateError);
   EXPECT_THROW(p.clone(), StateError);
-  EXPECT_THROW(p.make_slot_array(), StateError);
+  EXPECT_THROW(ParameterAccess::make_slot_array(p), StateError);
   EXPECT_THROW(p.set_requires_dense(), StateError);
 }
 
@@ -111,7 +112,7 @@ TEST(Parameter, CloneSharesNothingThatChanges) {
   EXPECT_FALSE(q.requires_grad());
   expect_equal(q.values(), p.values());
   EXPECT_FALSE(q.values().shares_storage_with(p.values()));
-  EXPECT_NE(q.gradient_tap(), p.gradient_tap());
+  EXPECT_NE(&ParameterAccess::tap(q), &ParameterAccess::tap(p));
   q.apply(TopologyChange::between(*q.pattern(), random_pattern(5, 5, 0.1, 6)));
   EXPECT_NE(q.pattern(), p.pattern());
 
@@ -132,13 +133,13 @@ TEST(Parameter, RequiresDenseOnACsrParameterIsAnErrorThatNamesIt) {
 
 TEST(Parameter, ZeroGradDropsTheGradientAndWhatWasRetainedForGrowth) {
   const Parameter p = random_csr({4, 3}, 0.5, 9);
-  p.gradient_tap()->arm(true);
+  ParameterAccess::tap(p).arm(true);
   sum(linear(uniform({2, 3}, 10), p)).backward();
   EXPECT_TRUE(p.grad().defined());
-  EXPECT_FALSE(p.gradient_tap()->empty());
+  EXPECT_FALSE(ParameterAccess::tap(p).empty());
   p.zero_grad();
   EXPECT_FALSE(p.grad().defined());
-  EXPECT_TRUE(p.gradient_tap()->empty());
+  EXPECT_TRUE(ParameterAccess::tap(p).empty());
 }
 
 TEST(Parameter, GradientBytesAreThoseOfTheNonzeros) {
@@ -150,13 +151,13 @@ TEST(Parameter, GradientBytesAreThoseOfTheNonzeros) {
 
 TEST(Parameter, AClaimLastsAsLongAsItsToken) {
   const Parameter p(uniform({2}, 13));
-  EXPECT_FALSE(p.is_claimed());
+  EXPECT_FALSE(ParameterAccess::is_claimed(p));
   {
     const auto token = std::make_shared<const int>(0);
-    p.claim(token);
-    EXPECT_TRUE(p.is_claimed());
+    ParameterAccess::claim(p, token);
+    EXPECT_TRUE(ParameterAccess::is_claimed(p));
   }
-  EXPECT_FALSE(p.is_claimed());
+  EXPECT_FALSE(ParameterAccess::is_claimed(p));
 }
 
 // ---- The general way ----

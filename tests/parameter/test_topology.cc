@@ -8,7 +8,9 @@
 
 #include "gossamer/csr_pattern.h"
 #include "gossamer/error.h"
+#include "gossamer/ops.h"
 #include "gossamer/parameter.h"
+#include "parameter/access.h"
 #include "tests/parameter/support.h"
 #include "tests/support/golden.h"
 
@@ -79,7 +81,8 @@ struct Trained {
   std::shared_ptr<SlotArray> first;
   std::shared_ptr<SlotArray> second;
 
-  Trained(const Parameter& p, uint64_t key) : parameter(p), first(p.make_slot_array()), second(p.make_slot_array()) {
+  Trained(const Parameter& p, uint64_t key)
+      : parameter(p), first(ParameterAccess::make_slot_array(p)), second(ParameterAccess::make_slot_array(p)) {
     p.values().set_grad(uniform(p.values().shape(), key, p.dtype()));
     first->data.copy_from(uniform(p.values().shape(), key + 1, p.dtype()));
     second->data.copy_from(uniform(p.values().shape(), key + 2, p.dtype()));
@@ -171,8 +174,8 @@ TEST(ParameterApply, WrongChangesAreRefusedAndChangeNothing) {
 
 TEST(ParameterApply, LeavesArraysThatTheirOwnersDroppedBehind) {
   const Parameter p = random_csr({8, 8}, 0.5, 50);
-  auto kept = p.make_slot_array();
-  p.make_slot_array();
+  auto kept = ParameterAccess::make_slot_array(p);
+  ParameterAccess::make_slot_array(p);
   p.apply(TopologyChange::between(*p.pattern(), random_pattern(8, 8, 0.25, 51)));
   EXPECT_EQ(kept->data.numel(), p.nnz());
 }
@@ -181,7 +184,7 @@ TEST(ParameterApply, AnArrayOutlivesItsParameter) {
   std::shared_ptr<SlotArray> array;
   {
     const Parameter p = random_csr({8, 8}, 0.5, 52);
-    array = p.make_slot_array();
+    array = ParameterAccess::make_slot_array(p);
   }
   array->data.fill(3);
   EXPECT_EQ(array->data.data<float>()[0], 3);
@@ -191,7 +194,7 @@ TEST(ParameterAssign, GoesFromDenseToCsrAndBack) {
   for (const Shape& shape : {Shape{5, 7}, Shape{11}, Shape{2, 3, 4, 2}}) {
     const MatrixSize size = as_matrix(shape);
     const Parameter p(uniform(shape, 60), "w");
-    const auto array = p.make_slot_array();
+    const auto array = ParameterAccess::make_slot_array(p);
     array->data.fill(2);
     p.values().set_grad(uniform(shape, 61));
 

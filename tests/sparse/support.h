@@ -9,7 +9,7 @@
 
 #include "gossamer/parameter.h"
 #include "gossamer/runtime.h"
-#include "ops/gradient_tap.h"
+#include "parameter/access.h"
 #include "tests/parameter/support.h"
 
 namespace gossamer::test {
@@ -31,7 +31,7 @@ class LogCapture {
 inline void set_dense_gradient(const Parameter& parameter, const Tensor& gradient) {
   parameter.zero_grad();
   parameter.values().set_grad(parameter.is_csr() ? parameter.pattern()->gather(gradient) : gradient);
-  if (parameter.gradient_tap()->armed()) parameter.gradient_tap()->add_dense(gradient);
+  if (ParameterAccess::tap(parameter).armed()) ParameterAccess::tap(parameter).add_dense(gradient);
 }
 
 inline Parameter dense_parameter(const std::string& name, const Shape& shape, uint64_t key) {

@@ -19,6 +19,7 @@
 #include "gossamer/sparse/rigl.h"
 #include "gossamer/sparse/set.h"
 #include "gossamer/sparse/static.h"
+#include "parameter/access.h"
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
@@ -135,7 +136,7 @@ TEST(Apply, ANameTwiceIsAConfigErrorThatChangesNothing) {
   Static algorithm(0.5);
   EXPECT_TRUE(contains(message_of<ConfigError>([&] { algorithm.apply(parameters); }), "'w' twice"));
   EXPECT_FALSE(parameters[0].is_csr());
-  EXPECT_FALSE(parameters[0].is_claimed());
+  EXPECT_FALSE(ParameterAccess::is_claimed(parameters[0]));
   EXPECT_EQ(algorithm.num_sparse_params(), 0);
   algorithm.apply({parameters[0]});
   EXPECT_TRUE(parameters[0].is_csr());
@@ -168,7 +169,7 @@ TEST(Apply, AnInitMethodOfTheWrongSizeIsAShapeErrorThatChangesNothing) {
   Static algorithm({.sparsity = 0.5, .init_method = [](const InitContext&) { return CsrPattern::full(8, 10); }});
   EXPECT_TRUE(contains(message_of<ShapeError>([&] { algorithm.apply(parameters); }), "fc2.weight"));
   EXPECT_FALSE(parameters[0].is_csr());
-  EXPECT_FALSE(parameters[0].is_claimed());
+  EXPECT_FALSE(ParameterAccess::is_claimed(parameters[0]));
   Static none({.sparsity = 0.5, .init_method = [](const InitContext&) { return nullptr; }});
   EXPECT_THROW(none.apply(parameters), ShapeError);
 }
@@ -227,7 +228,7 @@ TEST(Settings, GroupsThatDoNotDivideAreAConfigErrorThatChangesNothing) {
     RigL algorithm(options);
     EXPECT_TRUE(contains(message_of<ConfigError>([&] { algorithm.apply(parameters); }), "fc2.weight"));
     EXPECT_FALSE(parameters[0].is_csr());
-    EXPECT_FALSE(parameters[0].is_claimed());
+    EXPECT_FALSE(ParameterAccess::is_claimed(parameters[0]));
   }
 }
 
@@ -438,7 +439,7 @@ TEST(Lifetime, AnAlgorithmThatWasAssignedOverNoLongerUpdates) {
   algorithm.apply(parameters);
   optimizer.apply(algorithm);
   algorithm = half_set();
-  EXPECT_FALSE(parameters[0].is_claimed());
+  EXPECT_FALSE(ParameterAccess::is_claimed(parameters[0]));
   give_gradients(parameters, 84);
   const std::string before = mask_string(parameters[0]);
   optimizer.step();
@@ -467,10 +468,10 @@ TEST(Lifetime, ADestroyedRigLLetsGoOfWhatBackwardRetained) {
     RigL algorithm({.sparsity = 0.5});
     algorithm.apply(parameters);
     give_gradients(parameters, 87);
-    EXPECT_FALSE(parameters[0].gradient_tap()->empty());
+    EXPECT_FALSE(ParameterAccess::tap(parameters[0]).empty());
   }
-  EXPECT_TRUE(parameters[0].gradient_tap()->empty());
-  EXPECT_FALSE(parameters[0].gradient_tap()->armed());
+  EXPECT_TRUE(ParameterAccess::tap(parameters[0]).empty());
+  EXPECT_FALSE(ParameterAccess::tap(parameters[0]).armed());
 }
 
 TEST(Lifetime, AnAlgorithmOutlivesItsModelAndItsOptimizer) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gossamer/error.h"
+#include "gossamer/functional.h"
 #include "gossamer/ops.h"
 #include "gossamer/optim/adam.h"
 #include "gossamer/sparse/global_pruning.h"

@@ -17,6 +17,7 @@
 #include "gossamer/sparse/rigl.h"
 #include "gossamer/sparse/set.h"
 #include "gossamer/sparse/structure.h"
+#include "parameter/access.h"
 #include "tensor/dispatch.h"
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
@@ -177,7 +178,7 @@ void rigl_new_connection_state(const Json& in, const Json& out) {
   for (char& bit : survivors) bit = bit == '1' ? '0' : '1';
   const auto pattern = CsrPattern::from_mask(golden::mask_from_string(survivors, values.shape()));
   const Parameter p = Parameter::csr(values.shape(), pattern, pattern->gather(values), "w");
-  const auto state = p.make_slot_array();
+  const auto state = ParameterAccess::make_slot_array(p);
   state->data.copy_from(pattern->gather(values));
   p.apply({CsrPattern::full(1, values.numel())});
   expect_equal(test::densify(p, state->data).alias(values.shape()), flat(out.at("values")));

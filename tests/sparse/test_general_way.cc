@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "gossamer/functional.h"
 #include "gossamer/nn/module.h"
 #include "gossamer/ops.h"
 #include "gossamer/optim/sgd.h"

@@ -16,6 +16,7 @@
 #include "gossamer/sparse/rigl.h"
 #include "gossamer/sparse/set.h"
 #include "gossamer/sparse/static.h"
+#include "parameter/access.h"
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
@@ -208,7 +209,7 @@ TEST(Group, OneAlgorithmThatRefusesChangesNothingAnywhere) {
   EXPECT_TRUE(contains(message_of<ConfigError>([&] { group.apply(parameters); }), "fc2.weight"));
   for (const Parameter& p : parameters) {
     EXPECT_FALSE(p.is_csr());
-    EXPECT_FALSE(p.is_claimed());
+    EXPECT_FALSE(ParameterAccess::is_claimed(p));
   }
   EXPECT_EQ(group.num_sparse_params(), 0);
   EXPECT_EQ(group[0].num_sparse_params(), 0);

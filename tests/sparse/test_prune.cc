@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gossamer/error.h"
+#include "gossamer/functional.h"
 #include "gossamer/ops.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/sparse/distribution.h"

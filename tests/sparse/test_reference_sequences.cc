@@ -9,6 +9,7 @@
 
 #include "gossamer/optim/sgd.h"
 #include "gossamer/parameter.h"
+#include "parameter/access.h"
 #include "tests/sparse/reference.h"
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
@@ -56,7 +57,7 @@ TEST_P(ReferenceSequence, MasksWeightsAndMomentumAreEqual) {
     set_dense_gradient(p, tensor_from_values(step.at("grad"), shape));
     if (!all_finite) {
       // The vector only says that some gradient was not finite: here it is one that growth alone sees.
-      p.gradient_tap()->add_dense(Tensor::full(shape, std::numeric_limits<double>::quiet_NaN()));
+      ParameterAccess::tap(p).add_dense(Tensor::full(shape, std::numeric_limits<double>::quiet_NaN()));
     }
     optimizer.step();
     EXPECT_EQ(p.nnz(), step.at("nnz").get<int64_t>());

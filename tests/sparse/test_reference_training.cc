@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "gossamer/functional.h"
 #include "gossamer/ops.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/parameter.h"

@@ -10,13 +10,14 @@
 #include <vector>
 
 #include "gossamer/error.h"
+#include "gossamer/functional.h"
 #include "gossamer/ops.h"
 #include "gossamer/optim/clip.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/parameter.h"
 #include "gossamer/runtime.h"
 #include "gossamer/sparse/rigl.h"
-#include "ops/gradient_tap.h"
+#include "parameter/access.h"
 #include "sparse/select.h"
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
@@ -179,13 +180,13 @@ TEST(RigLGrowth, EqualsThatOfTheFullDenseGradientOnUpdateStepsWithoutRetainingOn
     const Tensor dy = uniform({10, 24}, 50 + step);
     layer.weight.zero_grad();
     layer.backward(x, dy);
-    EXPECT_EQ(layer.weight.gradient_tap()->empty(), step % 2 == 1);
+    EXPECT_EQ(ParameterAccess::tap(layer.weight).empty(), step % 2 == 1);
     const Positions expected = step % 2 == 1
                                    ? positions(layer.weight)
                                    : specified(layer.weight, dense_weight_gradient(x, dy), {24, 36}, 0.8F, 0.5F);
     algorithm.update();
     EXPECT_EQ(positions(layer.weight), expected);
-    EXPECT_TRUE(layer.weight.gradient_tap()->empty());
+    EXPECT_TRUE(ParameterAccess::tap(layer.weight).empty());
   }
 }
 
@@ -253,7 +254,7 @@ TEST(RigLGrowth, ZeroGradStartsAnew) {
   const std::string actual = pattern_after(cleared, [&] {
     cleared.backward(uniform({5, 36}, 68), uniform({5, 24}, 69));
     cleared.optimizer.zero_grad();
-    EXPECT_TRUE(cleared.weight.gradient_tap()->empty());
+    EXPECT_TRUE(ParameterAccess::tap(cleared.weight).empty());
     cleared.backward(x, dy);
   });
   EXPECT_EQ(actual, expected);

@@ -10,10 +10,11 @@
 #include <vector>
 
 #include "gossamer/error.h"
+#include "gossamer/functional.h"
 #include "gossamer/ops.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/sparse/snfs.h"
-#include "ops/gradient_tap.h"
+#include "parameter/access.h"
 #include "sparse/apportion.h"
 #include "sparse/select.h"
 #include "tests/sparse/support.h"
@@ -117,7 +118,7 @@ TEST(SNFS, SharesAndGrowsByTheMomentumOfTheWindow) {
           // The gradients of b are larger: it takes connections from a.
           const Tensor gradient =
               i == 0 ? uniform(model[i].shape(), ++key) : mul_scalar(uniform(model[i].shape(), ++key), 3);
-          EXPECT_EQ(model[i].gradient_tap()->armed(), counts);
+          EXPECT_EQ(ParameterAccess::tap(model[i]).armed(), counts);
           set_dense_gradient(model[i], gradient);
           if (counts) momenta[i] = mul_scalar(momenta[i], 0.5) + gradient.to(DType::f64);
         }
@@ -146,7 +147,7 @@ TEST(SNFS, ThroughTheGraphTheMomentumIsThatOfTheDenseGradients) {
   Tensor momentum = Tensor::zeros(w.shape(), DType::f64);
   for (uint64_t step = 1; step <= 4; ++step) {
     optimizer.zero_grad();
-    EXPECT_EQ(w.gradient_tap()->empty(), step <= 2);  // zero_grad leaves what earlier steps retained
+    EXPECT_EQ(ParameterAccess::tap(w).empty(), step <= 2);  // zero_grad leaves what earlier steps retained
     Tensor gradient = Tensor::zeros(w.shape(), DType::f64);
     for (uint64_t micro = 0; micro < 2; ++micro) {
       const Tensor x = uniform({10, 36}, 200 + 2 * step + micro);
@@ -160,7 +161,7 @@ TEST(SNFS, ThroughTheGraphTheMomentumIsThatOfTheDenseGradients) {
   const auto expected = specified({w}, {momentum}, 0.8F, 0.5F, false);
   optimizer.step();
   EXPECT_EQ(positions_of(*w.pattern()), expected[0]);
-  EXPECT_TRUE(w.gradient_tap()->empty());
+  EXPECT_TRUE(ParameterAccess::tap(w).empty());
 }
 
 TEST(SNFS, SurvivorsKeepTheirValuesAndGrownConnectionsStartAtZero) {
@@ -228,10 +229,10 @@ TEST(SNFS, ADestroyedAlgorithmRetainsNothing) {
     algorithm.apply({w});
     set_dense_gradient(w, uniform(w.shape(), 701));
     algorithm.update();
-    EXPECT_FALSE(w.gradient_tap()->empty());
+    EXPECT_FALSE(ParameterAccess::tap(w).empty());
   }
-  EXPECT_TRUE(w.gradient_tap()->empty());
-  EXPECT_FALSE(w.gradient_tap()->armed());
+  EXPECT_TRUE(ParameterAccess::tap(w).empty());
+  EXPECT_FALSE(ParameterAccess::tap(w).armed());
 }
 
 TEST(SNFS, SettingsOutOfRangeAreConfigErrors) {

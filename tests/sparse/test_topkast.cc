@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gossamer/error.h"
+#include "gossamer/functional.h"
 #include "gossamer/ops.h"
 #include "gossamer/optim/adam.h"
 #include "gossamer/optim/sgd.h"

@@ -10,7 +10,8 @@
 
 #include "gossamer/csr_pattern.h"
 #include "gossamer/error.h"
-#include "tensor/csr_stream.h"
+#include "tensor/csr/stream.h"
+#include "tensor/csr/walk.h"
 #include "tests/support/errors.h"
 #include "tests/support/golden.h"
 #include "tests/support/tensors.h"
@@ -161,7 +162,7 @@ TEST_P(PatternRoundTrip, WalksRowMajorWithEverySlotOnce) {
   EXPECT_EQ(visits, std::vector<int>(visits.size(), 1));
   // One by one as well as block by block.
   Rows pulled;
-  CsrPattern::Walk walk(*pattern_);
+  CsrWalk walk(*pattern_);
   for (SlotPosition p; walk.next(p);) pulled.push_back(p.row * pattern_->cols() + p.col);
   EXPECT_EQ(pulled, positions_);
 }

@@ -3,11 +3,9 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <type_traits>
 
 #include "kernels/csr.h"
 #include "kernels/layout.h"
-#include "kernels/reference/csr.h"
 #include "runtime/buffers.h"
 #include "runtime/parallel.h"
 #include "tensor/batch.h"
@@ -47,23 +45,14 @@ struct Tile {
   int64_t size() const { return batch.features * (packed() ? width : samples()); }
 };
 
-// The SIMD kernels for float; f64 exists for gradient checks and runs the specification itself.
 template <class T>
 void pack(const Tile<const T>& from, int64_t feature, int64_t count, T* to) {
-  if constexpr (std::is_same_v<T, float>) {
-    kernels::pack_tile(from.row(feature), from.batch.features, from.samples(), count, from.width, to);
-  } else {
-    kernels::reference::pack_tile(from.row(feature), from.batch.features, from.samples(), count, from.width, to);
-  }
+  kernels::pack_tile(from.row(feature), from.batch.features, from.samples(), count, from.width, to);
 }
 
 template <class T>
 void unpack(const T* from, const Tile<T>& to, int64_t feature, int64_t count) {
-  if constexpr (std::is_same_v<T, float>) {
-    kernels::unpack_tile(from, to.width, to.samples(), count, to.row(feature), to.batch.features);
-  } else {
-    kernels::reference::unpack_tile(from, to.width, to.samples(), count, to.row(feature), to.batch.features);
-  }
+  kernels::unpack_tile(from, to.width, to.samples(), count, to.row(feature), to.batch.features);
 }
 
 // One row block of a forward product: y_tile = W x_tile + bias (null: none).
@@ -73,12 +62,7 @@ void forward_block(const kernels::CsrStream& w, const T* values, int64_t block, 
   const int64_t row = block * w.block_rows;
   const int64_t rows = std::min(w.block_rows, w.rows - row);
   T* const y_tile = y.packed() ? y.lanes(row) : scratch;
-  const T* const block_bias = bias == nullptr ? nullptr : bias + row;
-  if constexpr (std::is_same_v<T, float>) {
-    kernels::csr_forward_tile(w, values, block, x_tile, y.width, block_bias, y_tile, ahead);
-  } else {
-    kernels::reference::csr_forward_tile(w, values, block, x_tile, y.width, block_bias, y_tile);
-  }
+  kernels::csr_forward_tile(w, values, block, x_tile, y.width, bias == nullptr ? nullptr : bias + row, y_tile, ahead);
   if (!y.packed()) return unpack(y_tile, y, row, rows);
   // Not zero where there is a bias, or a weight that is not finite.
   clear_lanes_past(y.samples(), y_tile, rows, y.width);
@@ -90,11 +74,7 @@ void weight_grad_block(const kernels::CsrStream& w, int64_t block, int64_t panel
                        const T* dy_tile, const T* x_tile, int width, bool accumulate, T* grad,
                        kernels::FetchAhead ahead) {
   const T* const rows = dy_tile + block * w.block_rows * width;
-  if constexpr (std::is_same_v<T, float>) {
-    kernels::csr_weight_grad_tile(w, block, panel_begin, panel_end, rows, x_tile, width, accumulate, grad, ahead);
-  } else {
-    kernels::reference::csr_weight_grad_tile(w, block, panel_begin, panel_end, rows, x_tile, width, accumulate, grad);
-  }
+  kernels::csr_weight_grad_tile(w, block, panel_begin, panel_end, rows, x_tile, width, accumulate, grad, ahead);
 }
 
 // Kernels read the rows of a tile in no order that hardware foresees, so that in an outer cache every first touch would
@@ -105,13 +85,11 @@ inline constexpr int64_t kFetchedFloats = 65536;
 // past the end).
 template <class T>
 kernels::FetchAhead fetch_share(const Tile<const T>& tile, int64_t i, int64_t n) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (tile.batch.data == nullptr || tile.index * tile.width >= tile.batch.n) return {};
-    if (tile.size() > kFetchedFloats) return {};
-    const int64_t begin = i * tile.size() / n;
-    return {tile.begin() + begin, (i + 1) * tile.size() / n - begin};
-  }
-  return {};
+  if (tile.batch.data == nullptr || tile.index * tile.width >= tile.batch.n) return {};
+  constexpr int64_t kFloats = sizeof(T) / sizeof(float);
+  if (tile.size() * kFloats > kFetchedFloats) return {};
+  const int64_t begin = i * tile.size() / n;
+  return {reinterpret_cast<const float*>(tile.begin() + begin), ((i + 1) * tile.size() / n - begin) * kFloats};
 }
 
 inline void fetch(const kernels::FetchAhead& what) {
@@ -133,13 +111,7 @@ class InTiles {
     if (batch.width != 0) return;
     bytes_ = batch.tiles(width) * batch.features * width * static_cast<int64_t>(sizeof(T));
     own_ = {reinterpret_cast<T*>(rt::take_buffer(bytes_)), batch.n, batch.features, width};
-    if constexpr (std::is_same_v<T, float>) {
-      pack_batch(batch, own_);
-    } else {
-      for (int64_t i = 0; i < batch.tiles(width); ++i) {
-        pack(Tile<const T>{batch, i, width}, 0, batch.features, Tile<T>{own_, i, width}.lanes(0));
-      }
-    }
+    pack_batch(batch, own_);
     view_ = own_;
   }
   ~InTiles() { rt::give_buffer(reinterpret_cast<std::byte*>(own_.data), bytes_); }

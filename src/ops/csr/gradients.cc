@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "ops/csr_products.h"
-#include "ops/csr_tiles.h"
+#include "ops/csr/products.h"
+#include "ops/csr/tiles.h"
 #include "runtime/parallel.h"
 #include "runtime/scratch.h"
 
@@ -17,11 +17,7 @@ void csr_weight_grad_one(const kernels::CsrStream& w, const T* x, const T* dy, T
   const int64_t tasks = vector_tasks(w);
   rt::parallel_for(tasks, [&](int64_t task) {
     for (int64_t block = task * w.blocks() / tasks; block < (task + 1) * w.blocks() / tasks; ++block) {
-      if constexpr (std::is_same_v<T, float>) {
-        kernels::csr_weight_grad_vector(w, block, 0, w.panels(), dy + block * w.block_rows, x, grad);
-      } else {
-        kernels::reference::csr_weight_grad_vector(w, block, 0, w.panels(), dy + block * w.block_rows, x, grad);
-      }
+      kernels::csr_weight_grad_vector(w, block, 0, w.panels(), dy + block * w.block_rows, x, grad);
     }
   });
 }

@@ -1,4 +1,4 @@
-#include "ops/gradient_tap.h"
+#include "ops/csr/gradient_tap.h"
 
 #include <fmt/format.h>
 

@@ -5,11 +5,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <utility>
 #include <vector>
 
 #include "gossamer/autograd.h"
-#include "gossamer/ops.h"
+#include "gossamer/ops/shape.h"
 #include "ops/check.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
@@ -199,6 +200,36 @@ Tensor transpose(const Tensor& x, int dim0, int dim1) {
     dispatch_all(x.dtype(), [&]<class T>() { transpose_copy<T>(s, x.data<T>(), out.mutable_data<T>()); });
   }
   return record<TransposeNode>("transpose", out, {x}, first, second);
+}
+
+Tensor permute(const Tensor& x, std::span<const int> dims) {
+  constexpr const char* kOp = "permute";
+  struct PermuteNode final : Node {
+    std::vector<int> inverse;
+    explicit PermuteNode(std::vector<int> inverse_) : inverse(std::move(inverse_)) {}
+    std::vector<Tensor> backward(const Tensor& grad) override { return {permute(grad, inverse)}; }
+  };
+
+  check_defined(kOp, x);
+  std::vector<int> inverse(static_cast<size_t>(x.rank()), -1);
+  const auto taken = static_cast<int>(std::ranges::count_if(dims, [&, next = 0](int dim) mutable {
+    return std::exchange(inverse[static_cast<size_t>(normalize_dim(kOp, x.shape(), dim))], next++) < 0;
+  }));
+  if (taken != x.rank() || dims.size() != inverse.size()) {
+    fail<ShapeError>(kOp, fmt::format("dims must name each of {} dimensions once", x.rank()),
+                     fmt::format("[{}]", fmt::join(dims, ", ")));
+  }
+  // One exchange after the other, each of which brings a dimension to its place.
+  Tensor out = x.detach();
+  std::vector<int> at(inverse.size());  // at[i]: the dimension of x that is dimension i of out
+  std::iota(at.begin(), at.end(), 0);
+  for (size_t i = 0; i < at.size(); ++i) {
+    const auto from = std::ranges::find(at, normalize_dim(kOp, x.shape(), dims[i]));
+    if (from == at.begin() + static_cast<std::ptrdiff_t>(i)) continue;
+    out = transpose(out, static_cast<int>(i), static_cast<int>(from - at.begin()));
+    std::swap(at[i], *from);
+  }
+  return record<PermuteNode>(kOp, out, {x}, std::move(inverse));
 }
 
 }  // namespace gossamer

@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
-#include "gossamer/ops.h"
+#include "gossamer/ops/product.h"
+#include "gossamer/ops/shape.h"
 #include "ops/broadcast.h"
 #include "ops/check.h"
 #include "ops/reduce.h"
@@ -14,6 +15,7 @@
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "tensor/dispatch.h"
+#include "tensor/layout.h"
 
 namespace gossamer {
 
@@ -51,7 +53,7 @@ Tensor product(const Operand& a, const Operand& b) {
   const auto count = static_cast<size_t>(batch.shape.numel());
   std::vector<int64_t> a_index(count);
   std::vector<int64_t> b_index(count);
-  parallel_runs(batch, [&](int64_t at, int64_t a_at, int64_t b_at, int64_t n) {
+  parallel_stretches(batch, [&](int64_t at, int64_t a_at, int64_t b_at, int64_t n) {
     for (int64_t i = 0; i < n; ++i) {
       a_index[static_cast<size_t>(at + i)] = a_at + i * batch.stride_a[0];
       b_index[static_cast<size_t>(at + i)] = b_at + i * batch.stride_b[0];
@@ -72,46 +74,65 @@ Tensor product(const Operand& a, const Operand& b) {
   return out;
 }
 
+// The gradient of an operand is a product of the same kind. Where the operand stood for its transpose, so does its
+// gradient: the product is formed the other way round.
 struct MatmulNode final : Node {
   SavedTensor a;
   SavedTensor b;
   Shape a_shape;
   Shape b_shape;
-  MatmulNode(const Tensor& a_, const Tensor& b_)
+  MatmulOptions options;
+  MatmulNode(const Tensor& a_, const Tensor& b_, const MatmulOptions& options_)
       : a(*this, b_.requires_grad() ? a_ : Tensor()),
         b(*this, a_.requires_grad() ? b_ : Tensor()),
         a_shape(a_.shape()),
-        b_shape(b_.shape()) {}
+        b_shape(b_.shape()),
+        options(options_) {}
 
   std::vector<Tensor> backward(const Tensor& grad) override {
+    const auto trans = [](bool yes) { return yes ? rt::Trans::Yes : rt::Trans::No; };
     std::vector<Tensor> grads(2);
-    if (needs_grad(0)) grads[0] = sum_to(product({grad}, {b.get(), rt::Trans::Yes}), a_shape);
-    if (needs_grad(1)) grads[1] = sum_to(product({a.get(), rt::Trans::Yes}, {grad}), b_shape);
+    if (needs_grad(0)) {
+      const Operand other{b.get(), trans(!options.transpose_b)};
+      const Operand other_t{b.get(), trans(options.transpose_b)};
+      grads[0] =
+          sum_to(options.transpose_a ? product(other_t, {grad, rt::Trans::Yes}) : product({grad}, other), a_shape);
+    }
+    if (needs_grad(1)) {
+      const Operand other{a.get(), trans(!options.transpose_a)};
+      const Operand other_t{a.get(), trans(options.transpose_a)};
+      grads[1] =
+          sum_to(options.transpose_b ? product({grad, rt::Trans::Yes}, other_t) : product(other, {grad}), b_shape);
+    }
     return grads;
   }
 };
 
 }  // namespace
 
-Tensor matmul(const Tensor& a, const Tensor& b) {
+Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
   check_same_floating(kOp, a, b);
   if (a.rank() < 2 || b.rank() < 2) {
     fail<ShapeError>(kOp, "operands must have at least 2 dimensions",
                      fmt::format("{} and {}", a.shape().to_string(), b.shape().to_string()),
                      "reshape a vector to a matrix");
   }
-  if (a.dim(-1) != b.dim(-2)) {
-    fail<ShapeError>(kOp, "the last size of a must equal the last but one of b",
-                     fmt::format("{} and {}", a.shape().to_string(), b.shape().to_string()),
-                     "exchange dimensions with transpose()");
+  const Operand left{a, options.transpose_a ? rt::Trans::Yes : rt::Trans::No};
+  const Operand right{b, options.transpose_b ? rt::Trans::Yes : rt::Trans::No};
+  if (left.cols() != right.rows()) {
+    const bool transposed = options.transpose_a || options.transpose_b;
+    fail<ShapeError>(
+        kOp, transposed ? "the inner sizes must be equal" : "the last size of a must equal the last but one of b",
+        fmt::format("{}{} and {}{}", a.shape().to_string(), options.transpose_a ? " transposed" : "",
+                    b.shape().to_string(), options.transpose_b ? " transposed" : ""),
+        "set transpose_a or transpose_b where the other dimension is meant");
   }
-  if (a.rank() > 2 && b.rank() == 2) {
+  if (a.rank() > 2 && b.rank() == 2 && !options.transpose_a) {
     // One matrix for a whole batch: one tall product, whose gradient needs no sum over the batch.
-    int64_t rows = 1;
-    for (int i = 0; i < a.rank() - 1; ++i) rows *= a.shape()[i];
-    return reshape(matmul(reshape(a, {rows, a.dim(-1)}), b), with_matrix(leading(a.shape()), a.dim(-2), b.dim(-1)));
+    const Tensor tall = matmul(reshape(a, {row_count(a.shape()), a.dim(-1)}), b, options);
+    return reshape(tall, with_matrix(leading(a.shape()), a.dim(-2), right.cols()));
   }
-  return record<MatmulNode>(kOp, product({a}, {b}), {a, b}, a, b);
+  return record<MatmulNode>(kOp, product(left, right), {a, b}, a, b, options);
 }
 
 }  // namespace gossamer

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "gossamer/csr_pattern.h"
@@ -58,17 +57,5 @@ struct CsrPatternAccess {
   // Forgets it, for a pattern that is about to be replaced. Thread-safe: who holds the plan keeps it.
   static void drop_transposed(const CsrPattern& pattern);
 };
-
-// Calls f(walk, block) for every row block of the pattern, loaded into the walk, in parallel.
-template <class F>
-void parallel_row_blocks(const CsrPattern& pattern, F&& f) {
-  parallel_runs(CsrPattern::Walk(pattern).blocks(), [&](int64_t begin, int64_t end) {
-    CsrPattern::Walk walk(pattern);
-    for (int64_t block = begin; block < end; ++block) {
-      walk.load(block);
-      f(std::as_const(walk), block);
-    }
-  });
-}
 
 }  // namespace gossamer

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
-#include "gossamer/ops.h"
+#include "gossamer/ops/loss.h"
 #include "ops/check.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
@@ -80,9 +80,8 @@ void check(const Tensor& logits, const Tensor& targets, const CrossEntropyOption
   const int64_t* const t = targets.data<int64_t>();
   for (int64_t row = 0; row < n; ++row) {
     if (t[row] != options.ignore_index && (t[row] < 0 || t[row] >= classes)) {
-      fail<ConfigError>(kOp,
-                        fmt::format("targets must be in [0, {}) or ignore_index {}", classes, options.ignore_index),
-                        fmt::format("row {} has {}", row, t[row]));
+      fail<IndexError>(kOp, fmt::format("targets must be in [0, {}) or ignore_index {}", classes, options.ignore_index),
+                       fmt::format("row {} has {}", row, t[row]));
     }
   }
 }

@@ -5,7 +5,7 @@
 #include <type_traits>
 
 #include "tensor/batch.h"
-#include "tensor/csr_stream.h"
+#include "tensor/csr/stream.h"
 
 namespace gossamer {
 

@@ -1,4 +1,4 @@
-#include "ops/csr_dense.h"
+#include "ops/csr/dense_way.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "tensor/batch.h"
-#include "tensor/csr_stream.h"
+#include "tensor/csr/stream.h"
 
 namespace gossamer {
 

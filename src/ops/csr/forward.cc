@@ -1,9 +1,9 @@
 // The forward product of a CSR weight, which is the input gradient too.
-#include "ops/csr_products.h"
+#include "ops/csr/products.h"
 
 #include <algorithm>
 
-#include "ops/csr_tiles.h"
+#include "ops/csr/tiles.h"
 #include "runtime/parallel.h"
 #include "runtime/scratch.h"
 
@@ -24,11 +24,7 @@ void csr_forward_one(const kernels::CsrStream& w, const T* values, const T* x, c
     for (int64_t block = task * w.blocks() / tasks; block < (task + 1) * w.blocks() / tasks; ++block) {
       const int64_t row = block * w.block_rows;
       const T* block_bias = bias == nullptr ? nullptr : bias + row;
-      if constexpr (std::is_same_v<T, float>) {
-        kernels::csr_forward_vector(w, values, block, x, block_bias, reinterpret_cast<float*>(scratch.data()), y + row);
-      } else {
-        kernels::reference::csr_forward_vector(w, values, block, x, block_bias, y + row);
-      }
+      kernels::csr_forward_vector(w, values, block, x, block_bias, reinterpret_cast<T*>(scratch.data()), y + row);
     }
   });
 }

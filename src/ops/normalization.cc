@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
-#include "gossamer/ops.h"
+#include "gossamer/ops/normalization.h"
 #include "ops/check.h"
 #include "runtime/parallel.h"
 #include "tensor/dispatch.h"

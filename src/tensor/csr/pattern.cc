@@ -1,4 +1,4 @@
-// Construction and conversion of patterns. The streaming order itself is built in csr_stream.cc.
+// Construction of patterns, with all that is checked.
 #include "gossamer/csr_pattern.h"
 
 #include <fmt/format.h>
@@ -8,8 +8,7 @@
 #include <limits>
 
 #include "runtime/check.h"
-#include "tensor/csr_stream.h"
-#include "tensor/dispatch.h"
+#include "tensor/csr/stream.h"
 
 namespace gossamer {
 
@@ -38,13 +37,6 @@ int64_t first_failure(int64_t n, const F& holds) {
     }
   });
   return first.load();
-}
-
-void check_values(const Tensor& values, int64_t count, const char* op) {
-  if (!values.defined() || values.numel() != count) {
-    fail<ShapeError>(op, fmt::format("there must be {} elements", count),
-                     values.defined() ? values.shape().to_string() : "an undefined tensor");
-  }
 }
 
 }  // namespace
@@ -156,21 +148,6 @@ int64_t CsrPattern::bytes() const {
   return (stream_ ? stream_->bytes() : 0) + (transposed ? transposed->bytes() : 0);
 }
 
-Csr CsrPattern::csr() const {
-  Csr csr;
-  csr.row_ptr.resize(static_cast<size_t>(rows_ + 1));
-  csr.col_idx.resize(static_cast<size_t>(nnz_));
-  parallel_row_blocks(*this, [&](const Walk& walk, int64_t block) {
-    auto to = csr.col_idx.begin() + walk.slot_begin(block);
-    walk.for_each([&](const SlotPosition& p) {
-      ++csr.row_ptr[static_cast<size_t>(p.row + 1)];
-      *to++ = static_cast<int32_t>(p.col);
-    });
-  });
-  for (size_t row = 1; row < csr.row_ptr.size(); ++row) csr.row_ptr[row] += csr.row_ptr[row - 1];
-  return csr;
-}
-
 bool CsrPattern::operator==(const CsrPattern& other) const {
   if (rows_ != other.rows_ || cols_ != other.cols_ || nnz_ != other.nnz_) return false;
   if (full_) return true;
@@ -181,127 +158,6 @@ bool CsrPattern::operator==(const CsrPattern& other) const {
     return x.row == y.row && x.count == y.count;
   };
   return a.col == b.col && a.slot_begin == b.slot_begin && std::ranges::equal(a.segments, b.segments, same_segment);
-}
-
-CsrPattern::Walk::Walk(const CsrPattern& pattern) : pattern_(pattern) {
-  if (pattern.full_) {
-    // As many elements as a block of a stream has slots, about.
-    block_rows_ = std::max<int64_t>(1, 16384 / std::max<int64_t>(1, pattern.cols_));
-  } else {
-    block_rows_ = pattern.stream_->block_rows;
-    columns_ = pattern.stream_->col.data();
-  }
-  blocks_ = (pattern.rows_ + block_rows_ - 1) / block_rows_;
-}
-
-int64_t CsrPattern::Walk::slot_begin(int64_t block) const {
-  if (pattern_.full_) return row_begin(block) * pattern_.cols_;
-  const kernels::CsrStream s = pattern_.stream_->view();
-  return s.slot_begin[block * s.panels()];
-}
-
-void CsrPattern::Walk::load(int64_t block) {
-  block_ = block;
-  row_ = 0;
-  at_ = 0;
-  in_run_ = 0;
-  const int64_t row0 = row_begin(block);
-  const int64_t rows = row_begin(block + 1) - row0;
-  row_ptr_.assign(static_cast<size_t>(rows + 1), 0);
-  runs_.clear();
-  if (pattern_.full_) {
-    if (pattern_.cols_ == 0) return;
-    for (int64_t row = 0; row < rows; ++row) {
-      row_ptr_[static_cast<size_t>(row + 1)] = static_cast<size_t>(row + 1);
-      runs_.push_back({(row0 + row) * pattern_.cols_, 0, static_cast<int32_t>(pattern_.cols_)});
-    }
-    return;
-  }
-  // The segments by row. Cells come in the order of their panels, so the columns of each row ascend.
-  const kernels::CsrStream s = pattern_.stream_->view();
-  const int64_t cell_begin = block * s.panels();
-  const int64_t cell_end = cell_begin + s.panels();
-  for (int64_t i = s.segment_begin[cell_begin]; i < s.segment_begin[cell_end]; ++i) {
-    row_ptr_[size_t{s.segments[i].row} + 1] += s.segments[i].count > 0;
-  }
-  for (size_t row = 1; row < row_ptr_.size(); ++row) row_ptr_[row] += row_ptr_[row - 1];
-  next_run_.assign(row_ptr_.begin(), row_ptr_.end() - 1);
-  runs_.resize(row_ptr_.back());
-  for (int64_t cell = cell_begin; cell < cell_end; ++cell) {
-    int64_t slot = s.slot_begin[cell];
-    const auto col0 = static_cast<int32_t>((cell - cell_begin) * s.panel_cols);
-    for (int64_t i = s.segment_begin[cell]; i < s.segment_begin[cell + 1]; ++i) {
-      const auto [row, count] = s.segments[i];
-      if (count == 0) break;
-      runs_[next_run_[row]++] = {slot, col0, count};
-      slot += count;
-    }
-  }
-}
-
-Tensor CsrPattern::mask() const {
-  Tensor mask = Tensor::zeros({rows_, cols_}, DType::boolean);
-  bool* bits = mask.mutable_data<bool>();
-  parallel_row_blocks(*this, [&](const Walk& walk, int64_t) {
-    walk.for_each([&](const SlotPosition& p) { bits[p.row * cols_ + p.col] = true; });
-  });
-  return mask;
-}
-
-Tensor CsrPattern::dense(const Tensor& values) const {
-  check_values(values, nnz_, "CsrPattern::dense");
-  if (full_) return values.clone().alias({rows_, cols_});
-  Tensor dense = Tensor::zeros({rows_, cols_}, values.dtype());
-  dispatch_all(values.dtype(), [&]<class T>() {
-    const T* from = values.data<T>();
-    T* to = dense.mutable_data<T>();
-    parallel_row_blocks(*this, [&](const Walk& walk, int64_t) {
-      walk.for_each([&](const SlotPosition& p) { to[p.row * cols_ + p.col] = from[p.slot]; });
-    });
-  });
-  return dense;
-}
-
-Tensor CsrPattern::gather(const Tensor& dense) const {
-  check_values(dense, rows_ * cols_, "CsrPattern::gather");
-  if (full_) return dense.clone().alias({nnz_});
-  Tensor values = Tensor::empty({nnz_}, dense.dtype());
-  dispatch_all(dense.dtype(), [&]<class T>() {
-    const T* from = dense.data<T>();
-    T* to = values.mutable_data<T>();
-    parallel_row_blocks(*this, [&](const Walk& walk, int64_t) {
-      walk.for_each([&](const SlotPosition& p) { to[p.slot] = from[p.row * cols_ + p.col]; });
-    });
-  });
-  return values;
-}
-
-Tensor CsrPattern::to_canonical(const Tensor& values) const {
-  check_values(values, nnz_, "CsrPattern::to_canonical");
-  Tensor canonical = Tensor::empty({nnz_}, values.dtype());
-  dispatch_all(values.dtype(), [&]<class T>() {
-    const T* from = values.data<T>();
-    T* to = canonical.mutable_data<T>();
-    parallel_row_blocks(*this, [&](const Walk& walk, int64_t block) {
-      T* next = to + walk.slot_begin(block);
-      walk.for_each([&](const SlotPosition& p) { *next++ = from[p.slot]; });
-    });
-  });
-  return canonical;
-}
-
-Tensor CsrPattern::from_canonical(const Tensor& values) const {
-  check_values(values, nnz_, "CsrPattern::from_canonical");
-  Tensor slots = Tensor::empty({nnz_}, values.dtype());
-  dispatch_all(values.dtype(), [&]<class T>() {
-    const T* from = values.data<T>();
-    T* to = slots.mutable_data<T>();
-    parallel_row_blocks(*this, [&](const Walk& walk, int64_t block) {
-      const T* next = from + walk.slot_begin(block);
-      walk.for_each([&](const SlotPosition& p) { to[p.slot] = *next++; });
-    });
-  });
-  return slots;
 }
 
 }  // namespace gossamer

@@ -1,0 +1,17 @@
+// Activation functions, elementwise, any shape.
+#pragma once
+
+#include <cstdint>
+
+#include "gossamer/tensor.h"
+
+namespace gossamer {
+
+// max(x, 0); NaN stays NaN. The gradient is selected where x > 0.
+[[nodiscard]] Tensor relu(const Tensor& x);
+
+// Zeroes each element with probability p in [0, 1) (ConfigError) and scales the others by 1 / (1 - p). Element i is
+// kept or not as a function of (key, i). Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
+[[nodiscard]] Tensor dropout(const Tensor& x, double p, uint64_t key);
+
+}  // namespace gossamer

@@ -1,0 +1,21 @@
+// Matrix products.
+#pragma once
+
+#include <cstdint>
+
+#include "gossamer/tensor.h"
+
+namespace gossamer {
+
+// What a product takes for one of its operands.
+struct MatmulOptions {
+  bool transpose_a = false;  // the last two dimensions of a exchanged, without a copy
+  bool transpose_b = false;
+};
+// [..., m, k] x [..., k, n] -> [..., m, n]; leading dimensions broadcast.
+[[nodiscard]] Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options = {});
+
+// x [..., in], weight [out, in], bias [out] or undefined -> x weightᵀ + bias [..., out].
+[[nodiscard]] Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+
+}  // namespace gossamer

@@ -1,0 +1,81 @@
+#include "ops/csr/linear.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "gossamer/autograd.h"
+#include "gossamer/ops/sparse.h"
+#include "ops/column_sums.h"
+#include "ops/csr/gradient_tap.h"
+#include "ops/csr/use.h"
+#include "runtime/check.h"
+
+namespace gossamer {
+
+namespace {
+
+constexpr const char* kOp = "csr_linear";
+
+void check(const Tensor& x, const CsrWeight& weight, const Tensor& bias) {
+  weight.check(kOp);
+  const CsrPattern& pattern = *weight.pattern;
+  if (!x.defined()) fail<StateError>(kOp, "x must be defined", "an undefined tensor");
+  if (x.rank() < 1 || x.shape().back() != pattern.cols()) {
+    fail<ShapeError>(
+        kOp, fmt::format("x must be [..., {}] for a [{}, {}] weight", pattern.cols(), pattern.rows(), pattern.cols()),
+        x.shape().to_string());
+  }
+  if (bias.defined() && bias.shape() != Shape({pattern.rows()})) {
+    fail<ShapeError>(kOp, fmt::format("bias must be [{}]", pattern.rows()), bias.shape().to_string());
+  }
+  const DType dtype = weight.values.dtype();
+  if (x.dtype() != dtype || (bias.defined() && bias.dtype() != x.dtype())) {
+    fail<DTypeError>(kOp, "x, values and bias must share a dtype",
+                     fmt::format("{}, {}{}", dtype_name(x.dtype()), dtype_name(dtype),
+                                 bias.defined() ? fmt::format(", {}", dtype_name(bias.dtype())) : ""),
+                     "convert with .to(dtype)");
+  }
+}
+
+// x is kept in the layout of the products alone, packed or as it is: the tap reads it in that layout too.
+struct CsrLinearNode final : Node {
+  CsrUse use;
+  std::shared_ptr<GradientTap> tap;
+  SavedTensor x;
+  SavedTensor values;
+  CsrLinearNode(const CsrUse& use_, const std::shared_ptr<GradientTap>& tap_, const Tensor& x_, const Tensor& values_)
+      : use(use_), tap(tap_), x(*this, x_), values(*this, values_) {}
+
+  std::vector<Tensor> backward(const Tensor& grad) override {
+    const CsrPattern& pattern = use.pattern();
+    const Tensor dy = use.pack_gradient(grad);
+    auto [dx, dvalues] = use.gradients(needs_grad(0) ? values.get() : Tensor(), needs_grad(1) ? x.get() : Tensor(), dy);
+    if (needs_grad(1) && tap && tap->armed()) {
+      tap->add_product(x.get().alias({use.n(), pattern.cols()}), grad.alias({use.n(), pattern.rows()}));
+    }
+    Tensor dbias = needs_grad(2) ? column_sums(dy.alias({use.n(), pattern.rows()})) : Tensor();
+    return {std::move(dx), std::move(dvalues), std::move(dbias)};
+  }
+};
+
+}  // namespace
+
+Tensor csr_linear(const Tensor& x, const CsrWeight& weight, const Tensor& bias) {
+  check(x, weight, bias);
+  const CsrUse use(weight, x);
+  const bool trains = grad_enabled() && weight.values.requires_grad();
+  const Tensor x_batch = trains && use.packs_once() ? use.pack(x) : x;
+  const Tensor values = weight.used_values();
+  return record<CsrLinearNode>(kOp, use.forward(values, x_batch, bias), {x, weight.values, bias}, use, weight.tap,
+                               trains ? x_batch : Tensor(), x.requires_grad() ? values : Tensor());
+}
+
+Tensor csr_linear(const Tensor& x, const std::shared_ptr<const CsrPattern>& pattern, const Tensor& values,
+                  const Tensor& bias, const CsrLinearOptions& options) {
+  return csr_linear(x, {.pattern = pattern, .values = values, .execution = options.execution}, bias);
+}
+
+}  // namespace gossamer

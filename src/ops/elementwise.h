@@ -1,0 +1,21 @@
+// The kernels of kernels/elementwise_table.h on tensors: parallel, with broadcasting, on tiles where the operands hold
+// them. Forward and backward of elementwise operations are made of these. Nothing is recorded; operands are checked by
+// the caller (ops/check.h).
+#pragma once
+
+#include "gossamer/tensor.h"
+#include "kernels/elementwise_table.h"
+
+namespace gossamer {
+
+// y = op(x), elementwise, for a floating dtype.
+Tensor map(kernels::Unary op, const Tensor& x);
+
+// op(a, b), elementwise with broadcasting, for operands of one floating dtype. `name` begins the ShapeError of sizes
+// that do not fit.
+Tensor zip(const char* name, kernels::Binary op, const Tensor& a, const Tensor& b);
+
+// op(x, scalar), the scalar rounded to the dtype of x.
+Tensor zip_scalar(kernels::Binary op, const Tensor& x, double scalar);
+
+}  // namespace gossamer

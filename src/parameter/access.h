@@ -1,0 +1,39 @@
+// What lies inside a Parameter, for operations, optimizers and sparsity algorithms.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "gossamer/parameter.h"
+#include "ops/csr/gradient_tap.h"
+#include "ops/csr/weight.h"
+
+namespace gossamer {
+
+// An array with one element per slot of a parameter, such as a momentum. It follows the parameter's pattern: survivors
+// keep their element, new slots start at 0. Optimizers own them; the parameter only knows those still alive.
+struct SlotArray {
+  Tensor data;
+};
+
+// Each throws StateError, naming its function, for an undefined parameter.
+struct ParameterAccess {
+  // With the parameter's values, subset, execution and tap; the pattern is null where it is dense.
+  static const CsrWeight& weight(const Parameter& p);
+  // One per parameter, shared with the nodes of its uses.
+  static GradientTap& tap(const Parameter& p);
+
+  // A new array of zeros that follows the pattern.
+  static std::shared_ptr<SlotArray> make_slot_array(const Parameter& p);
+
+  // A sparsity algorithm marks its parameters with a token; they are claimed for as long as the token lives.
+  static bool is_claimed(const Parameter& p);
+  static void claim(const Parameter& p, const std::shared_ptr<const void>& token);
+
+  // f sees the input of every linear(x, this weight) until it is replaced; an empty function ends it. f must not throw,
+  // and forward must not run on several threads meanwhile.
+  static void observe_inputs(const Parameter& p, std::function<void(const Tensor& x)> f);
+  static void show_input(const Parameter& p, const Tensor& x);
+};
+
+}  // namespace gossamer

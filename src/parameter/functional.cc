@@ -1,0 +1,19 @@
+#include "gossamer/functional.h"
+
+#include "gossamer/ops/product.h"
+#include "ops/csr/linear.h"
+#include "parameter/access.h"
+
+namespace gossamer {
+
+Tensor linear(const Tensor& x, const Parameter& weight, const Parameter& bias) {
+  const CsrWeight& w = ParameterAccess::weight(weight);
+  const Tensor b = bias.defined() ? bias.tensor() : Tensor();
+  const bool csr = w.pattern != nullptr && weight.shape().rank() == 2;
+  const Tensor y = csr ? csr_linear(x, w, b) : linear(x, weight.tensor(), b);
+  // After the product, which checks the shapes.
+  ParameterAccess::show_input(weight, x);
+  return y;
+}
+
+}  // namespace gossamer

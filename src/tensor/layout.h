@@ -1,0 +1,69 @@
+// In which layout an operation takes its operands: the one place that decides between rows and tiles (tensor/batch.h).
+#pragma once
+
+#include <cstdint>
+
+#include "gossamer/tensor.h"
+#include "tensor/batch.h"
+#include "tensor/tiles.h"
+
+namespace gossamer {
+
+// n of [..., k] seen as the matrix [n, k]; k may be 0.
+inline int64_t row_count(const Shape& shape) {
+  int64_t n = 1;
+  for (int i = 0; i + 1 < shape.rank(); ++i) n *= shape[i];
+  return n;
+}
+
+// An operation that needs rows says Layout::rows(); one that takes tiles says Layout::of(x) or common(a, b), and works
+// in rows where there are none. Reading an operand that holds another layout converts it: into rows once for all
+// readers, into tiles for this reader alone.
+class Layout {
+ public:
+  static Layout rows() { return Layout(0); }
+  // 0: rows.
+  static Layout tiles(int width) { return Layout(width); }
+  // The tiles that x holds, else rows.
+  static Layout of(const Tensor& x) { return Layout(TensorTiles::width(x)); }
+  // The tiles of equal width that both hold, else rows.
+  static Layout common(const Tensor& a, const Tensor& b) {
+    const int width = TensorTiles::width(a);
+    return Layout(width == TensorTiles::width(b) ? width : 0);
+  }
+
+  int width() const { return width_; }
+  bool is_tiled() const { return width_ != 0; }
+
+  // Uninitialized, in this layout. Tiles are f32 of rank 1 or more.
+  Tensor empty(const Shape& shape, DType dtype) const {
+    return is_tiled() ? TensorTiles::empty(shape, width_) : Tensor::empty(shape, dtype);
+  }
+  // x itself, without history, where it holds this layout or rows are wanted; else packed.
+  Tensor take(const Tensor& x) const { return is_tiled() ? TensorTiles::pack(x, width_) : x.detach(); }
+
+  // The elements of x, which holds this layout, seen as [n, last size].
+  template <class T>
+  ConstBatch<T> read(const Tensor& x) const {
+    if (is_tiled()) return typed<const T>(TensorTiles::get(x));
+    return {x.data<T>(), row_count(x.shape()), x.rank() == 0 ? 1 : x.shape().back()};
+  }
+  template <class T>
+  Batch<T> write(Tensor& x) const {
+    if (is_tiled()) return typed<T>(TensorTiles::open(x));
+    return {x.mutable_data<T>(), row_count(x.shape()), x.rank() == 0 ? 1 : x.shape().back()};
+  }
+
+ private:
+  explicit Layout(int width) : width_(width) {}
+
+  // Only f32 holds tiles, so that T is float wherever this runs.
+  template <class T, class Tiles>
+  static Batch<T> typed(const Tiles& tiles) {
+    return {reinterpret_cast<T*>(tiles.data), tiles.n, tiles.features, tiles.width};
+  }
+
+  int width_;
+};
+
+}  // namespace gossamer

@@ -18,8 +18,8 @@
 #include "gossamer/sparse/set.h"
 #include "ops/dense_products.h"
 #include "ops/gradient_tap.h"
-#include "sparse/growth.h"
-#include "sparse/select.h"
+#include "sparse/selection/growth.h"
+#include "sparse/selection/select.h"
 #include "tensor/csr_stream.h"
 
 namespace gossamer::bench {

@@ -9,7 +9,7 @@
 #include "gossamer/random.h"
 #include "ops/gradient_tap.h"
 #include "runtime/check.h"
-#include "sparse/empty.h"
+#include "sparse/warn_if_empty.h"
 #include "tensor/arith.h"
 #include "tensor/csr_stream.h"
 

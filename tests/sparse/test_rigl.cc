@@ -17,7 +17,7 @@
 #include "gossamer/runtime.h"
 #include "gossamer/sparse/rigl.h"
 #include "ops/gradient_tap.h"
-#include "sparse/select.h"
+#include "sparse/selection/select.h"
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 

@@ -14,8 +14,8 @@
 #include "gossamer/optim/sgd.h"
 #include "gossamer/sparse/snfs.h"
 #include "ops/gradient_tap.h"
-#include "sparse/apportion.h"
-#include "sparse/select.h"
+#include "sparse/selection/apportion.h"
+#include "sparse/selection/select.h"
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 

@@ -67,7 +67,7 @@ class Group final : public SparsityAlgorithm {
   // Takes over the entries of another group, which is empty then. Throws as add(), and changes nothing then.
   void extend(Group&& other);
   size_t size() const { return entries_.size(); }
-  // Throws ConfigError where there is no such entry.
+  // Throws IndexError where there is no such entry.
   SparsityAlgorithm& operator[](size_t index) const;
 
   const Sparsity& sparsity() const override;

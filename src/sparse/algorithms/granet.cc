@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "sparse/growth.h"
-#include "sparse/select.h"
+#include "sparse/selection/growth.h"
+#include "sparse/selection/select.h"
 
 namespace gossamer::sparse {
 

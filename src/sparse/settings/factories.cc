@@ -1,4 +1,4 @@
-#include "sparse/beyond_factories.h"
+#include "sparse/settings/factories.h"
 
 #include <fmt/format.h>
 
@@ -73,7 +73,7 @@ std::shared_ptr<SparsityAlgorithm> make_topkast(ConfigReader& reader) {
 
 }  // namespace
 
-std::map<std::string, AlgorithmFactory> beyond_factories() {
+std::map<std::string, AlgorithmFactory> library_factories() {
   return {
       {"granet", make_granet}, {"snfs", make_snfs}, {"global_pruning", make_global_pruning}, {"topkast", make_topkast}};
 }

@@ -11,7 +11,7 @@
 
 #include "gossamer/sparse/configure.h"
 #include "runtime/check.h"
-#include "sparse/config_errors.h"
+#include "sparse/settings/config_errors.h"
 
 namespace gossamer::sparse {
 

@@ -1,4 +1,4 @@
-#include "sparse/select.h"
+#include "sparse/selection/select.h"
 
 #include <array>
 #include <bit>

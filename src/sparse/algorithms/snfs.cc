@@ -10,9 +10,9 @@
 
 #include "ops/gradient_tap.h"
 #include "runtime/check.h"
-#include "sparse/apportion.h"
-#include "sparse/growth.h"
-#include "sparse/select.h"
+#include "sparse/selection/apportion.h"
+#include "sparse/selection/growth.h"
+#include "sparse/selection/select.h"
 #include "tensor/dispatch.h"
 #include "tensor/state_reader.h"
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "runtime/check.h"
-#include "sparse/growth.h"
-#include "sparse/select.h"
+#include "sparse/selection/growth.h"
+#include "sparse/selection/select.h"
 
 namespace gossamer::sparse {
 

@@ -1,4 +1,4 @@
-// How configure() makes the algorithms that cerebras.pytorch.sparse has not.
+// How configure() makes the algorithms that are ours alone: those without a counterpart in cerebras.pytorch.sparse.
 #pragma once
 
 #include <map>
@@ -9,6 +9,6 @@
 namespace gossamer::sparse {
 
 // granet, snfs, global_pruning and topkast. The keys are the names of their options; `scores` is magnitude or saliency.
-std::map<std::string, AlgorithmFactory> beyond_factories();
+std::map<std::string, AlgorithmFactory> library_factories();
 
 }  // namespace gossamer::sparse

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "runtime/check.h"
-#include "sparse/select.h"
+#include "sparse/selection/select.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer::sparse {

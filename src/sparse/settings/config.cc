@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "runtime/check.h"
-#include "sparse/config_errors.h"
+#include "sparse/settings/config_errors.h"
 
 namespace gossamer::sparse {
 

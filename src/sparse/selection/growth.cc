@@ -1,4 +1,4 @@
-#include "sparse/growth.h"
+#include "sparse/selection/growth.h"
 
 #include <algorithm>
 #include <array>

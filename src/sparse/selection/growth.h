@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "gossamer/tensor.h"
-#include "sparse/select.h"
+#include "sparse/selection/select.h"
 #include "tensor/arith.h"
 
 namespace gossamer::sparse {

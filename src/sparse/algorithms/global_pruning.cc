@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "runtime/check.h"
-#include "sparse/global.h"
-#include "sparse/select.h"
+#include "sparse/selection/connection_scores.h"
+#include "sparse/selection/select.h"
 
 namespace gossamer::sparse {
 

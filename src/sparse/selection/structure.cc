@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "runtime/check.h"
-#include "sparse/select.h"
+#include "sparse/selection/select.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer::sparse {

@@ -1,4 +1,4 @@
-#include "sparse/apportion.h"
+#include "sparse/selection/apportion.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,4 +1,4 @@
-#include "sparse/config_errors.h"
+#include "sparse/settings/config_errors.h"
 
 #include <fmt/format.h>
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "runtime/check.h"
-#include "sparse/select.h"
+#include "sparse/selection/select.h"
 
 namespace gossamer::sparse {
 

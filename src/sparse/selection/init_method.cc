@@ -11,7 +11,7 @@
 
 #include "gossamer/random.h"
 #include "runtime/check.h"
-#include "sparse/select.h"
+#include "sparse/selection/select.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer::sparse {

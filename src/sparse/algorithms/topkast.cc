@@ -10,7 +10,7 @@
 
 #include "gossamer/ops.h"
 #include "runtime/check.h"
-#include "sparse/select.h"
+#include "sparse/selection/select.h"
 #include "tensor/dispatch.h"
 #include "tensor/state_reader.h"
 

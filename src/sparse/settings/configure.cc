@@ -13,8 +13,8 @@
 #include "gossamer/sparse/static.h"
 #include "runtime/check.h"
 #include "runtime/log.h"
-#include "sparse/beyond_factories.h"
-#include "sparse/config_errors.h"
+#include "sparse/settings/config_errors.h"
+#include "sparse/settings/factories.h"
 
 namespace gossamer::sparse {
 
@@ -58,7 +58,7 @@ std::shared_ptr<SparsityAlgorithm> make_rigl(ConfigReader& reader) {
 }
 
 struct Registry {
-  Registry() { factories.merge(beyond_factories()); }
+  Registry() { factories.merge(library_factories()); }
 
   std::mutex mutex;
   std::map<std::string, AlgorithmFactory> factories{

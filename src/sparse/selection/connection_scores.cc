@@ -1,4 +1,4 @@
-#include "sparse/global.h"
+#include "sparse/selection/connection_scores.h"
 
 #include <fmt/format.h>
 

@@ -32,7 +32,7 @@ class Contrary final : public gs::sparse::DynamicSparsityAlgorithm {
 int main() {
   // From here on a configuration may say `algorithm: contrary`.
   gs::sparse::register_algorithm("contrary", [](gs::sparse::ConfigReader& reader) {
-    return std::make_shared<Contrary>(reader.settings(), reader.update());
+    return std::make_shared<Contrary>(gs::sparse::read_settings(reader), gs::sparse::read_update(reader));
   });
   gs::Generator rng(1);
   gs::nn::Sequential model{gs::nn::named("fc1", gs::nn::Linear({.in = 64, .out = 128}, rng)), gs::nn::ReLU(),

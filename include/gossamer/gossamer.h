@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gossamer/autograd.h"
+#include "gossamer/config.h"
 #include "gossamer/csr_pattern.h"
 #include "gossamer/data/dataset.h"
 #include "gossamer/data/fashion_mnist.h"
@@ -25,6 +26,7 @@
 #include "gossamer/parameter.h"
 #include "gossamer/random.h"
 #include "gossamer/runtime.h"
+#include "gossamer/schedule.h"
 #include "gossamer/shape.h"
 #include "gossamer/sparse/algorithm.h"
 #include "gossamer/sparse/config.h"

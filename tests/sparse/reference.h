@@ -19,7 +19,7 @@
 #include "gossamer/sparse/static.h"
 #include "gossamer/tensor.h"
 #include "sparse/selection/select.h"
-#include "tests/sparse/config_from_json.h"
+#include "tests/config/config_from_json.h"
 #include "tests/support/golden.h"
 
 namespace gossamer::test {

@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -39,6 +40,7 @@ class ParameterFilter {
 
   Predicate predicate_;
 };
+constexpr std::string_view config_type_name(const ParameterFilter*) { return "a ParameterFilter"; }
 
 class Group;
 

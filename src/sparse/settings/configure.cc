@@ -3,82 +3,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
-#include <mutex>
+#include <string_view>
 #include <utility>
 
-#include "gossamer/sparse/gmp.h"
-#include "gossamer/sparse/rigl.h"
-#include "gossamer/sparse/set.h"
-#include "gossamer/sparse/static.h"
+#include "config/config_errors.h"
 #include "runtime/check.h"
 #include "runtime/log.h"
-#include "sparse/settings/config_errors.h"
 #include "sparse/settings/factories.h"
 
 namespace gossamer::sparse {
 
 namespace {
 
-// The built-in algorithms. The defaults are those of their options.
-
-std::shared_ptr<SparsityAlgorithm> make_static(ConfigReader& reader) {
-  SparsitySettings s = reader.settings();
-  return std::make_shared<Static>(
-      StaticOptions{.sparsity = std::move(s.sparsity), .init_method = std::move(s.init_method), .seed = s.seed});
-}
-
-std::shared_ptr<SparsityAlgorithm> make_gmp(ConfigReader& reader) {
-  SparsitySettings s = reader.settings();
-  return std::make_shared<GMP>(GMPOptions{.sparsity = std::move(s.sparsity),
-                                          .update = reader.update(),
-                                          .init_method = std::move(s.init_method),
-                                          .seed = s.seed});
-}
-
-std::shared_ptr<SparsityAlgorithm> make_set(ConfigReader& reader) {
-  SparsitySettings s = reader.settings();
-  return std::make_shared<SET>(SETOptions{.sparsity = std::move(s.sparsity),
-                                          .drop_fraction = reader.schedule("drop_fraction", SETOptions().drop_fraction),
-                                          .update = reader.update(),
-                                          .init_method = std::move(s.init_method),
-                                          .seed = s.seed});
-}
-
-std::shared_ptr<SparsityAlgorithm> make_rigl(ConfigReader& reader) {
-  SparsitySettings s = reader.settings();
-  return std::make_shared<RigL>(
-      RigLOptions{.sparsity = std::move(s.sparsity),
-                  .drop_fraction = reader.schedule("drop_fraction", RigLOptions().drop_fraction),
-                  .update = reader.update(),
-                  .balance_in_groups = reader.integer("balance_in_groups", 0),
-                  .balance_out_groups = reader.integer("balance_out_groups", 0),
-                  .init_method = std::move(s.init_method),
-                  .seed = s.seed});
-}
-
-struct Registry {
-  Registry() { factories.merge(library_factories()); }
-
-  std::mutex mutex;
-  std::map<std::string, AlgorithmFactory> factories{
-      {"static", make_static}, {"gmp", make_gmp}, {"set", make_set}, {"rigl", make_rigl}};
-};
-
 // Never destroyed, so that threads which outlive main may still configure.
-Registry& registry() {
-  static auto* const registry = new Registry;
+Registry<AlgorithmFactory>& registry() {
+  static auto* const registry = new Registry<AlgorithmFactory>(library_factories());
   return *registry;
-}
-
-AlgorithmFactory find_factory(const std::string& name, const std::string& path) {
-  Registry& r = registry();
-  const std::scoped_lock lock(r.mutex);
-  if (const auto found = r.factories.find(to_lower(name)); found != r.factories.end()) return found->second;
-  std::vector<std::string> names;
-  for (const auto& [known, make] : r.factories) names.push_back(known);
-  fail<ConfigError>(path, fmt::format("it must be one of {}", fmt::join(names, ", ")),
-                    fmt::format("the text '{}'", name), guess(name, names));
 }
 
 ParameterFilter make_filter(const Config* config, const std::string& path) {
@@ -107,7 +47,7 @@ GroupEntry make_entry(const Config& config, const std::string& path) {
     rt::log(LogLevel::Warning, fmt::format("{}: 'type' is deprecated, write 'algorithm'", reader.path_of("type")));
     key = "type";
   }
-  const AlgorithmFactory make = find_factory(reader.text(key, "static"), reader.path_of(key));
+  const AlgorithmFactory make = registry().find(reader.text(key, "static"), reader.path_of(key));
   ParameterFilter filter = make_filter(reader.find("param_filter"), reader.path_of("param_filter"));
   auto algorithm = with_path(path, [&] { return make(reader); });
   if (reader.find("algorithm") != nullptr && reader.find("type") != nullptr) {
@@ -170,15 +110,7 @@ Group configure(const Config& config) {
 }
 
 void register_algorithm(const std::string& name, AlgorithmFactory make) {
-  constexpr const char* kOp = "register_algorithm";
-  if (name.empty() || !make) {
-    fail<ConfigError>(kOp, "there must be a name and a function", name.empty() ? "an empty name" : "an empty function");
-  }
-  Registry& r = registry();
-  const std::scoped_lock lock(r.mutex);
-  if (!r.factories.emplace(to_lower(name), std::move(make)).second) {
-    fail<ConfigError>(kOp, "a name may be registered once", fmt::format("'{}' is taken", name));
-  }
+  registry().add("register_algorithm", name, std::move(make));
 }
 
 }  // namespace gossamer::sparse

@@ -3,11 +3,16 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "gossamer/sparse/global_pruning.h"
+#include "gossamer/sparse/gmp.h"
 #include "gossamer/sparse/granet.h"
+#include "gossamer/sparse/rigl.h"
+#include "gossamer/sparse/set.h"
 #include "gossamer/sparse/snfs.h"
+#include "gossamer/sparse/static.h"
 #include "gossamer/sparse/topkast.h"
 #include "runtime/check.h"
 
@@ -15,67 +20,71 @@ namespace gossamer::sparse {
 
 namespace {
 
-std::shared_ptr<SparsityAlgorithm> make_granet(ConfigReader& reader) {
-  SparsitySettings s = reader.settings();
-  return std::make_shared<GraNet>(
-      GraNetOptions{.sparsity = std::move(s.sparsity),
-                    .drop_fraction = reader.schedule("drop_fraction", GraNetOptions().drop_fraction),
-                    .update = reader.update(),
-                    .init_method = std::move(s.init_method),
-                    .seed = s.seed});
+// The options that several algorithms have: sparsity, init_method and seed, and update and drop_fraction where there
+// are such members. What is missing keeps the default of the options.
+template <class Options>
+Options read_common(ConfigReader& reader) {
+  SparsitySettings settings = read_settings(reader);
+  Options options;
+  if constexpr (std::is_same_v<decltype(options.sparsity), Schedule>) {
+    options.sparsity = settings.sparsity.otherwise().value();
+  } else {
+    options.sparsity = std::move(settings.sparsity);
+  }
+  options.init_method = std::move(settings.init_method);
+  options.seed = settings.seed;
+  if constexpr (requires { options.drop_fraction; }) {
+    options.drop_fraction = reader.schedule("drop_fraction", options.drop_fraction);
+  }
+  if constexpr (requires { options.update; }) options.update = read_update(reader);
+  return options;
 }
 
-bool truth(ConfigReader& reader, const char* key, bool otherwise) {
-  const Config* value = reader.find(key);
-  if (value == nullptr) return otherwise;
-  if (const bool* given = value->get_if<bool>()) return *given;
-  fail<ConfigError>(reader.path_of(key), "it must be true or false", value->describe());
+// Options without members of their own.
+void read_own(ConfigReader&, const auto&) {}
+
+void read_own(ConfigReader& reader, RigLOptions& options) {
+  options.balance_in_groups = reader.integer("balance_in_groups", options.balance_in_groups);
+  options.balance_out_groups = reader.integer("balance_out_groups", options.balance_out_groups);
 }
 
-std::shared_ptr<SparsityAlgorithm> make_snfs(ConfigReader& reader) {
-  SparsitySettings s = reader.settings();
-  return std::make_shared<SNFS>(
-      SNFSOptions{.sparsity = std::move(s.sparsity),
-                  .drop_fraction = reader.schedule("drop_fraction", SNFSOptions().drop_fraction),
-                  .update = reader.update(),
-                  .momentum = reader.number("momentum", SNFSOptions().momentum),
-                  .window = reader.integer("window", SNFSOptions().window),
-                  .redistribute = truth(reader, "redistribute", SNFSOptions().redistribute),
-                  .init_method = std::move(s.init_method),
-                  .seed = s.seed});
+void read_own(ConfigReader& reader, SNFSOptions& options) {
+  options.momentum = reader.number("momentum", options.momentum);
+  options.window = reader.integer("window", options.window);
+  options.redistribute = reader.boolean("redistribute", options.redistribute);
 }
 
-std::shared_ptr<SparsityAlgorithm> make_global_pruning(ConfigReader& reader) {
-  SparsitySettings s = reader.settings();
+void read_own(ConfigReader& reader, GlobalPruningOptions& options) {
   const std::string scores = reader.text("scores", "magnitude");
   if (scores != "magnitude" && scores != "saliency") {
     fail<ConfigError>(reader.path_of("scores"), "it must be magnitude or saliency",
                       fmt::format("the text '{}'", scores));
   }
-  return std::make_shared<GlobalPruning>(
-      GlobalPruningOptions{.sparsity = s.sparsity.otherwise().value(),
-                           .update = reader.update(),
-                           .scores = scores == "saliency" ? saliency_scores : magnitude_scores,
-                           .init_method = std::move(s.init_method),
-                           .seed = s.seed});
+  if (scores == "saliency") options.scores = saliency_scores;
 }
 
-std::shared_ptr<SparsityAlgorithm> make_topkast(ConfigReader& reader) {
-  SparsitySettings s = reader.settings();
-  return std::make_shared<TopKAST>(
-      TopKASTOptions{.sparsity = std::move(s.sparsity),
-                     .forward_sparsity = reader.schedule("forward_sparsity"),
-                     .drop_fraction = reader.schedule("drop_fraction", TopKASTOptions().drop_fraction),
-                     .update = reader.update(),
-                     .init_method = std::move(s.init_method),
-                     .seed = s.seed});
+void read_own(ConfigReader& reader, TopKASTOptions& options) {
+  options.forward_sparsity = reader.schedule("forward_sparsity");
+}
+
+template <class Algorithm, class Options>
+std::shared_ptr<SparsityAlgorithm> make(ConfigReader& reader) {
+  auto options = read_common<Options>(reader);
+  read_own(reader, options);
+  return std::make_shared<Algorithm>(std::move(options));
 }
 
 }  // namespace
 
 std::map<std::string, AlgorithmFactory> library_factories() {
-  return {
-      {"granet", make_granet}, {"snfs", make_snfs}, {"global_pruning", make_global_pruning}, {"topkast", make_topkast}};
+  return {{"static", make<Static, StaticOptions>},
+          {"gmp", make<GMP, GMPOptions>},
+          {"set", make<SET, SETOptions>},
+          {"rigl", make<RigL, RigLOptions>},
+          {"granet", make<GraNet, GraNetOptions>},
+          {"snfs", make<SNFS, SNFSOptions>},
+          {"global_pruning", make<GlobalPruning, GlobalPruningOptions>},
+          {"topkast", make<TopKAST, TopKASTOptions>}};
 }
 
 }  // namespace gossamer::sparse

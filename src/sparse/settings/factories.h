@@ -1,4 +1,4 @@
-// How configure() makes the algorithms that are ours alone: those without a counterpart in cerebras.pytorch.sparse.
+// How configure() makes the algorithms of the library.
 #pragma once
 
 #include <map>
@@ -8,7 +8,7 @@
 
 namespace gossamer::sparse {
 
-// granet, snfs, global_pruning and topkast. The keys are the names of their options; `scores` is magnitude or saliency.
+// By name. The keys are the names of the options; `scores` of global_pruning is magnitude or saliency.
 std::map<std::string, AlgorithmFactory> library_factories();
 
 }  // namespace gossamer::sparse

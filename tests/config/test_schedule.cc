@@ -7,18 +7,25 @@
 #include <string>
 #include <vector>
 
+#include "gossamer/config.h"
 #include "gossamer/error.h"
-#include "gossamer/sparse/configure.h"
-#include "gossamer/sparse/schedule.h"
+#include "gossamer/schedule.h"
+#include "tests/config/config_from_json.h"
 #include "tests/parameter/support.h"
-#include "tests/sparse/config_from_json.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer {
 namespace {
 
 using golden::Json;
 using golden::number;
+using schedule::Cosine;
+using schedule::Cubic;
+using schedule::Cycling;
+using schedule::Exp;
+using schedule::Lambda;
+using schedule::Linear;
+using schedule::Power;
 using test::contains;
 
 // Reference values are float32; its exp, pow and cos may differ from ours in the last bit.
@@ -27,7 +34,7 @@ void expect_float(float actual, const Json& expected) {
   EXPECT_NEAR(actual, e, 1e-7 + 3e-7 * std::abs(e));
 }
 
-Schedule schedule_from(const Json& spec) { return make_hyperparam_schedule(test::config_from_json(spec)); }
+Schedule schedule_from(const Json& spec) { return make_schedule(test::config_from_json(spec)); }
 
 void expect_min_max_end(const Schedule& schedule, const Json& expected) {
   const MinMaxEnd range = schedule.min_max_end(0, 1000);
@@ -142,6 +149,26 @@ TEST(Schedule, CubicFallsOrRisesFastAtFirstAndThenStays) {
   EXPECT_TRUE(contains(message_of<ConfigError>([] { Schedule s(Cubic{.start = 5, .end = 5}); }), "end must be above"));
 }
 
+TEST(Schedule, ValueIsTheFormulaInDouble) {
+  const ScheduleTime time{.step = 7, .updates = 4};
+  EXPECT_EQ(Schedule(0.1).value(time), 0.1);
+  EXPECT_EQ(Schedule(Linear{.init = 0.1, .slope = 0.3}).value(time), 0.1 + 7 * 0.3);
+  EXPECT_EQ(Schedule(Exp{.init = 0.3, .gamma = -0.1, .final = 0.1}).value(time),
+            0.1 + (0.3 - 0.1) * std::exp(7 * -0.1));
+  EXPECT_EQ(Schedule(Power{.init = 0.3, .beta = 0.9}).value(time), 0.3 * std::pow(0.9, 7));
+  EXPECT_NEAR(Schedule(Cosine{.init = 0.3, .half_period = 14}).value(time), 0.15, 1e-15);
+  EXPECT_EQ(Schedule({0.1, 0.2, 0.3}).value(time), 0.2);
+  EXPECT_NEAR(Schedule(Cubic{.init = 0.1, .final = 0.9, .start = 0, .end = 14}).value(time), 0.9 - 0.8 / 8, 1e-15);
+  EXPECT_EQ(Schedule(Lambda{[](int64_t step) { return static_cast<double>(step) / 3; }}).value(time), 7.0 / 3);
+}
+
+TEST(Schedule, ValueCountsStepsBeyondThePrecisionOfFloat32) {
+  const Schedule schedule = Linear{.init = 0, .slope = 1};
+  const int64_t step = (int64_t{1} << 24) + 1;
+  EXPECT_EQ(schedule.value({.step = step}), static_cast<double>(step));
+  EXPECT_EQ(schedule.at({.step = step}), static_cast<float>(step - 1));
+}
+
 TEST(UpdateSchedule, AFunctionDecidesStepByStep) {
   const UpdateSchedule schedule{.fn = [](int64_t step) { return step == 4; }};
   schedule.check();
@@ -162,4 +189,4 @@ TEST(UpdateSchedule, RefusesContradictions) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer

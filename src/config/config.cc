@@ -1,14 +1,14 @@
-#include "gossamer/sparse/config.h"
+#include "gossamer/config.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <vector>
 
+#include "config/config_errors.h"
 #include "runtime/check.h"
-#include "sparse/settings/config_errors.h"
 
-namespace gossamer::sparse {
+namespace gossamer {
 
 namespace {
 
@@ -20,10 +20,10 @@ struct Describe {
   std::string operator()(const std::string& text) const { return fmt::format("the text '{}'", text); }
   std::string operator()(const ConfigList& list) const { return fmt::format("a list of {}", list.size()); }
   std::string operator()(const ConfigMap&) const { return "a map"; }
-  std::string operator()(const Schedule&) const { return "a Schedule"; }
-  std::string operator()(const UpdateSchedule&) const { return "an UpdateSchedule"; }
-  std::string operator()(const InitMethod&) const { return "an InitMethod"; }
-  std::string operator()(const ParameterFilter&) const { return "a ParameterFilter"; }
+  template <class Other>
+  std::string operator()(const Other& other) const {
+    return std::string(other.type);
+  }
 };
 
 }  // namespace
@@ -48,4 +48,4 @@ const Config& Config::at(std::string_view key) const {
   return *found;
 }
 
-}  // namespace gossamer::sparse
+}  // namespace gossamer

@@ -1,4 +1,4 @@
-#include "sparse/settings/config_errors.h"
+#include "config/config_errors.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,10 @@
 #include <cctype>
 #include <numeric>
 
-namespace gossamer::sparse {
+#include "gossamer/config.h"
+#include "runtime/check.h"
+
+namespace gossamer {
 
 namespace {
 
@@ -42,4 +45,23 @@ std::string guess(std::string_view name, const std::vector<std::string>& names) 
   return fmt::format("did you mean '{}'?", *closest);
 }
 
-}  // namespace gossamer::sparse
+namespace registry_detail {
+
+std::string lower_case(std::string_view text) { return to_lower(text); }
+
+void refuse_name(std::string_view path, std::string_view name, const std::vector<std::string>& known) {
+  fail<ConfigError>(path, fmt::format("it must be one of {}", fmt::join(known, ", ")),
+                    fmt::format("the text '{}'", name), guess(name, known));
+}
+
+void refuse_empty(std::string_view op, std::string_view name) {
+  fail<ConfigError>(op, "there must be a name and a function", name.empty() ? "an empty name" : "an empty function");
+}
+
+void refuse_taken(std::string_view op, std::string_view name) {
+  fail<ConfigError>(op, "a name may be registered once", fmt::format("'{}' is taken", name));
+}
+
+}  // namespace registry_detail
+
+}  // namespace gossamer

@@ -7,7 +7,7 @@
 
 #include "gossamer/error.h"
 
-namespace gossamer::sparse {
+namespace gossamer {
 
 // "did you mean 'freq'?" for the closest of the names, where one is close; else "".
 std::string guess(std::string_view name, const std::vector<std::string>& names);
@@ -25,4 +25,4 @@ auto with_path(const std::string& path, F&& f) {
   }
 }
 
-}  // namespace gossamer::sparse
+}  // namespace gossamer

@@ -1,19 +1,20 @@
-// Single settings out of a configuration: numbers, texts, schedules.
+// Single settings out of a configuration: numbers, texts, lists, schedules.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <concepts>
 #include <limits>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "gossamer/sparse/configure.h"
+#include "config/config_errors.h"
+#include "gossamer/config.h"
 #include "runtime/check.h"
-#include "sparse/settings/config_errors.h"
 
-namespace gossamer::sparse {
+namespace gossamer {
 
 namespace {
 
@@ -52,16 +53,40 @@ const ConfigMap& map_in(const Config& config, const std::string& path) {
   fail<ConfigError>(path, "it must be a map", config.describe());
 }
 
-template <class T, class F>
-std::vector<T> to_list(const Config& config, const std::string& path, F&& to_element) {
+bool to_boolean(const Config& config, const std::string& path) {
+  if (const bool* value = config.get_if<bool>()) return *value;
+  fail<ConfigError>(path, "it must be true or false", config.describe());
+}
+
+std::string to_text(const Config& config, const std::string& path) {
+  if (const auto* text = config.get_if<std::string>()) return *text;
+  fail<ConfigError>(path, "it must be a text", config.describe());
+}
+
+template <class T>
+std::vector<T> to_list(const Config& config, const std::string& path) {
   const auto* list = config.get_if<ConfigList>();
-  if (list == nullptr) fail<ConfigError>(path, "it must be a list of numbers", config.describe());
+  if (list == nullptr) {
+    fail<ConfigError>(path,
+                      std::same_as<T, std::string> ? "it must be a list of texts" : "it must be a list of numbers",
+                      config.describe());
+  }
   std::vector<T> elements;
-  for (size_t i = 0; i < list->size(); ++i) elements.push_back(to_element((*list)[i], fmt::format("{}[{}]", path, i)));
+  for (size_t i = 0; i < list->size(); ++i) {
+    const std::string element = fmt::format("{}[{}]", path, i);
+    if constexpr (std::same_as<T, double>) {
+      elements.push_back(to_number((*list)[i], element));
+    } else if constexpr (std::same_as<T, int64_t>) {
+      elements.push_back(to_integer((*list)[i], element));
+    } else {
+      elements.push_back(to_text((*list)[i], element));
+    }
+  }
   return elements;
 }
 
 Schedule schedule_of_type(ConfigReader& reader) {
+  using namespace schedule;
   static const std::vector<std::string> kTypes{"constant", "linear", "exp", "power", "cosine", "cycling", "cubic"};
   const std::string type = reader.text("type");
   const std::string lower = to_lower(type);
@@ -76,7 +101,7 @@ Schedule schedule_of_type(ConfigReader& reader) {
     return Cosine{.init = number("init"), .half_period = number("half_period"), .minimum = number("minimum", 0)};
   }
   if (lower == "cycling") {
-    return Cycling{to_list<double>(reader.require("values"), reader.path_of("values"), to_number)};
+    return Cycling{reader.list<double>("values")};
   }
   if (lower == "cubic") {
     return Cubic{.init = number("init", 0),
@@ -90,11 +115,11 @@ Schedule schedule_of_type(ConfigReader& reader) {
 
 }  // namespace
 
-Schedule make_hyperparam_schedule(const Config& config, const std::string& path) {
+Schedule make_schedule(const Config& config, const std::string& path) {
   if (const auto* schedule = config.get_if<Schedule>()) return *schedule;
   if (number_in(config)) return to_number(config, path);
   return with_path(path, [&]() -> Schedule {
-    if (config.get_if<ConfigList>() != nullptr) return Cycling{to_list<double>(config, path, to_number)};
+    if (config.get_if<ConfigList>() != nullptr) return schedule::Cycling{to_list<double>(config, path)};
     if (config.get_if<ConfigMap>() != nullptr) {
       ConfigReader reader(config, path);
       Schedule schedule = schedule_of_type(reader);
@@ -117,9 +142,7 @@ UpdateSchedule make_update_schedule(const Config& config, const std::string& pat
     if (const Config* stop = reader.find("stop"); stop != nullptr && !stop->is_null()) {
       schedule.stop = reader.integer("stop");
     }
-    if (const Config* steps = reader.find("steps")) {
-      schedule.steps = to_list<int64_t>(*steps, reader.path_of("steps"), to_integer);
-    }
+    if (reader.find("steps") != nullptr) schedule.steps = reader.list<int64_t>("steps");
     reader.finish();
     schedule.check();
     if (!schedule.freq && !schedule.steps) {
@@ -166,42 +189,29 @@ int64_t ConfigReader::integer(std::string_view key, std::optional<int64_t> other
   return found == nullptr ? *otherwise : to_integer(*found, path_of(key));
 }
 
+bool ConfigReader::boolean(std::string_view key, std::optional<bool> otherwise) {
+  const Config* found = otherwise ? find(key) : &require(key);
+  return found == nullptr ? *otherwise : to_boolean(*found, path_of(key));
+}
+
 std::string ConfigReader::text(std::string_view key, std::optional<std::string> otherwise) {
   const Config* found = otherwise ? find(key) : &require(key);
-  if (found == nullptr) return *std::move(otherwise);
-  const auto* text = found->get_if<std::string>();
-  if (text == nullptr) fail<ConfigError>(path_of(key), "it must be a text", found->describe());
-  return *text;
+  return found == nullptr ? *std::move(otherwise) : to_text(*found, path_of(key));
 }
 
 Schedule ConfigReader::schedule(std::string_view key, std::optional<Schedule> otherwise) {
   const Config* found = otherwise ? find(key) : &require(key);
-  return found == nullptr ? *std::move(otherwise) : make_hyperparam_schedule(*found, path_of(key));
+  return found == nullptr ? *std::move(otherwise) : make_schedule(*found, path_of(key));
 }
 
-SparsitySettings ConfigReader::settings() {
-  const bool named_schedule = find("schedule") != nullptr;
-  if (named_schedule && find("sparsity") != nullptr) {
-    fail<ConfigError>(path_, "sparsity and schedule are the same setting", "both are given", "leave one out");
-  }
-  SparsitySettings settings{.sparsity = schedule(named_schedule ? "schedule" : "sparsity")};
-  if (const Config* method = find("init_method")) {
-    if (const auto* function = method->get_if<InitMethod>()) {
-      settings.init_method = *function;
-    } else {
-      settings.init_method = with_path(path_of("init_method"), [&] { return make_init_method(text("init_method")); });
-    }
-  }
-  const int64_t seed = integer("seed", 0);
-  if (seed < 0) fail<ConfigError>(path_of("seed"), "it must not be negative", fmt::format("{}", seed));
-  settings.seed = static_cast<uint64_t>(seed);
-  return settings;
+template <class T>
+std::vector<T> ConfigReader::list(std::string_view key) {
+  return to_list<T>(require(key), path_of(key));
 }
 
-UpdateSchedule ConfigReader::update() {
-  const Config* found = find("update");
-  return found == nullptr ? UpdateSchedule() : make_update_schedule(*found, path_of("update"));
-}
+template std::vector<double> ConfigReader::list(std::string_view key);
+template std::vector<int64_t> ConfigReader::list(std::string_view key);
+template std::vector<std::string> ConfigReader::list(std::string_view key);
 
 void ConfigReader::finish() const {
   const std::vector<std::string> known(known_.begin(), known_.end());
@@ -212,4 +222,4 @@ void ConfigReader::finish() const {
   }
 }
 
-}  // namespace gossamer::sparse
+}  // namespace gossamer

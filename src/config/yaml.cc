@@ -1,4 +1,4 @@
-// YAML by yaml-cpp, the only file that includes it.
+// YAML by yaml-cpp. No other file of the library includes it.
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
@@ -11,10 +11,10 @@
 #include <string>
 #include <string_view>
 
-#include "gossamer/sparse/config.h"
+#include "gossamer/config.h"
 #include "runtime/check.h"
 
-namespace gossamer::sparse {
+namespace gossamer {
 
 namespace {
 
@@ -176,4 +176,4 @@ Config load_yaml(const std::string& path) {
   }
 }
 
-}  // namespace gossamer::sparse
+}  // namespace gossamer

@@ -1,4 +1,4 @@
-#include "gossamer/sparse/schedule.h"
+#include "gossamer/schedule.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,9 @@
 
 #include "runtime/check.h"
 
-namespace gossamer::sparse {
+namespace gossamer {
+
+using namespace schedule;
 
 namespace {
 
@@ -22,13 +24,42 @@ Overloaded(F...) -> Overloaded<F...>;
 
 float f32(double x) { return static_cast<float>(x); }
 
+template <class F>
 struct Swing {
-  float amplitude;
-  float offset;
+  F amplitude;
+  F offset;
 };
-Swing swing(const Cosine& s) {
+template <class F>
+Swing<F> swing(const schedule::Cosine& s) {
   const double offset = (s.minimum + s.init) / 2;
-  return {f32(s.init - offset), f32(offset)};
+  return {static_cast<F>(s.init - offset), static_cast<F>(offset)};
+}
+
+// Every operation in F. The settings are rounded to F once, the step too.
+template <class F, class Kind>
+F evaluate(const Kind& kind, const ScheduleTime& time) {
+  const auto f = [](double x) { return static_cast<F>(x); };
+  const auto step = static_cast<F>(time.step);
+  return std::visit(
+      Overloaded{
+          [&](const Constant& s) { return f(s.value); },
+          [&](const Linear& s) { return f(s.init) + step * f(s.slope); },
+          [&](const Exp& s) { return f(s.final) + (f(s.init) - f(s.final)) * std::exp(step * f(s.gamma)); },
+          [&](const Power& s) { return f(s.init) * std::pow(f(s.beta), step); },
+          [&](const Cosine& s) {
+            const auto [amplitude, offset] = swing<F>(s);
+            const F frequency = f(std::numbers::pi / s.half_period);
+            return amplitude * std::cos(step * frequency) + offset;
+          },
+          [&](const Cycling& s) { return f(s.values[static_cast<size_t>(time.updates) % s.values.size()]); },
+          [&](const Cubic& s) {
+            const int64_t left = s.end - std::clamp(time.step, s.start, s.end);
+            const F share = static_cast<F>(left) / static_cast<F>(s.end - s.start);
+            return f(s.final) + (f(s.init) - f(s.final)) * share * share * share;
+          },
+          [&](const Lambda& s) { return f(s.fn(time.step)); },
+      },
+      kind);
 }
 
 }  // namespace
@@ -48,29 +79,9 @@ void Schedule::check() const {
   }
 }
 
-float Schedule::at(const ScheduleTime& time) const {
-  const auto step = static_cast<float>(time.step);
-  return std::visit(
-      Overloaded{
-          [](const Constant& s) { return f32(s.value); },
-          [&](const Linear& s) { return f32(s.init) + step * f32(s.slope); },
-          [&](const Exp& s) { return f32(s.final) + (f32(s.init) - f32(s.final)) * std::exp(step * f32(s.gamma)); },
-          [&](const Power& s) { return f32(s.init) * std::pow(f32(s.beta), step); },
-          [&](const Cosine& s) {
-            const auto [amplitude, offset] = swing(s);
-            const float frequency = f32(std::numbers::pi / s.half_period);
-            return amplitude * std::cos(step * frequency) + offset;
-          },
-          [&](const Cycling& s) { return f32(s.values[static_cast<size_t>(time.updates) % s.values.size()]); },
-          [&](const Cubic& s) {
-            const int64_t left = s.end - std::clamp(time.step, s.start, s.end);
-            const float share = static_cast<float>(left) / static_cast<float>(s.end - s.start);
-            return f32(s.final) + (f32(s.init) - f32(s.final)) * share * share * share;
-          },
-          [&](const Lambda& s) { return f32(s.fn(time.step)); },
-      },
-      kind_);
-}
+float Schedule::at(const ScheduleTime& time) const { return evaluate<float>(kind_, time); }
+
+double Schedule::value(const ScheduleTime& time) const { return evaluate<double>(kind_, time); }
 
 MinMaxEnd Schedule::min_max_end(int64_t begin, int64_t end) const {
   if (const auto* cycling = std::get_if<Cycling>(&kind_)) {
@@ -80,7 +91,7 @@ MinMaxEnd Schedule::min_max_end(int64_t begin, int64_t end) const {
   const float last = at({.step = end});
   if (const auto* cosine = std::get_if<Cosine>(&kind_)) {
     // The whole swing, also where a turning point lies outside, as in the original.
-    const auto [amplitude, offset] = swing(*cosine);
+    const auto [amplitude, offset] = swing<float>(*cosine);
     const auto [low, high] = std::minmax({offset - amplitude, offset + amplitude});
     return {low, high, last};
   }
@@ -107,4 +118,4 @@ void UpdateSchedule::check() const {
   }
 }
 
-}  // namespace gossamer::sparse
+}  // namespace gossamer

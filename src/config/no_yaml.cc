@@ -1,8 +1,8 @@
 // Stands for yaml.cc in a build without yaml-cpp.
-#include "gossamer/sparse/config.h"
+#include "gossamer/config.h"
 #include "runtime/check.h"
 
-namespace gossamer::sparse {
+namespace gossamer {
 
 Config parse_yaml(const std::string&) {
   fail<StateError>("parse_yaml", "the library must be built with YAML", "it was built without yaml-cpp",
@@ -11,4 +11,4 @@ Config parse_yaml(const std::string&) {
 
 Config load_yaml(const std::string& path) { return parse_yaml(path); }
 
-}  // namespace gossamer::sparse
+}  // namespace gossamer

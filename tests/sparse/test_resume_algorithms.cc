@@ -86,7 +86,7 @@ const std::map<std::string, MakeAlgorithm> kAlgorithms = {
      }},
 };
 
-TEST(BeyondResume, EqualsAnUnbrokenRunWhereverItIsSaved) {
+TEST(ResumeAlgorithms, EqualsAnUnbrokenRunWhereverItIsSaved) {
   constexpr uint64_t kSteps = 14;
   for (const auto& [name, make] : kAlgorithms) {
     const Training unbroken(make);
@@ -110,7 +110,7 @@ TEST(BeyondResume, EqualsAnUnbrokenRunWhereverItIsSaved) {
   }
 }
 
-TEST(BeyondResume, AStateThatDoesNotFitIsAFormatErrorThatChangesNothing) {
+TEST(ResumeAlgorithms, AStateThatDoesNotFitIsAFormatErrorThatChangesNothing) {
   for (const char* name : {"SNFS", "TopKAST"}) {
     const MakeAlgorithm& make = kAlgorithms.at(name);
     const Training saved(make);
@@ -134,7 +134,7 @@ TEST(BeyondResume, AStateThatDoesNotFitIsAFormatErrorThatChangesNothing) {
   }
 }
 
-TEST(BeyondResume, TheAgesOfWhatIsRetainedFall) {
+TEST(ResumeAlgorithms, TheAgesOfWhatIsRetainedFall) {
   const MakeAlgorithm& make = kAlgorithms.at("SNFS");
   const Training saved(make);
   for (uint64_t step = 1; step <= 3; ++step) saved.step(step);

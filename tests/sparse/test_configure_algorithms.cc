@@ -39,7 +39,7 @@ std::string patterns_of(Algorithm algorithm) {
 const Config kUpdate = ConfigMap{{"freq", 2}};
 const Config kRising = ConfigMap{{"type", "linear"}, {"init", 0.5}, {"slope", 0.05}};
 
-TEST(BeyondConfigure, MakesWhatTheOptionsMake) {
+TEST(ConfigureAlgorithms, MakesWhatTheOptionsMake) {
   EXPECT_EQ(patterns_of(configure(ConfigMap{
                 {"algorithm", "granet"}, {"sparsity", kRising}, {"update", kUpdate}, {"drop_fraction", 0.2}})),
             patterns_of(
@@ -67,7 +67,7 @@ TEST(BeyondConfigure, MakesWhatTheOptionsMake) {
       patterns_of(TopKAST({.sparsity = 0.5, .forward_sparsity = 0.9, .drop_fraction = 0.6, .update = {.freq = 2}})));
 }
 
-TEST(BeyondConfigure, MistakesNameTheKey) {
+TEST(ConfigureAlgorithms, MistakesNameTheKey) {
   const auto message = [](const ConfigMap& map) { return message_of<ConfigError>([&] { configure(map); }); };
   EXPECT_TRUE(contains(message({{"algorithm", "global_pruning"}, {"sparsity", 0.5}, {"scores", "size"}}), "scores"));
   EXPECT_TRUE(contains(message({{"algorithm", "snfs"}, {"sparsity", 0.5}, {"redistribute", 1}}), "redistribute"));

@@ -32,6 +32,7 @@
 #include "gossamer/sparse/config.h"
 #include "gossamer/sparse/configure.h"
 #include "gossamer/sparse/distribution.h"
+#include "gossamer/sparse/drop_and_grow.h"
 #include "gossamer/sparse/dynamic.h"
 #include "gossamer/sparse/global_pruning.h"
 #include "gossamer/sparse/gmp.h"

@@ -52,7 +52,7 @@ struct Training {
   void step(uint64_t number) const {
     const Tensor x = uniform({12, 16}, 100 + number);
     const Tensor hidden = relu(linear(x, parameters[0]));
-    // One use goes the general way.
+    // One use runs on dense weights.
     const Tensor y = number % 2 == 0 ? linear(hidden, parameters[1]) : linear(hidden, parameters[1].tensor());
     const Tensor error = y - uniform({12, 6}, 200 + number);
     optimizer->zero_grad();

@@ -11,20 +11,16 @@
 #include "ops/gradient_tap.h"
 #include "runtime/check.h"
 #include "sparse/selection/apportion.h"
-#include "sparse/selection/growth.h"
 #include "sparse/selection/select.h"
+#include "sparse/settings/settings_of.h"
+#include "tensor/arith.h"
 #include "tensor/dispatch.h"
 #include "tensor/state_reader.h"
 
 namespace gossamer::sparse {
 
 SNFS::SNFS(SNFSOptions options)
-    : DynamicSparsityAlgorithm("SNFS",
-                               {.sparsity = std::move(options.sparsity),
-                                .init_method = std::move(options.init_method),
-                                .seed = options.seed},
-                               std::move(options.update)),
-      drop_fraction_(std::move(options.drop_fraction)),
+    : DropAndGrow("SNFS", settings_of(options), options.update, options.drop_fraction),
       momentum_(options.momentum),
       window_(options.window),
       redistribute_(options.redistribute) {
@@ -35,7 +31,7 @@ SNFS::SNFS(SNFSOptions options)
 }
 
 void SNFS::adopt(std::vector<SparseParameter> parameters) {
-  DynamicSparsityAlgorithm::adopt(std::move(parameters));
+  DropAndGrow::adopt(std::move(parameters));
   arm(sparse_params(), 0);
 }
 
@@ -54,7 +50,7 @@ void SNFS::update(optim::Optimizer* optimizer) {
   if (!is_update) {
     for (const SparseParameter& p : parameters) p.param().gradient_tap()->end_step(momentum_);
   }
-  DynamicSparsityAlgorithm::update(optimizer);
+  DropAndGrow::update(optimizer);
   if (is_update) {
     for (const SparseParameter& p : parameters) p.param().gradient_tap()->forget();
   }
@@ -94,7 +90,7 @@ std::vector<GradientTap::Past> read_past(const SparseParameter& parameter, const
 }  // namespace
 
 AlgorithmState SNFS::state_dict() const {
-  AlgorithmState state = DynamicSparsityAlgorithm::state_dict();
+  AlgorithmState state = DropAndGrow::state_dict();
   for (const SparseParameter& p : sparse_params()) {
     const auto past = p.param().gradient_tap()->past();
     for (size_t i = 0; i < past.size(); ++i) {
@@ -114,13 +110,9 @@ void SNFS::load_state_dict(const AlgorithmState& state) {
   std::vector<std::vector<GradientTap::Past>> pasts;
   for (const SparseParameter& p : sparse_params()) pasts.push_back(read_past(p, own, reader));
   reader.finish("SNFS::load_state_dict", "what was retained must be that of this SNFS", "");
-  DynamicSparsityAlgorithm::load_state_dict(rest);
+  DropAndGrow::load_state_dict(rest);
   for (size_t i = 0; i < pasts.size(); ++i) sparse_params()[i].param().gradient_tap()->restore(pasts[i], momentum_);
   for (const Attachment& a : attachments()) arm(a.parameters, a.time.step);
-}
-
-int64_t SNFS::num_kept_after_drop(const Parameter& parameter) const {
-  return num_after_drop(drop_fraction_.at(time()), parameter.nnz(), 1);
 }
 
 std::optional<double> SNFS::mean_momentum(const SparseParameter& parameter) const {
@@ -145,42 +137,30 @@ std::optional<double> SNFS::mean_momentum(const SparseParameter& parameter) cons
   return alive.empty() ? 0 : sum / static_cast<double>(alive.size());
 }
 
-void SNFS::begin_update(const std::vector<SparseParameter>& parameters, const std::vector<float>& sparsities) {
-  growth_.clear();
-  std::vector<const void*> ids;
+std::vector<TopologyChange> SNFS::plan_all(std::span<const Planned> planned) {
+  if (!redistribute_) return DropAndGrow::plan_all(planned);
+  std::vector<size_t> sharing;
   std::vector<double> weights;
   std::vector<int64_t> room;
   int64_t missing = 0;
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    const Parameter& p = parameters[i].param();
-    const int64_t kept = num_kept_after_drop(p);
-    const int64_t own = num_kept(sparsities[i], p.numel()) - kept;
-    if (!redistribute_) {
-      growth_[p.id()] = std::max<int64_t>(own, 0);
-      continue;
-    }
-    const std::optional<double> mean = mean_momentum(parameters[i]);
+  for (size_t i = 0; i < planned.size(); ++i) {
+    const auto& [parameter, context] = planned[i];
+    const std::optional<double> mean = mean_momentum(parameter);
     if (!mean) continue;
-    ids.push_back(p.id());
+    const Parameter& p = parameter.param();
+    const int64_t kept = num_to_keep(p, context);
+    sharing.push_back(i);
     weights.push_back(*mean);
     room.push_back(p.numel() - kept);
-    missing += own;
+    missing += num_kept(context.sparsity, p.numel()) - kept;
   }
   const std::vector<int64_t> shares = apportion(std::max<int64_t>(missing, 0), weights, room);
-  for (size_t i = 0; i < ids.size(); ++i) growth_[ids[i]] = shares[i];
-}
-
-TopologyChange SNFS::plan(const SparseParameter& parameter, float) {
-  const Parameter& p = parameter.param();
-  const auto missing = growth_.find(p.id());
-  if (missing == growth_.end()) return {};
-  const MatrixSize size = as_matrix(p.shape());
-  const Groups whole{.rows = size.rows, .cols = size.cols};
-  Positions kept = largest_magnitudes(*p.topology(), p.values(), whole, num_kept_after_drop(p));
-  auto grown =
-      grow_by_gradient(kept, whole, {missing->second}, [&](const auto& f) { for_each_gradient_block(parameter, f); });
-  if (!grown) return {};
-  return change_to(p, std::move(kept), std::move(*grown));
+  std::vector<TopologyChange> changes(planned.size());
+  for (size_t i = 0; i < sharing.size(); ++i) {
+    const auto& [parameter, context] = planned[sharing[i]];
+    changes[sharing[i]] = drop_and_grow(parameter, context, shares[i]);
+  }
+  return changes;
 }
 
 }  // namespace gossamer::sparse

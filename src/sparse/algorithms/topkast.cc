@@ -11,6 +11,7 @@
 #include "gossamer/ops.h"
 #include "runtime/check.h"
 #include "sparse/selection/select.h"
+#include "sparse/settings/settings_of.h"
 #include "tensor/dispatch.h"
 #include "tensor/state_reader.h"
 
@@ -26,11 +27,7 @@ Groups whole(const Parameter& parameter) {
 }  // namespace
 
 TopKAST::TopKAST(TopKASTOptions options)
-    : DynamicSparsityAlgorithm("TopKAST",
-                               {.sparsity = std::move(options.sparsity),
-                                .init_method = std::move(options.init_method),
-                                .seed = options.seed},
-                               std::move(options.update)),
+    : DynamicSparsityAlgorithm("TopKAST", settings_of(options), std::move(options.update)),
       forward_sparsity_(std::move(options.forward_sparsity)),
       drop_fraction_(std::move(options.drop_fraction)) {
   forward_sparsity_.for_each([](const Schedule& schedule) {
@@ -96,15 +93,15 @@ void TopKAST::update(optim::Optimizer* optimizer) {
   for (const SparseParameter& p : attachment(optimizer).parameters) choose_forward(p, *refresh_);
 }
 
-TopologyChange TopKAST::plan(const SparseParameter& parameter, float sparsity) {
+TopologyChange TopKAST::plan(const SparseParameter& parameter, const PlanContext& context) {
   const Parameter& p = parameter.param();
   const int64_t n = p.numel();
-  const int64_t target = num_kept(sparsity, n);
-  const int64_t forward = num_forward(parameter, time());
+  const int64_t target = num_kept(context.sparsity, n);
+  const int64_t forward = num_forward(parameter, context.time);
   const int64_t rest = std::max<int64_t>(p.nnz() - forward, 0);
-  const int64_t keep = std::min(forward + num_after_drop(drop_fraction_.at(time()), rest, 1), target);
+  const int64_t keep = std::min(forward + num_after_drop(drop_fraction_.at(context.time), rest, 1), target);
   Positions kept = largest_magnitudes(*p.topology(), p.values(), whole(p), keep);
-  Positions grown = random_absent(kept, n, target - static_cast<int64_t>(kept.size()), key(parameter));
+  Positions grown = random_absent(kept, n, target - static_cast<int64_t>(kept.size()), context.key);
   return change_to(p, std::move(kept), std::move(grown));
 }
 

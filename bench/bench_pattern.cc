@@ -19,8 +19,8 @@
 #include "gossamer/sparse/set.h"
 #include "ops/dense_products.h"
 #include "parameter/access.h"
-#include "sparse/growth.h"
-#include "sparse/select.h"
+#include "sparse/selection/growth.h"
+#include "sparse/selection/select.h"
 #include "tensor/csr/stream.h"
 
 namespace gossamer::bench {

@@ -1,4 +1,4 @@
-// A sparsity algorithm of one's own, written with the public interface alone: connections whose weight points against
+// A custom sparsity algorithm, written with the public interface alone: connections whose weight points against
 // its gradient are strong; it drops those for which |w - g| is smallest and grows at random.
 #include <cmath>
 #include <cstdio>
@@ -15,24 +15,25 @@ class Contrary final : public gs::sparse::DynamicSparsityAlgorithm {
  protected:
   bool wants_dense_gradient() const override { return true; }
 
-  gs::Tensor update_mask(const gs::sparse::SparseParameter& p, const gs::Tensor& mask, float sparsity) override {
+  gs::Tensor update_mask(const gs::sparse::SparseParameter& p, const gs::Tensor& mask,
+                         const gs::sparse::PlanContext& context) override {
     const gs::Tensor gradient = dense_gradient(p);
     gs::Tensor score = p.data();
     gs::Tensor chance = gs::Tensor::empty(score.shape());
-    gs::fill_uniform(chance, key(p), 0, 1);  // a function of (seed, name, step): a resumed run draws the same
+    gs::fill_uniform(chance, context.key, 0, 1);  // a function of (seed, name, step): a resumed run draws the same
     float* s = score.mutable_data<float>();
     for (int64_t i = 0; i < score.numel(); ++i) {
       s[i] = mask.data<bool>()[i] ? std::abs(s[i] - gradient.data<float>()[i]) : -1;
     }
     const auto [kept_mask, kept] = gs::sparse::make_mask_drop_minimum(score, mask, 0.3F);
-    return gs::sparse::make_mask_grow_maximum(chance, kept_mask, sparsity, kept);
+    return gs::sparse::make_mask_grow_maximum(chance, kept_mask, context.sparsity, kept);
   }
 };
 
 int main() {
   // From here on a configuration may say `algorithm: contrary`.
   gs::sparse::register_algorithm("contrary", [](gs::sparse::ConfigReader& reader) {
-    return std::make_shared<Contrary>(reader.settings(), reader.update());
+    return std::make_shared<Contrary>(gs::sparse::read_settings(reader), gs::sparse::read_update(reader));
   });
   gs::Generator rng(1);
   gs::nn::Sequential model{gs::nn::named("fc1", gs::nn::Linear({.in = 64, .out = 128}, rng)), gs::nn::ReLU(),

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gossamer/autograd.h"
+#include "gossamer/config.h"
 #include "gossamer/csr_pattern.h"
 #include "gossamer/data/dataset.h"
 #include "gossamer/data/fashion_mnist.h"
@@ -26,11 +27,13 @@
 #include "gossamer/parameter.h"
 #include "gossamer/random.h"
 #include "gossamer/runtime.h"
+#include "gossamer/schedule.h"
 #include "gossamer/shape.h"
 #include "gossamer/sparse/algorithm.h"
 #include "gossamer/sparse/config.h"
 #include "gossamer/sparse/configure.h"
 #include "gossamer/sparse/distribution.h"
+#include "gossamer/sparse/drop_and_grow.h"
 #include "gossamer/sparse/dynamic.h"
 #include "gossamer/sparse/global_pruning.h"
 #include "gossamer/sparse/gmp.h"

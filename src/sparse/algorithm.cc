@@ -13,7 +13,7 @@
 #include "parameter/access.h"
 #include "runtime/check.h"
 #include "runtime/log.h"
-#include "sparse/empty.h"
+#include "sparse/warn_if_empty.h"
 
 namespace gossamer::sparse {
 

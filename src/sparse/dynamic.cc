@@ -9,7 +9,7 @@
 #include "gossamer/random.h"
 #include "parameter/access.h"
 #include "runtime/check.h"
-#include "sparse/empty.h"
+#include "sparse/warn_if_empty.h"
 #include "tensor/arith.h"
 #include "tensor/csr/stream.h"
 
@@ -50,28 +50,33 @@ void DynamicSparsityAlgorithm::arm_taps(const Attachment& attachment) const {
 
 void DynamicSparsityAlgorithm::prepare(optim::Optimizer* optimizer) {
   const Attachment& a = attachment(optimizer);
-  time_ = a.time;
-  ++time_.step;
-  Prepared prepared{.time_after = time_, .changes = {}, .targets = targets(a, time_)};
-  if (update_.is_update_step(time_.step)) {
+  ScheduleTime time = a.time;
+  ++time.step;
+  Prepared prepared{.time_after = time, .changes = {}, .targets = targets(a, time)};
+  if (update_.is_update_step(time.step)) {
     ++prepared.time_after.updates;
-    std::vector<SparseParameter> ready = a.parameters;
-    std::erase_if(ready, [](const SparseParameter& p) { return !has_finite_gradient(p); });
-    if (wants_dense_gradient()) {
-      for (const SparseParameter& p : ready) ParameterAccess::tap(p.param()).check_unwritten(p.name());
+    std::vector<Planned> planned;
+    for (const SparseParameter& p : a.parameters) {
+      if (!has_finite_gradient(p)) continue;
+      if (wants_dense_gradient()) ParameterAccess::tap(p.param()).check_unwritten(p.name());
+      const uint64_t key = derive_key(settings().seed, p.name(), time.step);
+      planned.push_back({p, {.sparsity = sparsity_at(p, time), .time = time, .key = key}});
     }
-    std::vector<float> sparsities;
-    for (const SparseParameter& p : ready) sparsities.push_back(sparsity_at(p, time_));
-    begin_update(ready, sparsities);
-    for (size_t i = 0; i < ready.size(); ++i) {
-      const SparseParameter& p = ready[i];
-      // Almost every plan is a change, and would be made beside indices that nobody reads any more.
+    // Almost every plan is a change; the transposed indices of the old pattern would stand beside the new one unused.
+    for (const auto& [p, context] : planned) {
       if (p.param().is_csr()) CsrPatternAccess::drop_transposed(*p.pattern());
-      TopologyChange change = plan(p, sparsities[i]);
-      if (!change.pattern) continue;
-      p.param().check(change);
-      warn_if_empty(p, *change.pattern, sparsities[i]);
-      prepared.changes.emplace_back(p, std::move(change));
+    }
+    std::vector<TopologyChange> changes = plan_all(planned);
+    if (changes.size() != planned.size()) {
+      fail<StateError>("plan_all", fmt::format("there must be a change for each of {} parameters", planned.size()),
+                       fmt::format("{}", changes.size()));
+    }
+    for (size_t i = 0; i < planned.size(); ++i) {
+      const auto& [p, context] = planned[i];
+      if (!changes[i].pattern) continue;
+      p.param().check(changes[i]);
+      warn_if_empty(p, *changes[i].pattern, context.sparsity);
+      prepared.changes.emplace_back(p, std::move(changes[i]));
     }
   }
   prepared_ = std::move(prepared);
@@ -88,8 +93,14 @@ void DynamicSparsityAlgorithm::update(optim::Optimizer* optimizer) {
   call_hooks(a, prepared.targets);
 }
 
-TopologyChange DynamicSparsityAlgorithm::plan(const SparseParameter& parameter, float sparsity) {
-  const Tensor mask = update_mask(parameter, parameter.mask(), sparsity);
+std::vector<TopologyChange> DynamicSparsityAlgorithm::plan_all(std::span<const Planned> planned) {
+  std::vector<TopologyChange> changes;
+  for (const auto& [parameter, context] : planned) changes.push_back(plan(parameter, context));
+  return changes;
+}
+
+TopologyChange DynamicSparsityAlgorithm::plan(const SparseParameter& parameter, const PlanContext& context) {
+  const Tensor mask = update_mask(parameter, parameter.mask(), context);
   if (!mask.defined() || mask.shape() != parameter.param().shape()) {
     fail<ShapeError>(
         "update_mask",
@@ -99,7 +110,7 @@ TopologyChange DynamicSparsityAlgorithm::plan(const SparseParameter& parameter, 
   return {CsrPattern::from_mask(mask)};
 }
 
-Tensor DynamicSparsityAlgorithm::update_mask(const SparseParameter&, const Tensor&, float) {
+Tensor DynamicSparsityAlgorithm::update_mask(const SparseParameter&, const Tensor&, const PlanContext&) {
   fail<StateError>("DynamicSparsityAlgorithm", "a subclass must override update_mask or plan", "it overrides neither");
 }
 
@@ -121,10 +132,6 @@ Tensor DynamicSparsityAlgorithm::dense_gradient(const SparseParameter& parameter
   for_each_gradient_block(
       parameter, [&](int64_t row, const Tensor& block) { dense.alias(block.shape(), row * cols).copy_from(block); });
   return dense;
-}
-
-uint64_t DynamicSparsityAlgorithm::key(const SparseParameter& parameter) const {
-  return derive_key(settings().seed, parameter.name(), time_.step);
 }
 
 }  // namespace gossamer::sparse

@@ -147,7 +147,7 @@ void Group::adopt(std::vector<SparseParameter> parameters) {
 
 SparsityAlgorithm& Group::operator[](size_t index) const {
   if (index >= entries_.size()) {
-    fail<ConfigError>("Group", fmt::format("the index must be below {}", entries_.size()), fmt::format("{}", index));
+    fail<IndexError>("Group", fmt::format("the index must be below {}", entries_.size()), fmt::format("{}", index));
   }
   return *entries_[index].algorithm;
 }

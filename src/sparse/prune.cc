@@ -10,9 +10,9 @@
 #include "gossamer/sparse/sparse_parameter.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
-#include "sparse/empty.h"
-#include "sparse/global.h"
-#include "sparse/select.h"
+#include "sparse/selection/connection_scores.h"
+#include "sparse/selection/select.h"
+#include "sparse/warn_if_empty.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer::sparse {

@@ -10,13 +10,13 @@ import re
 import sys
 
 # The layers, from the bottom up; those of one row are equals, and do not include each other unless EQUALS says so.
-ROWS = [["kernels"], ["runtime"], ["tensor"], ["autograd"], ["ops"], ["parameter"], ["sparse", "optim"],
+ROWS = [["kernels"], ["runtime"], ["config"], ["tensor"], ["autograd"], ["ops"], ["parameter"], ["sparse", "optim"],
         ["nn", "data", "io"], ["cli"]]
 EQUALS = {("sparse", "optim"), ("optim", "sparse")}
 
 # include/gossamer/<file> -> layer; include/gossamer/<layer>/ and src/<layer>/ speak for themselves.
 PUBLIC_HEADERS = {
-    "error.h": "runtime", "runtime.h": "runtime",
+    "error.h": "runtime", "runtime.h": "runtime", "config.h": "config", "schedule.h": "config",
     "tensor.h": "tensor", "shape.h": "tensor", "dtype.h": "tensor", "random.h": "tensor", "csr_pattern.h": "tensor",
     "autograd.h": "autograd", "gradcheck.h": "autograd", "ops.h": "ops",
     "parameter.h": "parameter", "functional.h": "parameter",
@@ -30,7 +30,7 @@ LIBRARIES = {
     "fmt": ["src/"],
     "zlib.h": ["src/data/", "src/io/"],
     "nlohmann": ["src/io/", "src/sparse/", "src/cli/"],
-    "yaml-cpp": ["src/sparse/", "src/cli/"],
+    "yaml-cpp": ["src/config/", "src/cli/"],
     "CLI": ["src/cli/"],
 }
 

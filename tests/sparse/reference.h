@@ -18,8 +18,8 @@
 #include "gossamer/sparse/set.h"
 #include "gossamer/sparse/static.h"
 #include "gossamer/tensor.h"
-#include "sparse/select.h"
-#include "tests/sparse/config_from_json.h"
+#include "sparse/selection/select.h"
+#include "tests/config/config_from_json.h"
 #include "tests/support/golden.h"
 
 namespace gossamer::test {

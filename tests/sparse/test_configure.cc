@@ -11,7 +11,7 @@
 #include "gossamer/error.h"
 #include "gossamer/sparse/dynamic.h"
 #include "gossamer/sparse/static.h"
-#include "tests/sparse/config_from_json.h"
+#include "tests/config/config_from_json.h"
 #include "tests/sparse/support.h"
 
 namespace gossamer::sparse {
@@ -201,7 +201,7 @@ TEST(Configure, NumericFieldsAcceptExponentsThatLoadersOfYaml11TakeForTexts) {
   }
 }
 
-TEST(RegisterAlgorithm, MakesAnAlgorithmOfOnesOwnKnownByName) {
+TEST(RegisterAlgorithm, MakesACustomAlgorithmKnownByName) {
   register_algorithm("Half", [](ConfigReader& reader) {
     return std::make_shared<Static>(StaticOptions{.sparsity = reader.number("half") / 2});
   });
@@ -217,16 +217,6 @@ TEST(RegisterAlgorithm, MakesAnAlgorithmOfOnesOwnKnownByName) {
   EXPECT_TRUE(contains(message_of<ConfigError>([&] { register_algorithm("RIGL", make); }), "'RIGL' is taken"));
   EXPECT_THROW(register_algorithm("", make), ConfigError);
   EXPECT_THROW(register_algorithm("none", {}), ConfigError);
-}
-
-TEST(Config, AtFindsKeysAndSaysWhichThereAre) {
-  const Config config = ConfigMap{{"trainer", ConfigMap{{"init", 3}}}, {"twice", 1}, {"twice", 2}};
-  EXPECT_EQ(*config.at("trainer").at("init").get_if<int64_t>(), 3);
-  const std::string message = message_of<ConfigError>([&] { config.at("trainr"); });
-  EXPECT_TRUE(contains(message, "trainer, twice"));
-  EXPECT_TRUE(contains(message, "did you mean 'trainer'?"));
-  EXPECT_THROW(config.at("twice"), ConfigError);
-  EXPECT_TRUE(contains(message_of<ConfigError>([&] { config.at("trainer").at("init").at("x"); }), "the number 3"));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Algorithms of one's own: a mask is enough, and what they throw changes nothing.
+// Custom algorithms: a mask is enough, and what they throw changes nothing.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -31,10 +31,10 @@ class KeepFirst final : public DynamicSparsityAlgorithm {
       : DynamicSparsityAlgorithm("KeepFirst", {.sparsity = std::move(sparsity)}, {.freq = 2}) {}
 
  protected:
-  Tensor update_mask(const SparseParameter& parameter, const Tensor& mask, float sparsity) override {
+  Tensor update_mask(const SparseParameter& parameter, const Tensor& mask, const PlanContext& context) override {
     EXPECT_EQ(mask.shape(), parameter.param().shape());
     Tensor next = Tensor::zeros(mask.shape(), DType::boolean);
-    std::fill_n(next.mutable_data<bool>(), num_kept(sparsity, mask.numel()), true);
+    std::fill_n(next.mutable_data<bool>(), num_kept(context.sparsity, mask.numel()), true);
     return next;
   }
 };
@@ -62,7 +62,7 @@ class WrongMask final : public DynamicSparsityAlgorithm {
   explicit WrongMask(Tensor mask) : DynamicSparsityAlgorithm("WrongMask", {}, {}), mask_(std::move(mask)) {}
 
  protected:
-  Tensor update_mask(const SparseParameter&, const Tensor&, float) override { return mask_; }
+  Tensor update_mask(const SparseParameter&, const Tensor&, const PlanContext&) override { return mask_; }
 
  private:
   Tensor mask_;
@@ -89,7 +89,7 @@ class Refuses final : public DynamicSparsityAlgorithm {
   bool refuses = true;
 
  protected:
-  Tensor update_mask(const SparseParameter& parameter, const Tensor& mask, float) override {
+  Tensor update_mask(const SparseParameter& parameter, const Tensor& mask, const PlanContext&) override {
     if (refuses && parameter.name() == "bad") throw std::runtime_error("refused");
     Tensor next = Tensor::zeros(mask.shape(), DType::boolean);
     next.mutable_data<bool>()[0] = true;

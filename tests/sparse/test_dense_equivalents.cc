@@ -44,8 +44,8 @@ class DenseGMP final : public DynamicSparsityAlgorithm {
       : DynamicSparsityAlgorithm("DenseGMP", {o.sparsity, o.init_method, o.seed}, o.update) {}
 
  protected:
-  Tensor update_mask(const SparseParameter& p, const Tensor& mask, float sparsity) override {
-    return make_mask_topk_sparsity(magnitudes(p, mask), sparsity);
+  Tensor update_mask(const SparseParameter& p, const Tensor& mask, const PlanContext& context) override {
+    return make_mask_topk_sparsity(magnitudes(p, mask), context.sparsity);
   }
 };
 
@@ -55,15 +55,15 @@ class DenseSET final : public DynamicSparsityAlgorithm {
       : DynamicSparsityAlgorithm("DenseSET", {o.sparsity, o.init_method, o.seed}, o.update), drop_(o.drop_fraction) {}
 
  protected:
-  Tensor update_mask(const SparseParameter& p, const Tensor& mask, float sparsity) override {
-    auto [kept_mask, kept] = make_mask_drop_minimum(magnitudes(p, mask), mask, drop_.at(time()));
+  Tensor update_mask(const SparseParameter& p, const Tensor& mask, const PlanContext& context) override {
+    auto [kept_mask, kept] = make_mask_drop_minimum(magnitudes(p, mask), mask, drop_.at(context.time));
     const int64_t n = mask.numel();
     std::vector<int64_t> absent;
     for (int64_t i = 0; i < n; ++i) {
       if (!kept_mask.data<bool>()[i]) absent.push_back(i);
     }
-    const int64_t grow = std::max<int64_t>(num_kept(sparsity, n) - kept, 0);
-    for (const int64_t i : sample_without_replacement(key(p), n - kept, grow)) {
+    const int64_t grow = std::max<int64_t>(num_kept(context.sparsity, n) - kept, 0);
+    for (const int64_t i : sample_without_replacement(context.key, n - kept, grow)) {
       kept_mask.mutable_data<bool>()[absent[static_cast<size_t>(i)]] = true;
     }
     return kept_mask;
@@ -83,13 +83,13 @@ class DenseRigL final : public DynamicSparsityAlgorithm {
 
  protected:
   bool wants_dense_gradient() const override { return true; }
-  Tensor update_mask(const SparseParameter& p, const Tensor& mask, float sparsity) override {
+  Tensor update_mask(const SparseParameter& p, const Tensor& mask, const PlanContext& context) override {
     const auto [kept_mask, kept] =
-        make_mask_drop_minimum(magnitudes(p, mask), mask, options_.drop_fraction.at(time()), shaper_);
+        make_mask_drop_minimum(magnitudes(p, mask), mask, options_.drop_fraction.at(context.time), shaper_);
     Tensor score = dense_gradient(p);
     float* const s = score.mutable_data<float>();
     for (int64_t i = 0; i < score.numel(); ++i) s[i] = std::abs(s[i]);
-    return make_mask_grow_maximum(score, kept_mask, sparsity, kept, shaper_);
+    return make_mask_grow_maximum(score, kept_mask, context.sparsity, kept, shaper_);
   }
 
  private:

@@ -20,7 +20,7 @@
 #include "gossamer/sparse/rigl.h"
 #include "gossamer/sparse/set.h"
 #include "gossamer/sparse/static.h"
-#include "sparse/select.h"
+#include "sparse/selection/select.h"
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 

@@ -9,7 +9,7 @@
 
 #include "gossamer/error.h"
 #include "gossamer/optim/adam.h"
-#include "sparse/select.h"
+#include "sparse/selection/select.h"
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 

@@ -11,7 +11,7 @@
 #include "gossamer/error.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/sparse/granet.h"
-#include "sparse/select.h"
+#include "sparse/selection/select.h"
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 

@@ -18,7 +18,7 @@
 #include "gossamer/runtime.h"
 #include "gossamer/sparse/rigl.h"
 #include "parameter/access.h"
-#include "sparse/select.h"
+#include "sparse/selection/select.h"
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
@@ -328,7 +328,7 @@ TEST(RigLGrowth, GivesTheSamePatternOnAnyNumberOfThreads) {
   for (const std::string& pattern : patterns) EXPECT_EQ(pattern, patterns[0]);
 }
 
-// ---- The dense gradient for algorithms of one's own ----
+// ---- The dense gradient for custom algorithms ----
 
 class Watch final : public DynamicSparsityAlgorithm {
  public:
@@ -338,7 +338,7 @@ class Watch final : public DynamicSparsityAlgorithm {
   std::vector<int64_t> rows;
 
  protected:
-  Tensor update_mask(const SparseParameter& parameter, const Tensor& mask, float) override {
+  Tensor update_mask(const SparseParameter& parameter, const Tensor& mask, const PlanContext&) override {
     gradient = dense_gradient(parameter);
     for_each_gradient_block(parameter, [&](int64_t row, const Tensor& block) {
       EXPECT_EQ(row, rows.empty() ? 0 : rows.back());

@@ -16,7 +16,7 @@
 #include "gossamer/error.h"
 #include "gossamer/random.h"
 #include "gossamer/sparse/algorithm.h"
-#include "sparse/select.h"
+#include "sparse/selection/select.h"
 #include "tests/parameter/support.h"
 #include "tests/support/golden.h"
 

@@ -15,8 +15,8 @@
 #include "gossamer/optim/sgd.h"
 #include "gossamer/sparse/snfs.h"
 #include "parameter/access.h"
-#include "sparse/apportion.h"
-#include "sparse/select.h"
+#include "sparse/selection/apportion.h"
+#include "sparse/selection/select.h"
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 

@@ -13,7 +13,7 @@
 #include "gossamer/optim/adam.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/sparse/topkast.h"
-#include "sparse/select.h"
+#include "sparse/selection/select.h"
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 

@@ -41,7 +41,7 @@ using AlgorithmState = std::map<std::string, Tensor>;
 // assigned to); model, optimizer and algorithm may be moved and destroyed in any order, and an optimizer whose
 // algorithm is gone simply steps.
 //
-// An algorithm of one's own overrides update() and sets masks,
+// A custom algorithm overrides update() and sets masks,
 //
 //   void update(optim::Optimizer* optimizer) override {
 //     for (const SparseParameter& p : sparse_params()) p.set_mask(...);

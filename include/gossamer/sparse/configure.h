@@ -1,14 +1,9 @@
 // configure: a Group from a configuration, with the keys of cerebras.pytorch.sparse.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
-#include <set>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "gossamer/sparse/algorithm.h"
 #include "gossamer/sparse/config.h"
@@ -30,50 +25,22 @@ bool default_sparse_param_filter(const std::string& name, const Parameter& param
 //   update         gmp, set, rigl: {freq, start, stop}, {steps} or nothing for every step
 //   drop_fraction  set, rigl: as sparsity; 0.3 by default
 //   balance_in_groups, balance_out_groups   rigl
-// docs/sparsity-beyond.md lists the keys of the algorithms that the original has not.
+// docs/sparsity-beyond.md lists the keys of granet, snfs, global_pruning and topkast.
 // A map may be wrapped as {groups: [{algorithm, param_filter, params: {...}}]}, as configuration classes write it.
 //
 // Throws ConfigError for every mistake: the path of the key, what is allowed, what was found, and a guess for a
 // misspelt key or name.
 Group configure(const Config& config);
 
-// The pieces, for settings of one's own. `path` begins the messages.
-Schedule make_hyperparam_schedule(const Config& config, const std::string& path = "schedule");
-UpdateSchedule make_update_schedule(const Config& config, const std::string& path = "update");
+// The pieces, for the factory of a custom algorithm. `path` begins the messages.
+inline Schedule make_hyperparam_schedule(const Config& config, const std::string& path = "schedule") {
+  return make_schedule(config, path);
+}
 
-// Reads one map of a configuration key by key. What nobody asked for is an error in the end.
-class ConfigReader {
- public:
-  // Throws ConfigError unless `map` is a map without a key twice. Holds a reference to it.
-  ConfigReader(const Config& map, std::string path);
-
-  const std::string& path() const { return path_; }
-  std::string path_of(std::string_view key) const;
-
-  // Null where the key is missing.
-  const Config* find(std::string_view key);
-  // ConfigError where the key is missing.
-  const Config& require(std::string_view key);
-
-  // A key that is missing has the value `otherwise`, and is an error without one. Numbers must be finite.
-  double number(std::string_view key, std::optional<double> otherwise = {});
-  int64_t integer(std::string_view key, std::optional<int64_t> otherwise = {});
-  std::string text(std::string_view key, std::optional<std::string> otherwise = {});
-  Schedule schedule(std::string_view key, std::optional<Schedule> otherwise = {});
-
-  // sparsity or schedule, init_method and seed.
-  SparsitySettings settings();
-  // update.
-  UpdateSchedule update();
-
-  // Throws ConfigError for a key that was not asked for.
-  void finish() const;
-
- private:
-  const ConfigMap& map_;
-  std::string path_;
-  std::set<std::string, std::less<>> known_;
-};
+// Reads sparsity or schedule, init_method and seed.
+SparsitySettings read_settings(ConfigReader& reader);
+// Reads update; every step where it is missing.
+UpdateSchedule read_update(ConfigReader& reader);
 
 // Makes an algorithm from its map; algorithm, type and param_filter have been read.
 using AlgorithmFactory = std::function<std::shared_ptr<SparsityAlgorithm>(ConfigReader& settings)>;

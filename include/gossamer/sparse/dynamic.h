@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,19 @@
 #include "gossamer/sparse/algorithm.h"
 
 namespace gossamer::sparse {
+
+// What the plan of a parameter depends on, beside the parameter.
+struct PlanContext {
+  float sparsity = 0;      // to aim at, in [0, 1]
+  ScheduleTime time = {};  // the step being taken
+  uint64_t key = 0;        // of (seed, parameter name, step): random choices keyed by it agree in a resumed run
+};
+
+// A parameter of an update step.
+struct Planned {
+  SparseParameter parameter;
+  PlanContext context;
+};
 
 // A custom one overrides update_mask (dense tensors, easy to write) or plan (CSR-native). When step 0 is not an update
 // step, training starts dense: with full patterns.
@@ -29,14 +43,14 @@ class DynamicSparsityAlgorithm : public SparsityAlgorithm {
   // Throws ConfigError for settings or an update schedule out of range.
   DynamicSparsityAlgorithm(std::string name, SparsitySettings settings, UpdateSchedule update);
 
-  // Called before the plans of an update step with the parameters that are to be planned, in their order, and the
-  // sparsity of each: for algorithms that share connections out among parameters. Does nothing unless overridden.
-  virtual void begin_update(const std::vector<SparseParameter>&, const std::vector<float>& /*sparsities*/) {}
-  // The change of one parameter for a sparsity in [0, 1]. A change without a pattern leaves the parameter alone.
-  virtual TopologyChange plan(const SparseParameter& parameter, float sparsity);
+  // The changes of an update step, one for each parameter in their order; one without a pattern leaves its parameter
+  // alone. plan() for each unless overridden, as by algorithms that share connections out among parameters.
+  virtual std::vector<TopologyChange> plan_all(std::span<const Planned> planned);
+  // The change of one parameter. The default makes it of update_mask().
+  virtual TopologyChange plan(const SparseParameter& parameter, const PlanContext& context);
   // The new mask, given the current one; both of the parameter's shape. The default throws StateError: a subclass
-  // overrides this or plan().
-  virtual Tensor update_mask(const SparseParameter& parameter, const Tensor& mask, float sparsity);
+  // overrides this, plan() or plan_all().
+  virtual Tensor update_mask(const SparseParameter& parameter, const Tensor& mask, const PlanContext& context);
 
   // True where plan() or update_mask() calls dense_gradient(): backward then retains its factors before update steps.
   virtual bool wants_dense_gradient() const { return false; }
@@ -45,10 +59,6 @@ class DynamicSparsityAlgorithm : public SparsityAlgorithm {
   // Calls f(row_begin, block [rows, cols]) for the blocks of the dense gradient, which is never stored whole.
   void for_each_gradient_block(const SparseParameter& parameter,
                                const std::function<void(int64_t row_begin, const Tensor& block)>& f) const;
-
-  // During plan(): the step, and a key of (seed, parameter name, step).
-  const ScheduleTime& time() const { return time_; }
-  uint64_t key(const SparseParameter& parameter) const;
 
   void adopt(std::vector<SparseParameter> parameters) override;
   bool starts_dense() const override { return !update_.is_update_step(0); }
@@ -66,7 +76,6 @@ class DynamicSparsityAlgorithm : public SparsityAlgorithm {
   void arm_taps(const Attachment& attachment) const;
 
   UpdateSchedule update_;
-  ScheduleTime time_;
   std::optional<Prepared> prepared_;
 };
 

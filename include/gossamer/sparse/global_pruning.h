@@ -1,7 +1,8 @@
 // GlobalPruning: gradual pruning in which the connections of all parameters compete with each other.
 #pragma once
 
-#include <unordered_map>
+#include <span>
+#include <vector>
 
 #include "gossamer/sparse/dynamic.h"
 #include "gossamer/sparse/prune.h"
@@ -28,17 +29,10 @@ class GlobalPruning final : public DynamicSparsityAlgorithm {
   explicit GlobalPruning(GlobalPruningOptions options);
 
  protected:
-  void begin_update(const std::vector<SparseParameter>& parameters, const std::vector<float>& sparsities) override;
-  TopologyChange plan(const SparseParameter& parameter, float sparsity) override;
+  std::vector<TopologyChange> plan_all(std::span<const Planned> planned) override;
 
  private:
-  struct Share {
-    int64_t kept;
-    int64_t grown;
-  };
-
   ConnectionScores scores_;
-  std::unordered_map<const void*, Share> shares_;  // of this update, by Parameter::id()
 };
 
 }  // namespace gossamer::sparse

@@ -21,7 +21,7 @@ class GMP final : public DynamicSparsityAlgorithm {
   explicit GMP(GMPOptions options);
 
  protected:
-  TopologyChange plan(const SparseParameter& parameter, float sparsity) override;
+  TopologyChange plan(const SparseParameter& parameter, const PlanContext& context) override;
 };
 
 }  // namespace gossamer::sparse

@@ -1,7 +1,7 @@
 // GraNet: gradual pruning with regrowth.
 #pragma once
 
-#include "gossamer/sparse/dynamic.h"
+#include "gossamer/sparse/drop_and_grow.h"
 
 namespace gossamer::sparse {
 
@@ -17,17 +17,13 @@ struct GraNetOptions {
 // and grows as many where the dense gradient is largest among the absent: of min(k, nnz) connections the int((1 -
 // drop_fraction) * min(k, nnz)) largest stay, and growth fills up to k. What RigL says about the gradient holds here
 // too. Liu et al. 2021, https://arxiv.org/abs/2106.10404
-class GraNet final : public DynamicSparsityAlgorithm {
+class GraNet final : public DropAndGrow {
  public:
   // Throws ConfigError for a constant sparsity outside [0, 1).
   explicit GraNet(GraNetOptions options);
 
  protected:
-  TopologyChange plan(const SparseParameter& parameter, float sparsity) override;
-  bool wants_dense_gradient() const override { return true; }
-
- private:
-  Schedule drop_fraction_;
+  int64_t num_to_keep(const Parameter& parameter, const PlanContext& context) const override;
 };
 
 }  // namespace gossamer::sparse

@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -39,6 +40,7 @@ class ParameterFilter {
 
   Predicate predicate_;
 };
+constexpr std::string_view config_type_name(const ParameterFilter*) { return "a ParameterFilter"; }
 
 class Group;
 
@@ -67,7 +69,7 @@ class Group final : public SparsityAlgorithm {
   // Takes over the entries of another group, which is empty then. Throws as add(), and changes nothing then.
   void extend(Group&& other);
   size_t size() const { return entries_.size(); }
-  // Throws ConfigError where there is no such entry.
+  // Throws IndexError where there is no such entry.
   SparsityAlgorithm& operator[](size_t index) const;
 
   const Sparsity& sparsity() const override;

@@ -23,6 +23,7 @@ struct InitContext {
 
 // Makes the first pattern, of the size of the parameter's matrix.
 using InitMethod = std::function<std::shared_ptr<const CsrPattern>(const InitContext&)>;
+constexpr std::string_view config_type_name(const InitMethod*) { return "an InitMethod"; }
 
 // Number of connections that are kept: int((1 - sparsity) * n), each operation in float32 as in the original.
 int64_t num_kept(float sparsity, int64_t n);

@@ -1,7 +1,7 @@
 // RigL: growth where the gradient is largest.
 #pragma once
 
-#include "gossamer/sparse/dynamic.h"
+#include "gossamer/sparse/drop_and_grow.h"
 
 namespace gossamer::sparse {
 
@@ -20,18 +20,16 @@ struct RigLOptions {
 // dropped included. The gradient is formed block by block on update steps alone, unclipped, and summed over all
 // backward passes since zero_grad(). A gradient that is not finite leaves the pattern alone. Evci et al. 2020,
 // https://arxiv.org/abs/1911.11134
-class RigL final : public DynamicSparsityAlgorithm {
+class RigL final : public DropAndGrow {
  public:
   // Throws ConfigError: sparsity out of range, both kinds of groups, a negative number of them.
   explicit RigL(RigLOptions options);
 
  protected:
   TopologyChange first_change(const SparseParameter& parameter) const override;
-  TopologyChange plan(const SparseParameter& parameter, float sparsity) override;
-  bool wants_dense_gradient() const override { return true; }
+  Groups groups(const Parameter& parameter) const override;
 
  private:
-  Schedule drop_fraction_;
   int64_t in_groups_;
   int64_t out_groups_;
 };

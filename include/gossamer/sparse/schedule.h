@@ -1,125 +1,21 @@
-// Hyperparameters that change over training, and the steps on which a pattern changes.
-//
-// Names and formulas follow cerebras.pytorch.sparse; every operation is carried out in float32, as there.
+// The schedules of gossamer/schedule.h, under the names of cerebras.pytorch.sparse.
 #pragma once
 
-#include <concepts>
-#include <cstdint>
-#include <functional>
-#include <initializer_list>
-#include <optional>
-#include <variant>
-#include <vector>
+#include "gossamer/schedule.h"
 
 namespace gossamer::sparse {
 
-// Where training stands: steps taken, and how many of them changed the pattern so far.
-struct ScheduleTime {
-  int64_t step = 0;
-  int64_t updates = 0;
-};
-
-struct Constant {
-  double value = 0;
-};
-
-// init + step * slope
-struct Linear {
-  double init = 0;
-  double slope = 0;
-};
-
-// final + (init - final) * exp(step * gamma)
-struct Exp {
-  double init = 0;
-  double gamma = 0;
-  double final = 1;
-};
-
-// init * beta ^ step
-struct Power {
-  double init = 0;
-  double beta = 1;
-};
-
-// Between init and minimum along a cosine; it reaches the minimum at half_period and comes back.
-struct Cosine {
-  double init = 0;
-  double half_period = 1;  // steps, above 0
-  double minimum = 0;
-};
-
-// One value after the other, again from the start after the last; moves on at each update step.
-struct Cycling {
-  std::vector<double> values;
-};
-
-// From init at step `start` to final at step `end`, fast at first: final + (init - final) * (1 - progress)^3. Constant
-// before and after. Zhu and Gupta 2017, https://arxiv.org/abs/1710.01878; not in cerebras.pytorch.sparse.
-struct Cubic {
-  double init = 0;
-  double final = 1;
-  int64_t start = 0;
-  int64_t end = 1;  // above start
-};
-
-// Any function of the step.
-struct Lambda {
-  std::function<double(int64_t step)> fn;
-};
-
-// Smallest and largest value, and the one at the end.
-struct MinMaxEnd {
-  float min;
-  float max;
-  float end;
-};
-
-// A value as a function of training time. A number is Constant, a list of numbers Cycling.
-class Schedule {
- public:
-  // Throws ConfigError: half_period not above 0, no values to cycle through, an end not above the start, an empty
-  // function.
-  template <class S>
-  requires std::constructible_from<std::variant<Constant, Linear, Exp, Power, Cosine, Cycling, Cubic, Lambda>, S> &&
-      (!std::is_arithmetic_v<S>)Schedule(S schedule)
-      : kind_(std::move(schedule)) {  // NOLINT: a schedule is where an option asks for a Schedule
-    check();
-  }
-  Schedule(double value) : kind_(Constant{value}) {}  // NOLINT
-  Schedule(std::initializer_list<double> values) : kind_(Cycling{values}) { check(); }
-
-  float at(const ScheduleTime& time) const;
-
-  // The same value at all times.
-  bool is_constant() const { return std::holds_alternative<Constant>(kind_); }
-
-  // Over the steps from begin to end, both inclusive, as their ends show it; of Cosine the whole swing, of Cycling all
-  // values.
-  MinMaxEnd min_max_end(int64_t begin, int64_t end) const;
-
- private:
-  void check() const;
-
-  std::variant<Constant, Linear, Exp, Power, Cosine, Cycling, Cubic, Lambda> kind_;
-};
-
-// On which steps the pattern is updated. Default: every step.
-//   {.freq = 100, .start = 0, .stop = 2000}   step start, then every freq
-//   steps, below stop
-//   {.steps = {100, 500}}                     exactly these
-//   {.fn = [](int64_t step) { ... }}          where it returns true
-struct UpdateSchedule {
-  std::optional<int64_t> freq = {};  // at least 1
-  int64_t start = 0;                 // inclusive, and the origin of the count
-  std::optional<int64_t> stop = {};  // exclusive
-  std::optional<std::vector<int64_t>> steps = {};
-  std::function<bool(int64_t step)> fn = {};
-
-  bool is_update_step(int64_t step) const;
-  // Throws ConfigError: freq below 1, an empty list of steps, more than one of freq, steps and fn, start or stop
-  // without freq.
-  void check() const;
-};
+using gossamer::MinMaxEnd;
+using gossamer::Schedule;
+using gossamer::ScheduleTime;
+using gossamer::UpdateSchedule;
+using schedule::Constant;
+using schedule::Cosine;
+using schedule::Cubic;
+using schedule::Cycling;
+using schedule::Exp;
+using schedule::Lambda;
+using schedule::Linear;
+using schedule::Power;
 
 }  // namespace gossamer::sparse

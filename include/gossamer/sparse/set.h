@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "gossamer/sparse/dynamic.h"
+#include "gossamer/sparse/drop_and_grow.h"
 
 namespace gossamer::sparse {
 
@@ -22,15 +22,16 @@ struct SETOptions {
 // An update keeps the int((1 - drop_fraction) * nnz) connections of largest magnitude and grows max(int((1 - sparsity)
 // * n) - kept, 0) at random among the absent, those just dropped included. Mocanu et al. 2018,
 // https://doi.org/10.1038/s41467-018-04316-3
-class SET final : public DynamicSparsityAlgorithm {
+class SET final : public DropAndGrow {
  public:
   explicit SET(SETOptions options);
 
  protected:
-  TopologyChange plan(const SparseParameter& parameter, float sparsity) override;
+  bool wants_dense_gradient() const override { return false; }
+  std::optional<std::vector<int64_t>> grow(const SparseParameter& parameter, const PlanContext& context,
+                                           const Vacancy& vacancy) const override;
 
  private:
-  Schedule drop_fraction_;
   GrowthScores growth_scores_;
 };
 

@@ -2,9 +2,10 @@
 #pragma once
 
 #include <optional>
-#include <unordered_map>
+#include <span>
+#include <vector>
 
-#include "gossamer/sparse/dynamic.h"
+#include "gossamer/sparse/drop_and_grow.h"
 
 namespace gossamer::sparse {
 
@@ -30,7 +31,7 @@ struct SNFSOptions {
 // retained over these steps, and the sum is formed block by block on update steps alone. Older gradients
 // would have the share momentum^window of all weight. Inputs must not be written while they are retained: give each
 // batch its own tensor (StateError).
-class SNFS final : public DynamicSparsityAlgorithm {
+class SNFS final : public DropAndGrow {
  public:
   // Throws ConfigError: a constant sparsity outside [0, 1), momentum or window out of range.
   explicit SNFS(SNFSOptions options);
@@ -38,28 +39,23 @@ class SNFS final : public DynamicSparsityAlgorithm {
   void update(optim::Optimizer* optimizer = nullptr) override;
 
   // Between the first step of a window and its update the factors retained so far are part of the state:
-  //   retained.<parameter>.<i>.dy, .x   of the i-th use, oldest first; no x where it went the general way
+  //   retained.<parameter>.<i>.dy, .x   of the i-th use, oldest first; no x where the layer ran on dense weights
   //   retained.<parameter>.<i>.age      i64 scalar, steps ago
   AlgorithmState state_dict() const override;
   void load_state_dict(const AlgorithmState& state) override;
 
  protected:
   void adopt(std::vector<SparseParameter> parameters) override;
-  void begin_update(const std::vector<SparseParameter>& parameters, const std::vector<float>& sparsities) override;
-  TopologyChange plan(const SparseParameter& parameter, float sparsity) override;
-  bool wants_dense_gradient() const override { return true; }
+  std::vector<TopologyChange> plan_all(std::span<const Planned> planned) override;
 
  private:
   // Mean |momentum| of the connections; nothing where the momentum is not finite.
   std::optional<double> mean_momentum(const SparseParameter& parameter) const;
-  int64_t num_kept_after_drop(const Parameter& parameter) const;
   void arm(const std::vector<SparseParameter>& parameters, int64_t step) const;
 
-  Schedule drop_fraction_;
   double momentum_;
   int64_t window_;
   bool redistribute_;
-  std::unordered_map<const void*, int64_t> growth_;  // of this update, by Parameter::id()
 };
 
 }  // namespace gossamer::sparse

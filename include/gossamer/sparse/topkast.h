@@ -52,7 +52,7 @@ class TopKAST final : public DynamicSparsityAlgorithm {
   TopologyChange first_change(const SparseParameter& parameter) const override;
   void adopt(std::vector<SparseParameter> parameters) override;
   void prepare(optim::Optimizer* optimizer) override;
-  TopologyChange plan(const SparseParameter& parameter, float sparsity) override;
+  TopologyChange plan(const SparseParameter& parameter, const PlanContext& context) override;
 
  private:
   int64_t num_forward(const SparseParameter& parameter, const ScheduleTime& time) const;

@@ -1,0 +1,50 @@
+// DropAndGrow: what SET, RigL, GraNet and SNFS have in common.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gossamer/sparse/dynamic.h"
+
+namespace gossamer::sparse {
+
+struct Groups;
+
+// What growth has to fill after the drop.
+struct Vacancy {
+  const std::vector<int64_t>& kept;  // the connections that stay: row-major positions, ascending
+  const Groups& groups;
+  std::vector<int64_t> missing;  // connections to grow in each group, at least 0
+};
+
+// An update keeps the connections of largest magnitude and grows others among the absent, those just dropped included.
+// The rules differ in one or two of the methods below.
+class DropAndGrow : public DynamicSparsityAlgorithm {
+ protected:
+  DropAndGrow(std::string name, SparsitySettings settings, UpdateSchedule update, Schedule drop_fraction);
+
+  // The whole parameter is one group unless overridden.
+  virtual Groups groups(const Parameter& parameter) const;
+  // Connections that each group keeps, at most; int((1 - drop_fraction) * (nnz / groups)) unless overridden.
+  virtual int64_t num_to_keep(const Parameter& parameter, const PlanContext& context) const;
+  // The positions to grow, in any order; nothing leaves the pattern alone. Where the dense gradient is largest unless
+  // overridden, and nothing where it is not finite.
+  virtual std::optional<std::vector<int64_t>> grow(const SparseParameter& parameter, const PlanContext& context,
+                                                   const Vacancy& vacancy) const;
+  // True for growth by gradient.
+  bool wants_dense_gradient() const override { return true; }
+
+  // Grows up to int((1 - sparsity) * n) connections in each group of n elements.
+  TopologyChange plan(const SparseParameter& parameter, const PlanContext& context) override;
+  // Grows `missing` connections in a parameter of one group.
+  TopologyChange drop_and_grow(const SparseParameter& parameter, const PlanContext& context, int64_t missing) const;
+
+  const Schedule& drop_fraction() const { return drop_fraction_; }
+
+ private:
+  Schedule drop_fraction_;
+};
+
+}  // namespace gossamer::sparse

@@ -1,0 +1,67 @@
+#include "config/config_errors.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <numeric>
+
+#include "gossamer/config.h"
+#include "runtime/check.h"
+
+namespace gossamer {
+
+namespace {
+
+// Insertions, deletions and replacements from a to b.
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::string to_lower(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return lower;
+}
+
+std::string guess(std::string_view name, const std::vector<std::string>& names) {
+  const std::string lower = to_lower(name);
+  const auto distance = [&](const std::string& known) { return edit_distance(lower, known); };
+  const auto closest = std::ranges::min_element(names, {}, distance);
+  if (closest == names.end() || distance(*closest) > std::max<size_t>(1, closest->size() / 3)) return "";
+  return fmt::format("did you mean '{}'?", *closest);
+}
+
+namespace registry_detail {
+
+std::string lower_case(std::string_view text) { return to_lower(text); }
+
+void refuse_name(std::string_view path, std::string_view name, const std::vector<std::string>& known) {
+  fail<ConfigError>(path, fmt::format("it must be one of {}", fmt::join(known, ", ")),
+                    fmt::format("the text '{}'", name), guess(name, known));
+}
+
+void refuse_empty(std::string_view op, std::string_view name) {
+  fail<ConfigError>(op, "there must be a name and a function", name.empty() ? "an empty name" : "an empty function");
+}
+
+void refuse_taken(std::string_view op, std::string_view name) {
+  fail<ConfigError>(op, "a name may be registered once", fmt::format("'{}' is taken", name));
+}
+
+}  // namespace registry_detail
+
+}  // namespace gossamer

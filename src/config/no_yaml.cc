@@ -1,0 +1,14 @@
+// Stands for yaml.cc in a build without yaml-cpp.
+#include "gossamer/config.h"
+#include "runtime/check.h"
+
+namespace gossamer {
+
+Config parse_yaml(const std::string&) {
+  fail<StateError>("parse_yaml", "the library must be built with YAML", "it was built without yaml-cpp",
+                   "install it and configure with -Dyaml=enabled");
+}
+
+Config load_yaml(const std::string& path) { return parse_yaml(path); }
+
+}  // namespace gossamer

@@ -1,0 +1,168 @@
+#include "gossamer/sparse/snfs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "parameter/access.h"
+#include "runtime/check.h"
+#include "sparse/selection/apportion.h"
+#include "sparse/selection/select.h"
+#include "sparse/settings/settings_of.h"
+#include "tensor/arith.h"
+#include "tensor/dispatch.h"
+#include "tensor/state_reader.h"
+
+namespace gossamer::sparse {
+
+SNFS::SNFS(SNFSOptions options)
+    : DropAndGrow("SNFS", settings_of(options), options.update, options.drop_fraction),
+      momentum_(options.momentum),
+      window_(options.window),
+      redistribute_(options.redistribute) {
+  if (!(momentum_ >= 0 && momentum_ < 1)) {
+    fail<ConfigError>("SNFS", "momentum must be at least 0 and below 1", fmt::format("{}", momentum_));
+  }
+  if (window_ < 1) fail<ConfigError>("SNFS", "window must be at least 1 step", fmt::format("{}", window_));
+}
+
+void SNFS::adopt(std::vector<SparseParameter> parameters) {
+  DropAndGrow::adopt(std::move(parameters));
+  arm(sparse_params(), 0);
+}
+
+// Whether the gradients of the step after `step` count for an update.
+void SNFS::arm(const std::vector<SparseParameter>& parameters, int64_t step) const {
+  bool counts = false;
+  for (int64_t ahead = 1; ahead <= window_; ++ahead) counts = counts || update_schedule().is_update_step(step + ahead);
+  for (const SparseParameter& p : parameters) ParameterAccess::tap(p.param()).arm(counts);
+}
+
+void SNFS::update(optim::Optimizer* optimizer) {
+  const int64_t step = attachment(optimizer).time.step + 1;
+  const std::vector<SparseParameter> parameters = attachment(optimizer).parameters;
+  const bool is_update = update_schedule().is_update_step(step);
+  // The base drops the gradients of the present step.
+  if (!is_update) {
+    for (const SparseParameter& p : parameters) ParameterAccess::tap(p.param()).end_step(momentum_);
+  }
+  DropAndGrow::update(optimizer);
+  if (is_update) {
+    for (const SparseParameter& p : parameters) ParameterAccess::tap(p.param()).forget();
+  }
+  arm(parameters, step);
+}
+
+namespace {
+
+std::string retained_key(const SparseParameter& parameter, size_t use, const char* part) {
+  return fmt::format("retained.{}.{}.{}", parameter.name(), use, part);
+}
+
+// The factors of a parameter, as far as the state has them; what is wrong with them goes to the reader.
+std::vector<GradientTap::Past> read_past(const SparseParameter& parameter, const AlgorithmState& state,
+                                         StateReader& reader) {
+  std::vector<GradientTap::Past> past;
+  const Parameter& p = parameter.param();
+  const MatrixSize size = as_matrix(p.shape());
+  for (size_t i = 0; state.contains(retained_key(parameter, i, "dy")); ++i) {
+    const int64_t age = reader.scalar<int64_t>(retained_key(parameter, i, "age"));
+    const int64_t newest = past.empty() ? std::numeric_limits<int64_t>::max() : past.back().age;
+    if (age < 1 || age > newest) {
+      reader.fault(retained_key(parameter, i, "age"), "1 or more, and fall from one use to the next",
+                   fmt::format("{}", age));
+    }
+    const Tensor* x = reader.find(retained_key(parameter, i, "x"), false);
+    const Tensor dy = state.at(retained_key(parameter, i, "dy"));
+    const int64_t n = dy.defined() && dy.rank() > 0 ? dy.dim(0) : 0;
+    reader.check_tensor(retained_key(parameter, i, "dy"), true, x == nullptr ? p.shape() : Shape({n, size.rows}),
+                        p.dtype());
+    if (x != nullptr) reader.check_tensor(retained_key(parameter, i, "x"), true, {n, size.cols}, p.dtype());
+    past.push_back({age, x == nullptr ? Tensor() : x->clone(), dy.defined() ? dy.clone() : dy});
+  }
+  return past;
+}
+
+}  // namespace
+
+AlgorithmState SNFS::state_dict() const {
+  AlgorithmState state = DropAndGrow::state_dict();
+  for (const SparseParameter& p : sparse_params()) {
+    const auto past = ParameterAccess::tap(p.param()).past();
+    for (size_t i = 0; i < past.size(); ++i) {
+      state[retained_key(p, i, "age")] = Tensor::from<int64_t>({past[i].age}, Shape{});
+      state[retained_key(p, i, "dy")] = past[i].dy.clone();
+      if (past[i].x.defined()) state[retained_key(p, i, "x")] = past[i].x.clone();
+    }
+  }
+  return state;
+}
+
+void SNFS::load_state_dict(const AlgorithmState& state) {
+  AlgorithmState own;
+  AlgorithmState rest;
+  for (const auto& [key, tensor] : state) (key.starts_with("retained.") ? own : rest)[key] = tensor;
+  StateReader reader(own);
+  std::vector<std::vector<GradientTap::Past>> pasts;
+  for (const SparseParameter& p : sparse_params()) pasts.push_back(read_past(p, own, reader));
+  reader.finish("SNFS::load_state_dict", "what was retained must be that of this SNFS", "");
+  DropAndGrow::load_state_dict(rest);
+  for (size_t i = 0; i < pasts.size(); ++i) {
+    ParameterAccess::tap(sparse_params()[i].param()).restore(pasts[i], momentum_);
+  }
+  for (const Attachment& a : attachments()) arm(a.parameters, a.time.step);
+}
+
+std::optional<double> SNFS::mean_momentum(const SparseParameter& parameter) const {
+  const auto pattern = parameter.param().topology();
+  Positions alive;
+  alive.reserve(static_cast<size_t>(pattern->nnz()));
+  pattern->for_each([&](const SlotPosition& at) { alive.push_back(at.row * pattern->cols() + at.col); });
+  double sum = 0;
+  bool finite = true;
+  auto next = alive.begin();
+  for_each_gradient_block(parameter, [&](int64_t row, const Tensor& block) {
+    finite = finite && all_finite(block);
+    const int64_t first = row * pattern->cols();
+    dispatch_floating(block.dtype(), "SNFS", [&]<class T>() {
+      const T* momentum = block.data<T>();
+      for (; next != alive.end() && *next < first + block.numel(); ++next) {
+        sum += std::abs(static_cast<double>(momentum[*next - first]));
+      }
+    });
+  });
+  if (!finite) return std::nullopt;
+  return alive.empty() ? 0 : sum / static_cast<double>(alive.size());
+}
+
+std::vector<TopologyChange> SNFS::plan_all(std::span<const Planned> planned) {
+  if (!redistribute_) return DropAndGrow::plan_all(planned);
+  std::vector<size_t> sharing;
+  std::vector<double> weights;
+  std::vector<int64_t> room;
+  int64_t missing = 0;
+  for (size_t i = 0; i < planned.size(); ++i) {
+    const auto& [parameter, context] = planned[i];
+    const std::optional<double> mean = mean_momentum(parameter);
+    if (!mean) continue;
+    const Parameter& p = parameter.param();
+    const int64_t kept = num_to_keep(p, context);
+    sharing.push_back(i);
+    weights.push_back(*mean);
+    room.push_back(p.numel() - kept);
+    missing += num_kept(context.sparsity, p.numel()) - kept;
+  }
+  const std::vector<int64_t> shares = apportion(std::max<int64_t>(missing, 0), weights, room);
+  std::vector<TopologyChange> changes(planned.size());
+  for (size_t i = 0; i < sharing.size(); ++i) {
+    const auto& [parameter, context] = planned[sharing[i]];
+    changes[sharing[i]] = drop_and_grow(parameter, context, shares[i]);
+  }
+  return changes;
+}
+
+}  // namespace gossamer::sparse

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
+#include "runtime/json_text.h"
 #include "sparse/table.h"
 
 namespace gossamer::sparse {
@@ -76,27 +80,28 @@ std::vector<std::string> cells(const SummaryRow& row) {
           explored ? percent(*explored, 2) : "-"};
 }
 
-using Json = nlohmann::ordered_json;
-
-Json to_json(const SummaryRow& row) {
-  Json json;
+std::string to_json(const SummaryRow& row, int indent) {
+  std::vector<std::pair<std::string_view, std::string>> members;
   if (row.shape) {
-    json["name"] = row.name;
-    json["shape"] = std::vector<int64_t>(row.shape->begin(), row.shape->end());
+    std::vector<std::string> shape;
+    for (const int64_t dim : *row.shape) shape.push_back(rt::json_text(dim));
+    members.emplace_back("name", rt::json_text(row.name));
+    members.emplace_back("shape", rt::json_list(shape, indent + 2));
   }
-  json["elements"] = row.elements;
-  json["nnz"] = row.nnz;
-  json["sparsity"] = row.sparsity();
-  json["dense_bytes"] = row.dense_bytes;
-  json["csr_bytes"] = row.csr_bytes;
-  json["dense_flops"] = row.dense_flops;
-  json["csr_flops"] = row.csr_flops;
-  json["dropped_share"] = row.dropped_share();
-  json["grown_share"] = row.grown_share();
-  json["dead_rows"] = row.dead_rows;
-  json["dead_cols"] = row.dead_cols;
-  if (const auto explored = row.explored_share()) json["explored_share"] = *explored;
-  return json;
+  const auto add = [&](std::string_view key, auto number) { members.emplace_back(key, rt::json_text(number)); };
+  add("elements", row.elements);
+  add("nnz", row.nnz);
+  add("sparsity", row.sparsity());
+  add("dense_bytes", row.dense_bytes);
+  add("csr_bytes", row.csr_bytes);
+  add("dense_flops", row.dense_flops);
+  add("csr_flops", row.csr_flops);
+  add("dropped_share", row.dropped_share());
+  add("grown_share", row.grown_share());
+  add("dead_rows", row.dead_rows);
+  add("dead_cols", row.dead_cols);
+  if (const auto explored = row.explored_share()) add("explored_share", *explored);
+  return rt::json_object(members, indent);
 }
 
 }  // namespace
@@ -128,9 +133,9 @@ std::string SparsitySummary::table() const {
 }
 
 std::string SparsitySummary::json() const {
-  Json parameters = Json::array();
-  for (const SummaryRow& row : rows_) parameters.push_back(to_json(row));
-  return Json{{"parameters", parameters}, {"total", to_json(total_)}}.dump(2);
+  std::vector<std::string> parameters;
+  for (const SummaryRow& row : rows_) parameters.push_back(to_json(row, 6));
+  return rt::json_object({{"parameters", rt::json_list(parameters, 4)}, {"total", to_json(total_, 4)}}, 2);
 }
 
 }  // namespace gossamer::sparse

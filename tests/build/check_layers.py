@@ -29,7 +29,7 @@ LIBRARIES = {
     "tbb": ["src/runtime/parallel.cc"], "oneapi": ["src/runtime/parallel.cc"], "cblas.h": ["src/runtime/blas.cc"],
     "fmt": ["src/"],
     "zlib.h": ["src/data/", "src/io/"],
-    "nlohmann": ["src/io/", "src/sparse/", "src/cli/"],
+    "nlohmann": ["src/io/", "src/cli/"],
     "yaml-cpp": ["src/config/", "src/cli/"],
     "CLI": ["src/cli/"],
 }

@@ -11,9 +11,11 @@
 
 #include "gossamer/autograd.h"
 #include "gossamer/ops/loss.h"
+#include "kernels/reduce.h"
 #include "ops/check.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
+#include "runtime/scratch.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer {
@@ -91,13 +93,12 @@ int64_t row_grain(int64_t classes) {
   return std::max<int64_t>(1, rt::kElementGrain / 8 / std::max<int64_t>(1, classes));
 }
 
-// log Σ exp(x), in double: a float near 1000 would leave no digits for the difference to a logit.
+// log Σ exp(x), in double: a float near 1000 would leave no digits for the difference to a logit. `scratch` has room
+// for a row.
 template <class T>
-double log_sum_exp(const T* x, int64_t classes) {
-  const T top = *std::max_element(x, x + classes);
-  double sum = 0;
-  for (int64_t c = 0; c < classes; ++c) sum += std::exp(x[c] - top);
-  return static_cast<double>(top) + std::log(sum);
+double log_sum_exp(const T* x, int64_t classes, T* scratch) {
+  const auto top = static_cast<double>(kernels::largest(classes, x));
+  return top + std::log(kernels::exp_minus(classes, x, top, scratch));
 }
 
 template <class T>
@@ -113,9 +114,9 @@ double row_loss(const Targets& t, const T* x, int64_t target, double lse) {
 template <class T>
 void row_backward(const Targets& t, const T* x, int64_t target, double lse, double grad, T* dx) {
   const double q_sum = t.q_sum(target);
+  kernels::exp_minus(t.classes, x, lse, dx);
   for (int64_t c = 0; c < t.classes; ++c) {
-    const double p = std::exp(static_cast<T>(x[c] - lse));
-    dx[c] = static_cast<T>(grad * (p * q_sum - t.q(c, target)));
+    dx[c] = static_cast<T>(grad * (static_cast<double>(dx[c]) * q_sum - t.q(c, target)));
   }
 }
 
@@ -182,10 +183,11 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
   dispatch_floating(logits.dtype(), kOp, [&]<class T>() {
     const T* const x = logits.data<T>();
     rt::parallel_chunks(n, row_grain(classes), [&](int64_t begin, int64_t end) {
+      const rt::Scratch scratch(classes * static_cast<int64_t>(sizeof(T)));
       for (int64_t row = begin; row < end; ++row) {
         if (t[row] == rule.ignore_index) continue;
         const auto i = static_cast<size_t>(row);
-        lse[i] = log_sum_exp(x + row * classes, classes);
+        lse[i] = log_sum_exp(x + row * classes, classes, reinterpret_cast<T*>(scratch.data()));
         losses[i] = row_loss(rule, x + row * classes, t[row], lse[i]);
       }
     });

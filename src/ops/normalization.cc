@@ -1,107 +1,101 @@
 // Softmax and its logarithm along one dimension. Both gradients need the output alone.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
+#include <tuple>
 #include <vector>
 
 #include "gossamer/autograd.h"
 #include "gossamer/ops/normalization.h"
+#include "kernels/elementwise.h"
+#include "kernels/reduce.h"
 #include "ops/check.h"
 #include "runtime/parallel.h"
+#include "runtime/scratch.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer {
 
+using kernels::Binary;
+using kernels::Unary;
+
 namespace {
 
-// n elements at a fixed distance: a line of the tensor along the dimension.
+// Copies between a line of a tensor, `stride` elements apart, and contiguous scratch.
 template <class T>
-struct Line {
-  T* data;
-  int64_t n;
-  int64_t stride;
-
-  T& operator[](int64_t k) const { return data[k * stride]; }
-};
-
-// Calls f(offset of the first element) in parallel for every line along the axis.
-template <class F>
-void parallel_lines(const Axis& axis, F&& f) {
-  if (axis.size == 0) return;
-  // An exponential costs about as much as eight loads.
-  const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / 8 / axis.size);
-  rt::parallel_chunks(axis.outer * axis.inner, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) f(i / axis.inner * axis.size * axis.inner + i % axis.inner);
-  });
+void gather(const T* line, int64_t n, int64_t stride, T* to) {
+  for (int64_t k = 0; k < n; ++k) to[k] = line[k * stride];
 }
-
-// Subtracted before exponentials, so that none overflows. A NaN in the line comes back through the sum, if not here.
 template <class T>
-T largest(const Line<const T>& x) {
-  T top = x[0];
-  for (int64_t k = 1; k < x.n; ++k) top = x[k] > top ? x[k] : top;
-  return top;
+void scatter(const T* from, int64_t n, int64_t stride, T* line) {
+  for (int64_t k = 0; k < n; ++k) line[k * stride] = from[k];
 }
 
 template <class T>
-void softmax_line(const Line<const T>& x, const Line<T>& y) {
-  const T top = largest(x);
-  double sum = 0;
-  for (int64_t k = 0; k < x.n; ++k) sum += y[k] = std::exp(x[k] - top);
+void softmax_line(int64_t n, const T* x, T* y) {
+  // The largest is subtracted, so that no exponential overflows. A NaN comes back through the sum.
+  const double sum = kernels::exp_minus(n, x, static_cast<double>(kernels::largest(n, x)), y);
   const T factor = static_cast<T>(1 / sum);
-  for (int64_t k = 0; k < x.n; ++k) y[k] *= factor;
+  kernels::zip(Binary::Mul, n, {y}, {&factor, 0}, y);
 }
 
 template <class T>
-void log_softmax_line(const Line<const T>& x, const Line<T>& y) {
-  const T top = largest(x);
-  double sum = 0;
-  for (int64_t k = 0; k < x.n; ++k) sum += std::exp(x[k] - top);
-  const T log_sum = static_cast<T>(std::log(sum));
-  for (int64_t k = 0; k < x.n; ++k) y[k] = x[k] - top - log_sum;
+void log_softmax_line(int64_t n, const T* x, T* y) {
+  const T top = kernels::largest(n, x);
+  const T log_sum = static_cast<T>(std::log(kernels::exp_minus(n, x, static_cast<double>(top), y)));
+  kernels::zip(Binary::Sub, n, {x}, {&top, 0}, y);
+  kernels::zip(Binary::Sub, n, {y}, {&log_sum, 0}, y);
 }
 
 // dx = y (dy - Σ dy y)
 template <class T>
-void softmax_backward_line(const Line<const T>& y, const Line<const T>& dy, const Line<T>& dx) {
-  double dot = 0;
-  for (int64_t k = 0; k < y.n; ++k) dot += static_cast<double>(dy[k]) * y[k];
-  for (int64_t k = 0; k < y.n; ++k) dx[k] = y[k] * (dy[k] - static_cast<T>(dot));
+void softmax_backward_line(int64_t n, const T* y, const T* dy, T* dx) {
+  const T dot = static_cast<T>(kernels::dot(n, dy, y));
+  kernels::zip(Binary::Sub, n, {dy}, {&dot, 0}, dx);
+  kernels::zip(Binary::Mul, n, {y}, {dx}, dx);
 }
 
 // dx = dy - exp(y) Σ dy
 template <class T>
-void log_softmax_backward_line(const Line<const T>& y, const Line<const T>& dy, const Line<T>& dx) {
-  double sum = 0;
-  for (int64_t k = 0; k < y.n; ++k) sum += dy[k];
-  for (int64_t k = 0; k < y.n; ++k) dx[k] = dy[k] - std::exp(y[k]) * static_cast<T>(sum);
+void log_softmax_backward_line(int64_t n, const T* y, const T* dy, T* dx) {
+  const T sum = static_cast<T>(kernels::sum(n, dy));
+  kernels::map(Unary::Exp, n, y, dx);
+  kernels::zip(Binary::Mul, n, {dx}, {&sum, 0}, dx);
+  kernels::zip(Binary::Sub, n, {dy}, {dx}, dx);
 }
 
-// f(line of x, line of the result) for every line.
-template <class F>
-Tensor map_lines(const char* op, const Axis& axis, const Tensor& x, F f) {
+// f(n, inputs..., out) for every line along the axis, contiguous: lines that are not are gathered and scattered.
+template <class F, class... Inputs>
+Tensor map_lines(const char* op, const Axis& axis, F f, const Tensor& x, const Inputs&... others) {
   Tensor out = Tensor::empty(x.shape(), x.dtype());
+  if (axis.size == 0) return out;
   dispatch_floating(x.dtype(), op, [&]<class T>() {
-    const T* const from = x.data<T>();
+    constexpr size_t kInputs = 1 + sizeof...(others);
+    const std::array<const T*, kInputs> from{x.data<T>(), others.template data<T>()...};
     T* const to = out.mutable_data<T>();
-    parallel_lines(axis, [&](int64_t at) {
-      f(Line<const T>{from + at, axis.size, axis.inner}, Line<T>{to + at, axis.size, axis.inner});
-    });
-  });
-  return out;
-}
-
-// f(line of y, line of dy, line of the result) for every line.
-template <class F>
-Tensor zip_lines(const char* op, const Axis& axis, const Tensor& y, const Tensor& dy, F f) {
-  Tensor out = Tensor::empty(y.shape(), y.dtype());
-  dispatch_floating(y.dtype(), op, [&]<class T>() {
-    const T* const y_data = y.data<T>();
-    const T* const dy_data = dy.data<T>();
-    T* const to = out.mutable_data<T>();
-    parallel_lines(axis, [&](int64_t at) {
-      f(Line<const T>{y_data + at, axis.size, axis.inner}, Line<const T>{dy_data + at, axis.size, axis.inner},
-        Line<T>{to + at, axis.size, axis.inner});
+    // An exponential costs about as much as eight loads.
+    const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / 8 / axis.size);
+    rt::parallel_chunks(axis.outer * axis.inner, grain, [&](int64_t begin, int64_t end) {
+      const int64_t lines = axis.inner == 1 ? 0 : static_cast<int64_t>(kInputs) + 1;
+      const rt::Scratch scratch(lines * axis.size * static_cast<int64_t>(sizeof(T)));
+      T* const buffer = reinterpret_cast<T*>(scratch.data());
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t at = i / axis.inner * axis.size * axis.inner + i % axis.inner;
+        if (axis.inner == 1) {
+          std::apply([&](auto... data) { f(axis.size, (data + at)..., to + at); }, from);
+          continue;
+        }
+        std::array<const T*, kInputs> line{};
+        for (size_t k = 0; k < kInputs; ++k) {
+          T* const copy = buffer + static_cast<int64_t>(k) * axis.size;
+          gather(from[k] + at, axis.size, axis.inner, copy);
+          line[k] = copy;
+        }
+        T* const result = buffer + static_cast<int64_t>(kInputs) * axis.size;
+        std::apply([&](auto... data) { f(axis.size, data..., result); }, line);
+        scatter(result, axis.size, axis.inner, to + at);
+      }
     });
   });
   return out;
@@ -116,13 +110,15 @@ Tensor softmax(const Tensor& x, int dim) {
     SoftmaxNode(const Tensor& y_, const Axis& axis_) : y(*this, y_), axis(axis_) {}
 
     std::vector<Tensor> backward(const Tensor& grad) override {
-      return {zip_lines("softmax", axis, y.get(), grad, [](const auto&... lines) { softmax_backward_line(lines...); })};
+      return {map_lines(
+          "softmax", axis, [](auto... line) { softmax_backward_line(line...); }, y.get(), grad)};
     }
   };
 
   check_floating("softmax", x);
   const Axis axis = axis_of(x.shape(), normalize_dim("softmax", x.shape(), dim));
-  const Tensor y = map_lines("softmax", axis, x, [](const auto&... lines) { softmax_line(lines...); });
+  const Tensor y = map_lines(
+      "softmax", axis, [](auto... line) { softmax_line(line...); }, x);
   return record<SoftmaxNode>("softmax", y, {x}, y, axis);
 }
 
@@ -133,14 +129,15 @@ Tensor log_softmax(const Tensor& x, int dim) {
     LogSoftmaxNode(const Tensor& y_, const Axis& axis_) : y(*this, y_), axis(axis_) {}
 
     std::vector<Tensor> backward(const Tensor& grad) override {
-      return {zip_lines("log_softmax", axis, y.get(), grad,
-                        [](const auto&... lines) { log_softmax_backward_line(lines...); })};
+      return {map_lines(
+          "log_softmax", axis, [](auto... line) { log_softmax_backward_line(line...); }, y.get(), grad)};
     }
   };
 
   check_floating("log_softmax", x);
   const Axis axis = axis_of(x.shape(), normalize_dim("log_softmax", x.shape(), dim));
-  const Tensor y = map_lines("log_softmax", axis, x, [](const auto&... lines) { log_softmax_line(lines...); });
+  const Tensor y = map_lines(
+      "log_softmax", axis, [](auto... line) { log_softmax_line(line...); }, x);
   return record<LogSoftmaxNode>("log_softmax", y, {x}, y, axis);
 }
 

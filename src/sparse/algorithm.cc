@@ -274,9 +274,3 @@ float SparsityAlgorithm::target_sparsity(const SparseParameter& parameter) const
 }
 
 }  // namespace gossamer::sparse
-
-namespace gossamer::optim {
-
-void Optimizer::apply(sparse::SparsityAlgorithm& algorithm) { algorithm.apply(*this); }
-
-}  // namespace gossamer::optim

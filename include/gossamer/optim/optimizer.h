@@ -18,10 +18,6 @@
 #include "gossamer/parameter.h"
 #include "gossamer/tensor.h"
 
-namespace gossamer::sparse {
-class SparsityAlgorithm;
-}
-
 namespace gossamer::optim {
 
 struct ParameterRecord;  // a parameter with its states and its number of updates; internal
@@ -30,7 +26,7 @@ struct ParameterRecord;  // a parameter with its states and its number of update
 class State {
  public:
   // The elements, aligned with Parameter::values(); in the parameter's shape when requires_dense. Writing them changes
-  // the state. The handle is that of now: ask again after a step that changed the pattern.
+  // the state. A step that changes the pattern replaces the tensor.
   Tensor tensor() const;
   operator Tensor() const { return tensor(); }
 
@@ -107,9 +103,12 @@ class Optimizer {
   // Differs between all optimizers of the process, is never 0, and moves with the optimizer.
   uint64_t id() const { return id_; }
 
-  // From here on step() ends with algorithm.update(this); see sparse::SparsityAlgorithm::apply. StateError when the
-  // algorithm was not applied to the model before.
-  void apply(sparse::SparsityAlgorithm& algorithm);
+  // From here on step() ends with algorithm.update(this), for a sparsity algorithm: see
+  // sparse::SparsityAlgorithm::apply. StateError when the algorithm was not applied to the model before.
+  template <class Algorithm>
+  void apply(Algorithm& algorithm) {
+    algorithm.apply(*this);
+  }
   // Calls f at the end of every step(), after those given before. f must not call after_step.
   void after_step(std::function<void(Optimizer&)> f);
 

@@ -102,8 +102,19 @@ std::vector<GradientCase> reduction_cases() {
 
 std::vector<GradientCase> product_cases() {
   const auto product = [](Inputs x) { return matmul(x[0], x[1]); };
+  const auto transposed = [](bool a, bool b) {
+    return [a, b](Inputs x) { return matmul(x[0], x[1], {.transpose_a = a, .transpose_b = b}); };
+  };
   const auto layer = [](Inputs x) { return linear(x[0], x[1], x.size() > 2 ? x[2] : Tensor()); };
   return {
+      {"matmul_transposed_a", transposed(true, false), {uniform({2, 4, 3}, 1), uniform({2, 4, 2}, 2)}},
+      {"matmul_transposed_b", transposed(false, true), {uniform({2, 3, 4}, 1), uniform({2, 4}, 2)}},
+      {"matmul_transposed_both", transposed(true, true), {uniform({4, 3}, 1), uniform({2, 2, 4}, 2)}},
+      {"permute",
+       [](Inputs x) {
+         return permute(x[0], {2, 0, -2});
+       },
+       {uniform({2, 3, 4}, 1)}},
       {"matmul", product, {uniform({3, 4}, 1), uniform({4, 5}, 2)}},
       {"matmul_batched", product, {uniform({2, 3, 4}, 1), uniform({2, 4, 2}, 2)}},
       {"matmul_batch_by_matrix", product, {uniform({2, 2, 3, 4}, 1), uniform({4, 2}, 2)}},

@@ -54,6 +54,18 @@ TEST(Matmul, OfEmptyInnerSizeIsZero) {
   EXPECT_EQ(matmul(Tensor::zeros({0, 2, 4}), Tensor::zeros({0, 4, 3})).shape(), Shape({0, 2, 3}));
 }
 
+TEST(Matmul, TakesTransposedOperandsWithTheValuesOfACopy) {
+  const Tensor a = uniform({3, 4, 5}, 1);
+  const Tensor b = uniform({3, 5, 2}, 2);
+  const Tensor at = transpose(a, 1, 2);
+  const Tensor bt = transpose(b, 1, 2);
+  const Tensor expected = matmul(a, b);
+  golden::expect_close(matmul(at, b, {.transpose_a = true}), expected, 1e-12, 1e-14);
+  golden::expect_close(matmul(a, bt, {.transpose_b = true}), expected, 1e-12, 1e-14);
+  golden::expect_close(matmul(at, bt, {.transpose_a = true, .transpose_b = true}), expected, 1e-12, 1e-14);
+  EXPECT_NE(message_of<ShapeError>([&] { matmul(a, b, {.transpose_b = true}); }).find("transposed"), std::string::npos);
+}
+
 TEST(Matmul, RefusesSizesThatDoNotFitAndNamesBoth) {
   EXPECT_EQ(message_of<ShapeError>([] {
               matmul(Tensor::ones({3, 4}), Tensor::ones({5, 2}));

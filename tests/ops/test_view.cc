@@ -1,4 +1,4 @@
-// reshape, slice and transpose: what is shared, what is copied, values and errors.
+// reshape, slice, transpose and permute: what is shared, what is copied, values and errors.
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -124,6 +124,31 @@ TEST(Transpose, RefusesDimensionsOutsideTheRank) {
             }).find("dimension 2 of [2, 3]"),
             std::string::npos);
   message_of<ShapeError>([] { transpose(Tensor::zeros({2, 3}), -3, 0); });
+}
+
+TEST(Permute, PutsEveryElementWhereItsIndexGoes) {
+  const Tensor x = counting({2, 3, 4, 5});
+  const Tensor y = permute(x, {2, 0, -1, 1});
+  ASSERT_EQ(y.shape(), Shape({4, 2, 5, 3}));
+  for (int64_t a = 0; a < 2; ++a) {
+    for (int64_t b = 0; b < 3; ++b) {
+      for (int64_t c = 0; c < 4; ++c) {
+        for (int64_t d = 0; d < 5; ++d) {
+          EXPECT_EQ(y.data<float>()[((c * 2 + a) * 5 + d) * 3 + b], x.data<float>()[((a * 3 + b) * 4 + c) * 5 + d]);
+        }
+      }
+    }
+  }
+  golden::expect_equal(permute(x, {0, 1, 2, 3}), x);
+  EXPECT_EQ(permute(counting({2, 0, 3}), {1, 2, 0}).shape(), Shape({0, 3, 2}));
+}
+
+TEST(Permute, RefusesDimensionsThatAreNotEachNamedOnce) {
+  const Tensor x = counting({2, 3});
+  message_of<ShapeError>([&] { permute(x, {0}); });
+  message_of<ShapeError>([&] { permute(x, {0, 0}); });
+  message_of<ShapeError>([&] { permute(x, {0, 1, 1}); });
+  message_of<ShapeError>([&] { permute(x, {0, 2}); });
 }
 
 }  // namespace

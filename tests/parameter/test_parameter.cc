@@ -58,6 +58,25 @@ TEST(Parameter, CsrStorageHoldsTheNonzerosAlone) {
   }
 }
 
+TEST(Parameter, GivesItsValuesAndGradientInRowMajorOrderToo) {
+  const Parameter p = random_csr({300, 40}, 0.3, 5);
+  EXPECT_FALSE(p.canonical_grad().defined());
+  sum(mul(p.tensor(), p.tensor())).backward();
+  const Tensor dense = p.dense();
+  const Csr csr = p.pattern()->csr();
+  const Tensor values = p.canonical_values();
+  const Tensor grad = p.canonical_grad();
+  for (int64_t row = 0; row < 300; ++row) {
+    for (int64_t i = csr.row_ptr[static_cast<size_t>(row)]; i < csr.row_ptr[static_cast<size_t>(row + 1)]; ++i) {
+      const float w = dense.data<float>()[row * 40 + csr.col_idx[static_cast<size_t>(i)]];
+      ASSERT_EQ(values.data<float>()[i], w);
+      ASSERT_EQ(grad.data<float>()[i], 2 * w);
+    }
+  }
+  const Parameter full(uniform({2, 3}, 1));
+  expect_equal(full.canonical_values(), full.values().alias({6}));
+}
+
 TEST(Parameter, OnlyFloatingValuesCanBeTrained) {
   EXPECT_THROW(Parameter(Tensor::zeros({2}, DType::i64)), DTypeError);
   EXPECT_THROW(Parameter(Tensor::zeros({2}, DType::boolean)), DTypeError);

@@ -40,7 +40,7 @@ class Module {
   Tensor operator()(const Tensor& x) { return forward(x); }
 
   // An independent module with equal parameters, buffers and flags, and no gradients. The built-in modules implement
-  // it; elsewhere it throws StateError. A module of one's own makes another one and calls copy_state_from:
+  // it; elsewhere it throws StateError. A custom module makes another one and calls copy_state_from:
   //   auto copy = std::make_unique<Net>(rng);
   //   copy->copy_state_from(*this);
   //   return copy;

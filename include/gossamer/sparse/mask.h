@@ -1,4 +1,4 @@
-// Masks from scores, as dense tensors: the pieces of cerebras.pytorch.sparse for an update_mask of one's own. What the
+// Masks from scores, as dense tensors: the pieces of cerebras.pytorch.sparse for a custom update_mask. What the
 // built-in algorithms use works on CSR and builds no mask.
 //
 // Scores are f32 or f64 (DTypeError). Choices are exact: ties go to the lower position, NaN ranks above every number

@@ -220,7 +220,7 @@ INSTANTIATE_TEST_SUITE_P(Golden, TorchSparseLinear,
 std::set<std::string> declared_operations() {
   std::set<std::string> names;
   const std::regex declaration(R"((?:^|\n)(?:\[\[nodiscard\]\] )?(?:inline )?Tensor (\w+)\()");
-  const auto include = std::filesystem::path(GOSSAMER_GOLDEN_DIR).parent_path().parent_path() / "include" / "gossamer";
+  const auto include = golden::directory().parent_path().parent_path() / "include" / "gossamer";
   for (const auto& entry : std::filesystem::recursive_directory_iterator(include)) {
     if (entry.path().extension() != ".h") continue;
     std::ifstream file(entry.path());

@@ -66,6 +66,7 @@ PreparedChange PreparedChange::assignment(const Parameter& parameter, const Tens
   prepared.filled_ = true;
   prepared.values_ = leaf(change.pattern->gather(dense).alias(prepared.slots_), parameter.requires_grad());
   prepared.plan_memory();
+  if (prepared.reusable_.empty()) prepared.source_ = std::vector<int64_t>();  // nothing is left to move
   return prepared;
 }
 

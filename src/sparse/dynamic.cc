@@ -30,49 +30,50 @@ DynamicSparsityAlgorithm::DynamicSparsityAlgorithm(std::string name, SparsitySet
   update_.check();
 }
 
+bool DynamicSparsityAlgorithm::counts_after(int64_t step) const {
+  if (!wants_dense_gradient()) return false;
+  for (int64_t ahead = 1; ahead <= retained_steps(); ++ahead) {
+    if (update_.is_update_step(step + ahead)) return true;
+  }
+  return false;
+}
+
 void DynamicSparsityAlgorithm::prepare_adopt(std::vector<SparseParameter> parameters) {
-  next_is_update_ = wants_dense_gradient() && update_.is_update_step(1);
+  next_counts_ = counts_after(0);
   SparsityAlgorithm::prepare_adopt(std::move(parameters));
 }
 
 void DynamicSparsityAlgorithm::adopt() noexcept {
   SparsityAlgorithm::adopt();
-  arm_taps(sparse_params(), next_is_update_);
+  arm_taps(sparse_params(), next_counts_);
 }
 
 void DynamicSparsityAlgorithm::load_state_dict(const AlgorithmState& state) {
   Saved saved(*this);
   SparsityAlgorithm::load_state_dict(state);
-  if (wants_dense_gradient()) {
-    for (const Attachment& a : attachments()) {
-      const bool next_is_update = update_.is_update_step(a.time.step + 1);
-      for (const SparseParameter& p : a.parameters) ParameterAccess::tap(p.param()).clear();
-      arm_taps(a.parameters, next_is_update);
-    }
-  }
+  for (const Attachment& a : attachments()) arm_taps(a.parameters, counts_after(a.time.step));
   saved.keep();
 }
 
-void DynamicSparsityAlgorithm::arm_taps(const std::vector<SparseParameter>& parameters,
-                                        bool next_is_update) const noexcept {
+void DynamicSparsityAlgorithm::arm_taps(const std::vector<SparseParameter>& parameters, bool counts) const noexcept {
   if (!wants_dense_gradient()) return;
-  using Retain = GradientTap::Retain;
   for (const SparseParameter& p : parameters) {
-    ParameterAccess::tap(p.param()).arm(next_is_update ? Retain::Uses : Retain::AcrossSteps);
+    ParameterAccess::tap(p.param()).clear();
+    ParameterAccess::tap(p.param()).arm(counts ? GradientTap::Retain::Uses : GradientTap::Retain::AcrossSteps);
   }
 }
 
-void DynamicSparsityAlgorithm::end_step_of_taps(const std::vector<SparseParameter>& parameters) noexcept {
+void DynamicSparsityAlgorithm::end_step_of_taps(const std::vector<SparseParameter>& parameters) const noexcept {
   if (!wants_dense_gradient()) return;
-  for (const SparseParameter& p : parameters) ParameterAccess::tap(p.param()).end_step_of_sum();
-  arm_taps(parameters, next_is_update_);
+  const auto next = next_counts_ ? GradientTap::Retain::Uses : GradientTap::Retain::AcrossSteps;
+  for (const SparseParameter& p : parameters) ParameterAccess::tap(p.param()).end_step_of_sum(next);
 }
 
 std::vector<Parameter> DynamicSparsityAlgorithm::begin(optim::Optimizer* optimizer) {
   SparsityAlgorithm::begin(optimizer);
   Step& step = current_step();
   is_update_ = update_.is_update_step(step.time.step);
-  next_is_update_ = wants_dense_gradient() && update_.is_update_step(step.time.step + 1);
+  next_counts_ = counts_after(step.time.step);
   std::vector<Parameter> read;
   if (!is_update_) return read;
   ++step.time_after.updates;

@@ -135,7 +135,7 @@ Tensor fragile(const Tensor& x) {
 }
 
 TEST(ThrowingCallback, ThatIsANodeLeavesGradientsAndWhatGrowthRetainsAsTheyWere) {
-  for (const std::string& algorithm : {"RigL", "SNFS"}) {
+  for (const char* const algorithm : {"RigL", "SNFS"}) {
     fail_every_callback(scene({.algorithm = algorithm}, [](World& w) {
       // The second layer's backward has run when the node throws.
       Tensor x = Tensor::empty({4, 12});

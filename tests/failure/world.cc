@@ -47,9 +47,9 @@ sparse::UpdateSchedule every_other(const WorldOptions& options) {
 
 Schedule sparsity_of(const WorldOptions& options, double start) {
   if (!options.callbacks) return sparse::Linear{.init = start, .slope = 0.02};
-  return sparse::Lambda{[start](const ScheduleTime& time) {
+  return sparse::Lambda{[start](int64_t step) {
     callback();
-    return static_cast<float>(start) + 0.02F * static_cast<float>(time.step);
+    return start + 0.02 * static_cast<double>(step);
   }};
 }
 
@@ -75,7 +75,7 @@ const std::vector<std::pair<std::string, Make>>& algorithms() {
        [](const WorldOptions& o) { return make<Static>(StaticOptions{.sparsity = 0.5, .init_method = init_of(o)}); }},
       {"GMP",
        [](const WorldOptions& o) {
-         return make<GMP>(GMPOptions{.sparsity = sparsity_of(o, 0.4), .init_method = init_of(o), .update = every_other(o)});
+         return make<GMP>(GMPOptions{.sparsity = sparsity_of(o, 0.4), .update = every_other(o), .init_method = init_of(o)});
        }},
       {"SET",
        [](const WorldOptions& o) {
@@ -94,7 +94,7 @@ const std::vector<std::pair<std::string, Make>>& algorithms() {
        }},
       {"SNFS",
        [](const WorldOptions& o) {
-         return make<SNFS>(SNFSOptions{.sparsity = 0.5, .update = every_other(o), .init_method = init_of(o), .window = 2});
+         return make<SNFS>(SNFSOptions{.sparsity = 0.5, .update = every_other(o), .window = 2, .init_method = init_of(o)});
        }},
       {"TopKAST",
        [](const WorldOptions& o) {
@@ -137,7 +137,7 @@ std::string bytes_of_all(const Map& tensors) {
 
 std::string bytes_of(const Tensor& tensor) {
   if (!tensor.defined()) return "-";
-  std::string bytes = tensor.shape().to_string() + dtype_name(tensor.dtype());
+  std::string bytes = tensor.shape().to_string() + std::string(dtype_name(tensor.dtype()));
   const auto add = [&]<class T>() { append(bytes, tensor.data<T>(), static_cast<size_t>(tensor.bytes())); };
   switch (tensor.dtype()) {
     case DType::f32: add.operator()<float>(); break;
@@ -177,9 +177,9 @@ std::string bytes_of(const Parameter& p) {
 
 const std::vector<std::string>& algorithm_names() {
   static const auto* const names = [] {
-    auto* names = new std::vector<std::string>;
-    for (const auto& [name, make] : algorithms()) names->push_back(name);
-    return names;
+    auto* all = new std::vector<std::string>;
+    for (const auto& [name, make] : algorithms()) all->push_back(name);
+    return all;
   }();
   return *names;
 }
@@ -256,6 +256,20 @@ std::string World::digest() const {
   return bytes;
 }
 
+namespace {
+
+// A failed allocation makes the library give back the buffers that it keeps, which are no leak.
+int64_t live_without_kept_buffers() {
+  try {
+    const FailingNew failing(2, Fails::Once);
+    Tensor::empty({1});
+  } catch (const std::bad_alloc&) {
+  }
+  return live_allocations();
+}
+
+}  // namespace
+
 void fail_every_allocation(const std::function<Scene()>& make) {
   std::string after;
   {
@@ -263,7 +277,7 @@ void fail_every_allocation(const std::function<Scene()>& make) {
     scene.act();
     after = scene.digest();
   }
-  const int64_t live = live_allocations();
+  const int64_t live = live_without_kept_buffers();
   for (const Fails fails : {Fails::Once, Fails::FromThenOn}) {
     SCOPED_TRACE(fails == Fails::Once ? "once" : "from then on");
     Scene scene = make();
@@ -289,7 +303,7 @@ void fail_every_allocation(const std::function<Scene()>& make) {
       scene = make();
     }
   }
-  EXPECT_EQ(live_allocations(), live);
+  EXPECT_EQ(live_without_kept_buffers(), live);
 }
 
 void fail_every_callback(const std::function<Scene()>& make) {
@@ -299,7 +313,7 @@ void fail_every_callback(const std::function<Scene()>& make) {
     scene.act();
     after = scene.digest();
   }
-  const int64_t live = live_allocations();
+  const int64_t live = live_without_kept_buffers();
   {
     const Scene scene = make();
     const std::string before = scene.digest();
@@ -323,7 +337,7 @@ void fail_every_callback(const std::function<Scene()>& make) {
       ASSERT_TRUE(now == before) << "callback " << nth << " threw, and something changed";
     }
   }
-  EXPECT_EQ(live_allocations(), live);
+  EXPECT_EQ(live_without_kept_buffers(), live);
 }
 
 }  // namespace gossamer::test

@@ -56,8 +56,8 @@ class DynamicSparsityAlgorithm : public SparsityAlgorithm {
   // True where plan() or update_mask() calls dense_gradient(): backward then retains its factors before update steps.
   virtual bool wants_dense_gradient() const { return false; }
   // The dense gradient, summed over all uses of the parameter since zero_grad(), of earlier steps too (a copy). Where
-  // zero_grad() came between all steps so far, it must have come since the last one (StateError): uses are retained over
-  // steps only where gradients are seen to add up.
+  // zero_grad() came between all steps at first, and then stays away for more than kRetainedSteps, uses are missing
+  // once (StateError).
   Tensor dense_gradient(const SparseParameter& parameter) const;
   // Calls f(row_begin, block [rows, cols]) for the blocks of the dense gradient, which is never stored whole.
   void for_each_gradient_block(const SparseParameter& parameter,
@@ -71,16 +71,23 @@ class DynamicSparsityAlgorithm : public SparsityAlgorithm {
   void prepare(optim::Optimizer* optimizer) override;
   void carry_out() noexcept override;
 
-  // Of the step that began.
+  // Backward retains its factors on so many steps before an update and with it; on others only where gradients add up
+  // over steps, because that keeps activations alive.
+  static constexpr int64_t kRetainedSteps = 8;
+  virtual int64_t retained_steps() const { return kRetainedSteps; }
+  // Of the step that began, and whether the gradients of the next count for an update.
   bool is_update() const { return is_update_; }
-  // What becomes of retained factors at the end of a step (none: when the parameters are adopted).
-  virtual void end_step_of_taps(const std::vector<SparseParameter>& parameters) noexcept;
-  void arm_taps(const std::vector<SparseParameter>& parameters, bool next_is_update) const noexcept;
+  bool next_counts() const { return next_counts_; }
+  // What becomes of retained factors when the parameters are adopted or a state is loaded, and at the end of a step.
+  virtual void arm_taps(const std::vector<SparseParameter>& parameters, bool counts) const noexcept;
+  virtual void end_step_of_taps(const std::vector<SparseParameter>& parameters) const noexcept;
 
  private:
+  bool counts_after(int64_t step) const;
+
   UpdateSchedule update_;
   bool is_update_ = false;
-  bool next_is_update_ = false;
+  bool next_counts_ = false;
 };
 
 }  // namespace gossamer::sparse

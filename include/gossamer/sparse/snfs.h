@@ -43,23 +43,18 @@ class SNFS final : public DropAndGrow {
   void load_state_dict(const AlgorithmState& state) override;
 
  protected:
-  void prepare_adopt(std::vector<SparseParameter> parameters) override;
-  void adopt() noexcept override;
-  void prepare(optim::Optimizer* optimizer) override;
-  void end_step_of_taps(const std::vector<SparseParameter>& parameters) noexcept override;
+  int64_t retained_steps() const override { return window_; }
+  void arm_taps(const std::vector<SparseParameter>& parameters, bool counts) const noexcept override;
+  void end_step_of_taps(const std::vector<SparseParameter>& parameters) const noexcept override;
   std::vector<TopologyChange> plan_all(std::span<const Planned> planned) override;
 
  private:
   // Mean |momentum| of the connections; nothing where the momentum is not finite.
   std::optional<double> mean_momentum(const SparseParameter& parameter) const;
-  // Whether the gradients of the step after `step` count for an update.
-  bool next_counts(int64_t step) const;
-  static void arm(const std::vector<SparseParameter>& parameters, bool counts) noexcept;
 
   double momentum_;
   int64_t window_;
   bool redistribute_;
-  bool next_counts_ = false;  // after the step that began
 };
 
 }  // namespace gossamer::sparse

@@ -63,9 +63,10 @@ void GradientTap::forget() {
   clear();
 }
 
-void GradientTap::end_step_of_sum() {
+void GradientTap::end_step_of_sum(Retain next) noexcept {
+  retain_ = next;
   stepped_ = true;
-  if (across_steps_) return;
+  if (retains()) return;
   if (!uses_.empty()) complete_ = false;
   uses_.clear();
 }
@@ -90,7 +91,7 @@ void GradientTap::check(std::string_view parameter) const {
   if (!complete_) {
     fail<StateError>(fmt::format("dense gradient of '{}'", parameter),
                      "backward must have retained its factors since zero_grad()",
-                     "it did not, because zero_grad() came between all steps before",
+                     "it did not, since zero_grad() had come between all steps before",
                      "call zero_grad() and run backward again");
   }
   for (const Use& use : uses_) {

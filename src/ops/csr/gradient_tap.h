@@ -21,8 +21,8 @@ class GradientTap : public std::enable_shared_from_this<GradientTap> {
  public:
   enum class Retain {
     Nothing,
-    // For a later step, where gradients add up over steps: uses are retained unless zero_grad() comes between steps,
-    // and dropped at the end of the step where it does. True of every tap until it has seen otherwise.
+    // Uses, where gradients add up over steps; nothing where zero_grad() comes between steps. True of every tap until it
+    // has seen otherwise, and for good once a use came after a step without it.
     AcrossSteps,
     Uses,
   };
@@ -36,8 +36,9 @@ class GradientTap : public std::enable_shared_from_this<GradientTap> {
   void clear();
   // The past too.
   void forget();
-  // A step was taken with the uses so far, which belong to the next one as well unless zero_grad() is called.
-  void end_step_of_sum();
+  // A step was taken with the uses so far. They belong to the next one as well unless zero_grad() is called: they stay
+  // where the tap retains.
+  void end_step_of_sum(Retain next) noexcept;
 
   // From one step to the next the weight of a use falls by the factor `decay`.
   void end_step(double decay) {
@@ -88,7 +89,7 @@ class GradientTap : public std::enable_shared_from_this<GradientTap> {
 
   Retain retain_ = Retain::Nothing;
   bool across_steps_ = true;
-  bool sums_over_steps_ = false;  // a use came after a step without a clear() between: from then on for good
+  bool sums_over_steps_ = false;  // a use came after a step without a clear() between
   bool stepped_ = false;          // since clear()
   bool complete_ = true;  // the uses are all since clear()
   int64_t step_ = 0;  // of the uses that are added now

@@ -31,36 +31,13 @@ SNFS::SNFS(SNFSOptions options)
   if (window_ < 1) fail<ConfigError>("SNFS", "window must be at least 1 step", fmt::format("{}", window_));
 }
 
-bool SNFS::next_counts(int64_t step) const {
-  for (int64_t ahead = 1; ahead <= window_; ++ahead) {
-    if (update_schedule().is_update_step(step + ahead)) return true;
-  }
-  return false;
-}
-
-void SNFS::prepare_adopt(std::vector<SparseParameter> parameters) {
-  DropAndGrow::prepare_adopt(std::move(parameters));
-  next_counts_ = next_counts(0);
-}
-
-void SNFS::adopt() noexcept {
-  DropAndGrow::adopt();
-  arm(sparse_params(), next_counts_);
-}
-
-void SNFS::prepare(optim::Optimizer* optimizer) {
-  next_counts_ = next_counts(current_step().time.step);
-  DropAndGrow::prepare(optimizer);
-}
-
-void SNFS::arm(const std::vector<SparseParameter>& parameters, bool counts) noexcept {
-  using Retain = GradientTap::Retain;
+void SNFS::arm_taps(const std::vector<SparseParameter>& parameters, bool counts) const noexcept {
   for (const SparseParameter& p : parameters) {
-    ParameterAccess::tap(p.param()).arm(counts ? Retain::Uses : Retain::Nothing);
+    ParameterAccess::tap(p.param()).arm(counts ? GradientTap::Retain::Uses : GradientTap::Retain::Nothing);
   }
 }
 
-void SNFS::end_step_of_taps(const std::vector<SparseParameter>& parameters) noexcept {
+void SNFS::end_step_of_taps(const std::vector<SparseParameter>& parameters) const noexcept {
   for (const SparseParameter& p : parameters) {
     GradientTap& tap = ParameterAccess::tap(p.param());
     if (is_update()) {
@@ -69,7 +46,7 @@ void SNFS::end_step_of_taps(const std::vector<SparseParameter>& parameters) noex
       tap.end_step(momentum_);
     }
   }
-  arm(parameters, next_counts_);
+  arm_taps(parameters, next_counts());
 }
 
 namespace {
@@ -131,7 +108,6 @@ void SNFS::load_state_dict(const AlgorithmState& state) {
     GradientTap& tap = ParameterAccess::tap(sparse_params()[i].param());
     tap = tap.restored(pasts[i], momentum_);
   }
-  for (const Attachment& a : attachments()) arm(a.parameters, next_counts(a.time.step));
   saved.keep();
 }
 

@@ -64,6 +64,8 @@ void AdamRule::update(const Options& options, ParameterUpdate& update) noexcept 
 
 void AdamWRule::check(const Options& options) { check_adam(kName, options); }
 std::vector<std::string> AdamWRule::state_names(const Options& options) { return adam_states(options.amsgrad); }
-void AdamWRule::update(const Options& options, ParameterUpdate& update) noexcept { update_adam(kName, options, update); }
+void AdamWRule::update(const Options& options, ParameterUpdate& update) noexcept {
+  update_adam(kName, options, update);
+}
 
 }  // namespace gossamer::optim

@@ -1,4 +1,5 @@
-// What takes part in every step of an optimizer, after its rule: sparsity algorithms, of which this layer knows nothing.
+// What takes part in every step of an optimizer, after its rule: sparsity algorithms, of which this layer knows
+// nothing.
 #pragma once
 
 #include <memory>

@@ -116,6 +116,7 @@ void Group::extend(Group&& other) {
   check_not_applied(kOp);
   other.check_not_applied(kOp);
   for (const GroupEntry& entry : other.entries_) check_entry(kOp, entry);
+  entries_.reserve(entries_.size() + other.entries_.size());
   std::ranges::move(other.entries_, std::back_inserter(entries_));
   other.entries_.clear();
 }
@@ -254,16 +255,34 @@ void Group::update(optim::Optimizer* optimizer) {
   saved.keep();
 }
 
+namespace {
+
+// Registers with every algorithm, or with none.
+template <class Register>
+RemovableHandle register_with_all(const std::vector<GroupEntry>& entries, Register&& register_with) {
+  RemovableHandle all;
+  RemovableHandle last;
+  try {
+    for (const GroupEntry& entry : entries) {
+      last = register_with(*entry.algorithm);
+      all.extend(last);
+    }
+  } catch (...) {
+    last.remove();
+    all.remove();
+    throw;
+  }
+  return all;
+}
+
+}  // namespace
+
 RemovableHandle Group::register_target_sparsity_hook(SparsityHook hook) {
-  RemovableHandle handle;
-  for (const GroupEntry& entry : entries_) handle.extend(entry.algorithm->register_target_sparsity_hook(hook));
-  return handle;
+  return register_with_all(entries_, [&](SparsityAlgorithm& a) { return a.register_target_sparsity_hook(hook); });
 }
 
 RemovableHandle Group::register_computed_sparsity_hook(SparsityHook hook) {
-  RemovableHandle handle;
-  for (const GroupEntry& entry : entries_) handle.extend(entry.algorithm->register_computed_sparsity_hook(hook));
-  return handle;
+  return register_with_all(entries_, [&](SparsityAlgorithm& a) { return a.register_computed_sparsity_hook(hook); });
 }
 
 namespace {

@@ -16,7 +16,8 @@ namespace {
 using Act = std::function<void(World&)>;
 
 // `act` on a world after some steps of training, and after `prepare`.
-std::function<Scene()> scene(const WorldOptions& options, const Act& act, const Act& prepare = [](World&) {}) {
+std::function<Scene()> scene(
+    const WorldOptions& options, const Act& act, const Act& prepare = [](World&) {}) {
   return [=] {
     auto world = std::make_shared<World>(options);
     prepare(*world);
@@ -24,14 +25,15 @@ std::function<Scene()> scene(const WorldOptions& options, const Act& act, const 
   };
 }
 
-// All algorithms with AdamW on CSR kernels; the other update rules and ways with RigL.
 std::vector<WorldOptions> worlds() {
   std::vector<WorldOptions> all;
-  for (const std::string& algorithm : algorithm_names()) all.push_back({.algorithm = algorithm});
-  for (const char* const algorithm : {"RigL", "TopKAST"}) {
-    all.push_back({.algorithm = algorithm, .optimizer = "SGD", .execution = Execution::Dense});
+  for (const std::string& algorithm : algorithm_names()) {
+    for (const std::string& optimizer : optimizer_names()) {
+      for (const Execution execution : {Execution::Csr, Execution::Dense}) {
+        all.push_back({.algorithm = algorithm, .optimizer = optimizer, .execution = execution});
+      }
+    }
   }
-  all.push_back({.optimizer = "Adam", .execution = Execution::Auto});
   return all;
 }
 
@@ -126,7 +128,9 @@ TEST(FailedAllocation, LeavesMeetingsOfModelOptimizerAndAlgorithmUndone) {
       std::unique_ptr<optim::Optimizer> optimizer;
       std::shared_ptr<sparse::SparsityAlgorithm> sparsity;
       explicit Parts(const WorldOptions& o)
-          : options(o), model(make_model(o, rng)), optimizer(make_optimizer("AdamW", model->parameters())),
+          : options(o),
+            model(make_model(o, rng)),
+            optimizer(make_optimizer("AdamW", model->parameters())),
             sparsity(make_algorithm(o)) {}
       std::string digest() const {
         std::string bytes = std::to_string(sparsity->num_sparse_params()) + bytes_of(sparsity->state_dict());
@@ -179,13 +183,12 @@ TEST(FailedAllocation, LeavesChangesOfAPatternUndone) {
     });
     p.set_forward_pattern(CsrPattern::from_positions(16, 12, positions));
   }));
+  fail_every_allocation(scene({.algorithm = "Static"}, [](World& w) {
+    const auto all = w.model->parameters();
+    sparse::prune({all[0], all[2]}, sparse::magnitude_scores, {.sparsity = 0.8, .scope = sparse::PruneScope::Global});
+  }));
   fail_every_allocation(
-      scene({.algorithm = "Static"}, [](World& w) {
-        const auto all = w.model->parameters();
-        sparse::prune({all[0], all[2]}, sparse::magnitude_scores, {.sparsity = 0.8, .scope = sparse::PruneScope::Global});
-      }));
-  fail_every_allocation(scene(
-      {.algorithm = "TopKAST"}, [](World& w) { dynamic_cast<sparse::TopKAST&>(*w.sparsity).finish(); }));
+      scene({.algorithm = "TopKAST"}, [](World& w) { dynamic_cast<sparse::TopKAST&>(*w.sparsity).finish(); }));
 }
 
 TEST(FailedAllocation, LeavesStatesUndoneThatAreLoadedOverOthers) {
@@ -225,6 +228,56 @@ TEST(FailedAllocation, LeavesClonesClippingAndStatesUndone) {
   }
 }
 
+TEST(FailedAllocation, LeavesGroupsAndTheirHooksUndone) {
+  fail_every_allocation([] {
+    struct Parts {
+      sparse::Group group{{"a*", sparse::Static(0.5)}, {"b*", sparse::Static(0.5)}};
+      sparse::Group other{{"c*", sparse::Static(0.5)}, {"d*", sparse::Static(0.5)}};
+      int calls = 0;
+    };
+    auto parts = std::make_shared<Parts>();
+    return Scene{[=] { parts->group.extend(std::move(parts->other)); },
+                 [=] { return std::to_string(parts->group.size()) + ", " + std::to_string(parts->other.size()); }};
+  });
+  fail_every_allocation([] {
+    struct Parts {
+      std::vector<Parameter> weights{Parameter(Tensor::ones({4, 4}), "a"), Parameter(Tensor::ones({4, 4}), "b")};
+      sparse::Group group{{"a", sparse::Static(0.5)}, {"b", sparse::Static(0.5)}};
+      int calls = 0;
+    };
+    auto parts = std::make_shared<Parts>();
+    parts->group.apply(parts->weights);
+    return Scene{[=] {
+                   const std::string long_name(100, 'x');
+                   parts->group.register_target_sparsity_hook(
+                       [p = parts.get(), long_name](const sparse::SparsityAlgorithm&, const std::string&, float) {
+                         ++p->calls;
+                       });
+                 },
+                 [=] {
+                   parts->calls = 0;
+                   parts->group.update();
+                   return std::to_string(parts->calls);
+                 }};
+  });
+}
+
+TEST(FailedAllocation, LeavesRecordsOfExplorationUndone) {
+  fail_every_allocation([] {
+    struct Parts {
+      World world{WorldOptions{}};
+      Parameter weight = world.model->parameters()[0];
+      sparse::InTimeOverParameterization itop{{weight}};
+    };
+    auto parts = std::make_shared<Parts>();
+    parts->world.train(3);
+    const double before = parts->itop.num_explored(parts->weight);
+    return Scene{[=] { parts->itop.record(); },
+                 // Positions may be noted early: they have been alive.
+                 [=] { return parts->itop.num_explored(parts->weight) >= before ? "records" : "loses"; }};
+  });
+}
+
 TEST(FailedAllocation, LeavesObserversOfInputsUndone) {
   fail_every_allocation(scene({.algorithm = "Static"}, [](World& w) {
     const std::vector<Parameter> all = w.model->parameters();
@@ -240,8 +293,7 @@ struct Data {
   std::shared_ptr<data::TensorDataset> dataset;
   data::DataLoader loader;
   explicit Data(int64_t prefetch)
-      : dataset(std::make_shared<data::TensorDataset>(
-            uniform_images(), Tensor::zeros({20}, DType::i64))),
+      : dataset(std::make_shared<data::TensorDataset>(uniform_images(), Tensor::zeros({20}, DType::i64))),
         loader(dataset, {.batch_size = 8, .seed = 3, .prefetch = prefetch}) {}
   static Tensor uniform_images() {
     Tensor x = Tensor::empty({20, 6});

@@ -17,7 +17,8 @@ namespace {
 
 using Act = std::function<void(World&)>;
 
-std::function<Scene()> scene(const WorldOptions& options, const Act& act, const Act& prepare = [](World&) {}) {
+std::function<Scene()> scene(
+    const WorldOptions& options, const Act& act, const Act& prepare = [](World&) {}) {
   return [=] {
     auto world = std::make_shared<World>(options);
     prepare(*world);
@@ -118,9 +119,7 @@ TEST(ThrowingCallback, ThatIsARuleLeavesEveryParameterAndStateAsItWas) {
 TEST(ThrowingCallback, ThatIsAnObserverComesOutOfTheProduct) {
   fail_every_callback(scene(
       {}, [](World& w) { w.backward(3); },
-      [](World& w) {
-        ParameterAccess::observe_inputs(w.model->parameters()[2], [](const Tensor&) { callback(); });
-      }));
+      [](World& w) { ParameterAccess::observe_inputs(w.model->parameters()[2], [](const Tensor&) { callback(); }); }));
 }
 
 // Passes its input on, and throws on the way back.

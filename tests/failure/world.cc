@@ -75,26 +75,32 @@ const std::vector<std::pair<std::string, Make>>& algorithms() {
        [](const WorldOptions& o) { return make<Static>(StaticOptions{.sparsity = 0.5, .init_method = init_of(o)}); }},
       {"GMP",
        [](const WorldOptions& o) {
-         return make<GMP>(GMPOptions{.sparsity = sparsity_of(o, 0.4), .update = every_other(o), .init_method = init_of(o)});
+         return make<GMP>(
+             GMPOptions{.sparsity = sparsity_of(o, 0.4), .update = every_other(o), .init_method = init_of(o)});
        }},
       {"SET",
        [](const WorldOptions& o) {
-         return make<SET>(SETOptions{
-             .sparsity = 0.5, .drop_fraction = sparsity_of(o, 0.3), .update = every_other(o), .init_method = init_of(o)});
+         return make<SET>(SETOptions{.sparsity = 0.5,
+                                     .drop_fraction = sparsity_of(o, 0.3),
+                                     .update = every_other(o),
+                                     .init_method = init_of(o)});
        }},
       {"RigL",
        [](const WorldOptions& o) {
-         return make<RigL>(RigLOptions{
-             .sparsity = 0.5, .drop_fraction = sparsity_of(o, 0.3), .update = every_other(o), .init_method = init_of(o)});
+         return make<RigL>(RigLOptions{.sparsity = 0.5,
+                                       .drop_fraction = sparsity_of(o, 0.3),
+                                       .update = every_other(o),
+                                       .init_method = init_of(o)});
        }},
       {"GraNet",
        [](const WorldOptions& o) {
-         return make<GraNet>(GraNetOptions{
-             .sparsity = sparsity_of(o, 0.3), .update = every_other(o), .init_method = init_of(o)});
+         return make<GraNet>(
+             GraNetOptions{.sparsity = sparsity_of(o, 0.3), .update = every_other(o), .init_method = init_of(o)});
        }},
       {"SNFS",
        [](const WorldOptions& o) {
-         return make<SNFS>(SNFSOptions{.sparsity = 0.5, .update = every_other(o), .window = 2, .init_method = init_of(o)});
+         return make<SNFS>(
+             SNFSOptions{.sparsity = 0.5, .update = every_other(o), .window = 2, .init_method = init_of(o)});
        }},
       {"TopKAST",
        [](const WorldOptions& o) {
@@ -140,11 +146,21 @@ std::string bytes_of(const Tensor& tensor) {
   std::string bytes = tensor.shape().to_string() + std::string(dtype_name(tensor.dtype()));
   const auto add = [&]<class T>() { append(bytes, tensor.data<T>(), static_cast<size_t>(tensor.bytes())); };
   switch (tensor.dtype()) {
-    case DType::f32: add.operator()<float>(); break;
-    case DType::f64: add.operator()<double>(); break;
-    case DType::i64: add.operator()<int64_t>(); break;
-    case DType::i32: add.operator()<int32_t>(); break;
-    case DType::boolean: add.operator()<bool>(); break;
+    case DType::f32:
+      add.operator()<float>();
+      break;
+    case DType::f64:
+      add.operator()<double>();
+      break;
+    case DType::i64:
+      add.operator()<int64_t>();
+      break;
+    case DType::i32:
+      add.operator()<int32_t>();
+      break;
+    case DType::boolean:
+      add.operator()<bool>();
+      break;
   }
   return bytes;
 }
@@ -224,7 +240,9 @@ std::unique_ptr<nn::Sequential> make_model(const WorldOptions& options, Generato
 }
 
 World::World(const WorldOptions& o)
-    : options(o), model(make_model(o, rng)), optimizer(make_optimizer(o.optimizer, model->parameters())),
+    : options(o),
+      model(make_model(o, rng)),
+      optimizer(make_optimizer(o.optimizer, model->parameters())),
       sparsity(make_algorithm(o)) {
   model->apply(*sparsity);
   optimizer->apply(*sparsity);
@@ -298,7 +316,10 @@ void fail_every_allocation(const std::function<Scene()>& make) {
         continue;
       }
       ASSERT_TRUE(now == after) << "other bits than without a failure, at allocation " << nth;
-      if (!FailingNew::fired()) break;
+      if (!FailingNew::fired()) {
+        ASSERT_GT(nth, 1) << "nothing was allocated";
+        break;
+      }
       // It did without: the next try starts anew.
       scene = make();
     }

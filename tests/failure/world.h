@@ -22,7 +22,7 @@ struct WorldOptions {
   Execution execution = Execution::Csr;
   int64_t batch = 4;
   int64_t width = 12;
-  int steps = 3;          // taken before; the fourth is an update step
+  int steps = 3;           // taken before; the fourth is an update step
   bool callbacks = false;  // schedules, update steps, hooks and first patterns are functions that call callback()
 };
 

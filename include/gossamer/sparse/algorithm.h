@@ -187,8 +187,8 @@ class SparsityAlgorithm {
   // The step that begin() began.
   struct Step {
     uint64_t optimizer = 0;
-    ScheduleTime time = {};         // of the step
-    ScheduleTime time_after = {};   // once it is taken
+    ScheduleTime time = {};        // of the step
+    ScheduleTime time_after = {};  // once it is taken
     std::vector<std::pair<std::string, float>> targets = {};
     std::vector<std::pair<std::string, float>> computed = {};
   };

@@ -89,10 +89,9 @@ GradientTap GradientTap::restored(const std::vector<Past>& past, double decay) c
 
 void GradientTap::check(std::string_view parameter) const {
   if (!complete_) {
-    fail<StateError>(fmt::format("dense gradient of '{}'", parameter),
-                     "backward must have retained its factors since zero_grad()",
-                     "it did not, since zero_grad() had come between all steps before",
-                     "call zero_grad() and run backward again");
+    fail<StateError>(
+        fmt::format("dense gradient of '{}'", parameter), "backward must have retained its factors since zero_grad()",
+        "it did not, since zero_grad() had come between all steps before", "call zero_grad() and run backward again");
   }
   for (const Use& use : uses_) {
     if (use.x.version() != use.x_version || use.dy.version() != use.dy_version) {

@@ -21,8 +21,8 @@ class GradientTap : public std::enable_shared_from_this<GradientTap> {
  public:
   enum class Retain {
     Nothing,
-    // Uses, where gradients add up over steps; nothing where zero_grad() comes between steps. True of every tap until it
-    // has seen otherwise, and for good once a use came after a step without it.
+    // Uses, where gradients add up over steps; nothing where zero_grad() comes between steps. True of every tap until
+    // it has seen otherwise, and for good once a use came after a step without it.
     AcrossSteps,
     Uses,
   };
@@ -61,8 +61,8 @@ class GradientTap : public std::enable_shared_from_this<GradientTap> {
   // backward.
   void check(std::string_view parameter) const;
 
-  // A use as x [n, cols] with output gradient dy [n, rows]: contributes dyᵀ x. Added, where the tap retains it, when the
-  // walk that is under way ends well.
+  // A use as x [n, cols] with output gradient dy [n, rows]: contributes dyᵀ x. Added, where the tap retains it, when
+  // the walk that is under way ends well.
   void add_product(const Tensor& x, const Tensor& dy);
   // A use through the general way, whose dense gradient [rows * cols] existed anyway.
   void add_dense(const Tensor& grad);
@@ -91,8 +91,8 @@ class GradientTap : public std::enable_shared_from_this<GradientTap> {
   bool across_steps_ = true;
   bool sums_over_steps_ = false;  // a use came after a step without a clear() between
   bool stepped_ = false;          // since clear()
-  bool complete_ = true;  // the uses are all since clear()
-  int64_t step_ = 0;  // of the uses that are added now
+  bool complete_ = true;          // the uses are all since clear()
+  int64_t step_ = 0;              // of the uses that are added now
   double decay_ = 1;
   std::list<Use> uses_;
 };

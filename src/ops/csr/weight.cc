@@ -52,10 +52,10 @@ void CsrWeight::check(std::string_view op) const {
   if (!subset) return;
   const CsrPattern& part = *subset->pattern();
   if (part.rows() != pattern->rows() || part.cols() != pattern->cols() || subset->whole() != pattern->nnz()) {
-    fail<ShapeError>(op,
-                     fmt::format("the subset must be {} x {}, of {} connections", pattern->rows(), pattern->cols(),
-                                 pattern->nnz()),
-                     fmt::format("{} x {} of {}", part.rows(), part.cols(), subset->whole()));
+    fail<ShapeError>(
+        op,
+        fmt::format("the subset must be {} x {}, of {} connections", pattern->rows(), pattern->cols(), pattern->nnz()),
+        fmt::format("{} x {} of {}", part.rows(), part.cols(), subset->whole()));
   }
 }
 

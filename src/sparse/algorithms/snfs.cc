@@ -10,8 +10,8 @@
 
 #include "parameter/access.h"
 #include "runtime/check.h"
-#include "sparse/selection/apportion.h"
 #include "sparse/saved.h"
+#include "sparse/selection/apportion.h"
 #include "sparse/selection/select.h"
 #include "sparse/settings/settings_of.h"
 #include "tensor/arith.h"

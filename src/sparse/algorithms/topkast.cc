@@ -63,8 +63,8 @@ std::shared_ptr<const ForwardSubset> TopKAST::choose_forward(const SparseParamet
   const int64_t count = num_forward(parameter, time);
   if (count >= pattern->nnz()) return nullptr;
   const Positions chosen = largest_magnitudes(*pattern, values, whole(parameter.param()), count);
-  return ParameterAccess::make_forward_subset(
-      "TopKAST", *pattern, CsrPattern::from_positions(pattern->rows(), pattern->cols(), chosen));
+  return ParameterAccess::make_forward_subset("TopKAST", *pattern,
+                                              CsrPattern::from_positions(pattern->rows(), pattern->cols(), chosen));
 }
 
 void TopKAST::take_forward() noexcept {
@@ -175,9 +175,9 @@ void TopKAST::load_state_dict(const AlgorithmState& state) {
     pattern.for_each([&](const SlotPosition& at) {
       if (*used++) chosen.push_back(at.row * pattern.cols() + at.col);
     });
-    loaded.emplace_back(p.param(), ParameterAccess::make_forward_subset(
-                                       "TopKAST", pattern,
-                                       CsrPattern::from_positions(pattern.rows(), pattern.cols(), chosen)));
+    loaded.emplace_back(p.param(),
+                        ParameterAccess::make_forward_subset(
+                            "TopKAST", pattern, CsrPattern::from_positions(pattern.rows(), pattern.cols(), chosen)));
   }
   DynamicSparsityAlgorithm::load_state_dict(rest);
   chosen_ = std::move(loaded);

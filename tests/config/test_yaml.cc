@@ -24,9 +24,12 @@ using golden::Json;
 using test::contains;
 
 bool equal(const Config& config, const Json& expected) {
+  if (expected.is_number_unsigned() && expected.get<uint64_t>() > INT64_MAX) {
+    return config.get_if<uint64_t>() && *config.get_if<uint64_t>() == expected.get<uint64_t>();
+  }
   if (expected.is_null()) return config.is_null();
   if (expected.is_boolean()) return config.get_if<bool>() && *config.get_if<bool>() == expected.get<bool>();
-  if (expected.is_number_integer() && !(expected.is_number_unsigned() && expected.get<uint64_t>() > INT64_MAX)) {
+  if (expected.is_number_integer()) {
     return config.get_if<int64_t>() && *config.get_if<int64_t>() == expected.get<int64_t>();
   }
   if (expected.is_number()) return config.get_if<double>() && *config.get_if<double>() == expected.get<double>();

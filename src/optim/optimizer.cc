@@ -163,6 +163,9 @@ int64_t Optimizer::state_bytes() const {
   return bytes;
 }
 
-void Optimizer::after_step(std::function<void(Optimizer&)> f) { after_step_.push_back(std::move(f)); }
+void Optimizer::after_step(std::function<void(Optimizer&)> f) {
+  if (!f) fail<ConfigError>("Optimizer::after_step", "the function must be callable", "an empty function");
+  after_step_.push_back(std::move(f));
+}
 
 }  // namespace gossamer::optim

@@ -9,6 +9,7 @@
 #include "gossamer/random.h"
 #include "parameter/access.h"
 #include "runtime/check.h"
+#include "runtime/log.h"
 #include "sparse/warn_if_empty.h"
 #include "tensor/arith.h"
 #include "tensor/csr/stream.h"
@@ -17,9 +18,10 @@ namespace gossamer::sparse {
 
 namespace {
 
-bool has_finite_gradient(const SparseParameter& parameter) {
-  const Tensor grad = parameter.param().grad();
-  return grad.defined() && all_finite(grad);
+// Whether a method was chosen: `random` is the default.
+bool is_chosen(const InitMethod& method) {
+  const auto* function = method.target<std::shared_ptr<const CsrPattern> (*)(const InitContext&)>();
+  return function == nullptr || *function != random;
 }
 
 }  // namespace
@@ -31,6 +33,14 @@ DynamicSparsityAlgorithm::DynamicSparsityAlgorithm(std::string name, SparsitySet
 
 void DynamicSparsityAlgorithm::adopt(std::vector<SparseParameter> parameters) {
   SparsityAlgorithm::adopt(std::move(parameters));
+  const bool all_dense =
+      std::ranges::all_of(sparse_params(), [](const SparseParameter& p) { return p.pattern()->is_full(); });
+  if (starts_dense() && all_dense && num_sparse_params() > 0 && is_chosen(init_method())) {
+    rt::warn(
+        "model.apply(sparsity): {} starts dense, as step 0 is no update step, and does not use its init_method; "
+        "leave it out, or let the updates start at step 0",
+        name());
+  }
   arm_taps({.parameters = sparse_params()});
 }
 
@@ -54,10 +64,15 @@ void DynamicSparsityAlgorithm::prepare(optim::Optimizer* optimizer) {
   ++time.step;
   Prepared prepared{.time_after = time, .changes = {}, .targets = targets(a, time)};
   if (update_.is_update_step(time.step)) {
-    ++prepared.time_after.updates;
+    bool all_finite = true;
     std::vector<Planned> planned;
     for (const SparseParameter& p : a.parameters) {
-      if (!has_finite_gradient(p)) continue;
+      const Tensor grad = p.param().grad();
+      if (!grad.defined()) continue;
+      if (!gossamer::all_finite(grad)) {
+        all_finite = false;
+        continue;
+      }
       if (wants_dense_gradient()) ParameterAccess::tap(p.param()).check_unwritten(p.name());
       const uint64_t key = derive_key(settings().seed, p.name(), time.step);
       planned.push_back({p, {.sparsity = sparsity_at(p, time), .time = time, .key = key}});
@@ -73,11 +88,17 @@ void DynamicSparsityAlgorithm::prepare(optim::Optimizer* optimizer) {
     }
     for (size_t i = 0; i < planned.size(); ++i) {
       const auto& [p, context] = planned[i];
-      if (!changes[i].pattern) continue;
+      if (!changes[i].pattern) {
+        // Growth met a gradient that is not finite.
+        all_finite = all_finite && !wants_dense_gradient();
+        continue;
+      }
       p.param().check(changes[i]);
       warn_if_empty(p, *changes[i].pattern, context.sparsity);
       prepared.changes.emplace_back(p, std::move(changes[i]));
     }
+    // As in the original, a cycling sparsity repeats its value after an update that met such a gradient.
+    if (all_finite) ++prepared.time_after.updates;
   }
   prepared_ = std::move(prepared);
 }

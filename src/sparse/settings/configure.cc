@@ -40,7 +40,23 @@ ParameterFilter make_filter(const Config* config, const std::string& path) {
   return globs;
 }
 
+// What earlier versions of the original called a key, and what surrounds the settings of sparsity in its files.
+void refuse_known_mistakes(const Config& config, const std::string& path) {
+  for (const auto& [key, value] : *config.get_if<ConfigMap>()) {
+    if (key == "param_name_patterns") {
+      fail<ConfigError>(fmt::format("{}.{}", path, key), "the key is called param_filter", "an old name of it",
+                        "did you mean 'param_filter'?");
+    }
+    if (key == "trainer" || key == "init") {
+      fail<ConfigError>(
+          path, "the settings of sparsity must be given alone", fmt::format("a map with the key '{}'", key),
+          fmt::format("pass config{}.at(\"init\").at(\"sparsity\")", key == "trainer" ? ".at(\"trainer\")" : ""));
+    }
+  }
+}
+
 GroupEntry make_entry(const Config& config, const std::string& path) {
+  refuse_known_mistakes(config, path);
   ConfigReader reader(config, path);
   std::string key = "algorithm";
   if (reader.find("algorithm") == nullptr && reader.find("type") != nullptr) {
@@ -82,7 +98,8 @@ void add_entries(Group& group, const Config& config, const std::string& path, bo
     }
     return;
   }
-  if (config.get_if<int64_t>() != nullptr || config.get_if<double>() != nullptr) {
+  if (config.get_if<int64_t>() != nullptr || config.get_if<uint64_t>() != nullptr ||
+      config.get_if<double>() != nullptr) {
     group.add(make_entry(ConfigMap{{"sparsity", config}}, path));
     return;
   }
@@ -102,6 +119,7 @@ bool default_sparse_param_filter(const std::string& name, const Parameter& param
 }
 
 Group configure(const Config& config) {
+  if (config.is_null()) return Group::none();
   Group group;
   const auto* map = config.get_if<ConfigMap>();
   const bool wrapped = map != nullptr && map->size() == 1 && map->front().first == "groups";

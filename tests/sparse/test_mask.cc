@@ -113,7 +113,7 @@ TEST(ScoreShapers, AreUndoneByTheirInverse) {
   }
 }
 
-TEST(ScoreShapers, OfOnesOwnDecideWhatCompetes) {
+TEST(ScoreShapers, CustomOnesDecideWhatCompetes) {
   // Only the first half of the vector against itself, and the second.
   const ScoreShaper halves = [](const Tensor& t) {
     return ShapedScore{t.alias({2, t.numel() / 2}), [shape = t.shape()](const Tensor& s) { return s.alias(shape); }};

@@ -175,7 +175,7 @@ class SparsityAlgorithm {
 
   void check_applied(const char* op) const;
   std::vector<TopologyChange> first_changes(const std::vector<SparseParameter>& parameters) const;
-  // Nobody is left to take what backward would retain.
+  // Backward stops retaining factors for this algorithm.
   void release_taps() noexcept;
 
   std::string name_;

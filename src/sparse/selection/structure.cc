@@ -82,7 +82,7 @@ Tensor make_mask_block_topk_sparsity(const Tensor& score, double sparsity, const
     fail<ConfigError>(kOp, "sparsity must lie in [0, 1]", fmt::format("{}", sparsity));
   }
   const auto [rows, cols] = as_matrix(score.shape());
-  // A block as large as the matrix is no other than a larger one, and its sizes can be added up.
+  // A block that is larger than the matrix counts as one of its size; sums of these sizes do not overflow.
   const int64_t block_rows = std::min(blocks.rows, std::max<int64_t>(rows, 1));
   const int64_t block_cols = std::min(blocks.cols, std::max<int64_t>(cols, 1));
   const int64_t down = rows / block_rows + (rows % block_rows == 0 ? 0 : 1);

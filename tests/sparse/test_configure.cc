@@ -246,6 +246,8 @@ TEST(RegisterAlgorithm, MakesACustomAlgorithmKnownByName) {
                          configure(ConfigMap{{"algorithm", "half"}, {"half", 1}, {"whole", 2}});
                        }),
                        "config.whole"));
+  register_algorithm("Initial", [](ConfigReader& reader) { return std::make_shared<Static>(reader.number("init")); });
+  EXPECT_EQ(configure(ConfigMap{{"algorithm", "initial"}, {"init", 0.5}}).size(), 1U);
   const auto make = [](ConfigReader&) { return std::make_shared<Static>(0.5); };
   EXPECT_TRUE(contains(message_of<ConfigError>([&] { register_algorithm("RIGL", make); }), "'RIGL' is taken"));
   EXPECT_THROW(register_algorithm("", make), ConfigError);

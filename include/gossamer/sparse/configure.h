@@ -26,7 +26,7 @@ bool default_sparse_param_filter(const std::string& name, const Parameter& param
 //   update         gmp, set, rigl: {freq, start, stop}, {steps} or nothing for every step
 //   drop_fraction  set, rigl: as sparsity; 0.3 by default
 //   balance_in_groups, balance_out_groups   rigl
-// docs/sparsity-beyond.md lists the keys of mest, granet, snfs, global_pruning and topkast.
+// docs/sparsity-beyond.md lists the other algorithms of the library and their keys.
 // A map may be wrapped as {groups: [{algorithm, param_filter, params: {...}}]}, as configuration classes write it.
 //
 // Throws ConfigError for every mistake: the path of the key, what is allowed, what was found, and a guess for a

@@ -1,4 +1,4 @@
-// DropAndGrow: what SET, RigL, MEST, GraNet and SNFS have in common.
+// DropAndGrow: what the rules that drop and grow have in common, as SET and RigL.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ struct Vacancy {
   std::vector<int64_t> missing;  // connections to grow in each group, at least 0
 };
 
-// An update keeps the connections of largest magnitude and grows others among the absent, those just dropped included.
+// An update keeps the best connections and grows others among the absent, those just dropped included.
 // The rules differ in one or two of the methods below.
 class DropAndGrow : public DynamicSparsityAlgorithm {
  protected:

@@ -42,16 +42,20 @@ ParameterFilter make_filter(const Config* config, const std::string& path) {
 
 // What earlier versions of the original called a key, and what surrounds the settings of sparsity in its files.
 void refuse_known_mistakes(const Config& config, const std::string& path) {
-  for (const auto& [key, value] : *config.get_if<ConfigMap>()) {
-    if (key == "param_name_patterns") {
-      fail<ConfigError>(fmt::format("{}.{}", path, key), "the key is called param_filter", "an old name of it",
-                        "did you mean 'param_filter'?");
-    }
-    if (key == "trainer" || key == "init") {
-      fail<ConfigError>(
-          path, "the settings of sparsity must be given alone", fmt::format("a map with the key '{}'", key),
-          fmt::format("pass config{}.at(\"init\").at(\"sparsity\")", key == "trainer" ? ".at(\"trainer\")" : ""));
-    }
+  const ConfigMap& map = *config.get_if<ConfigMap>();
+  const auto has = [&](std::string_view key) {
+    return std::ranges::find(map, key, &ConfigMap::value_type::first) != map.end();
+  };
+  if (has("param_name_patterns")) {
+    fail<ConfigError>(path + ".param_name_patterns", "the key is called param_filter", "an old name of it",
+                      "did you mean 'param_filter'?");
+  }
+  if (has("algorithm") || has("type") || has("sparsity") || has("schedule")) return;
+  for (const std::string outer : {"trainer", "init"}) {
+    if (!has(outer)) continue;
+    fail<ConfigError>(
+        path, "the settings of sparsity must be given alone", fmt::format("a map with the key '{}'", outer),
+        fmt::format("pass config{}.at(\"init\").at(\"sparsity\")", outer == "trainer" ? ".at(\"trainer\")" : ""));
   }
 }
 

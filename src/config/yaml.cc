@@ -114,7 +114,7 @@ class Converter {
     if (tag == "!" || tag == fmt::format("{}str", kCore)) return node.Scalar();
     Config plain = resolve_plain(node.Scalar());
     if (tag.empty() || tag == "?") return plain;
-    const bool is_integer = plain.get_if<int64_t>() != nullptr;
+    const bool is_integer = plain.get_if<int64_t>() != nullptr || plain.get_if<uint64_t>() != nullptr;
     if (tag == fmt::format("{}int", kCore) && is_integer) return plain;
     if (tag == fmt::format("{}float", kCore) && (is_integer || plain.get_if<double>() != nullptr)) return plain;
     refuse_tag(node);

@@ -56,6 +56,18 @@ bool equal(const Config& config, const Json& expected) {
   return true;
 }
 
+TEST(Yaml, ReadsWholeNumbersUpTo2To64) {
+  for (const char* text :
+       {"18446744073709551615", "+18446744073709551615", "0xffffffffffffffff", "!!int 18446744073709551615"}) {
+    const Config config = parse_yaml(text);
+    ASSERT_NE(config.get_if<uint64_t>(), nullptr) << text;
+    EXPECT_EQ(*config.get_if<uint64_t>(), std::numeric_limits<uint64_t>::max()) << text;
+  }
+  EXPECT_EQ(*parse_yaml("9223372036854775807").get_if<int64_t>(), std::numeric_limits<int64_t>::max());
+  EXPECT_NE(parse_yaml("18446744073709551616").get_if<double>(), nullptr);
+  EXPECT_NE(parse_yaml("-9223372036854775809").get_if<double>(), nullptr);
+}
+
 TEST(Yaml, ReadsWhatPyYamlReadsExceptWhereTheTwoVersionsOfYamlDiffer) {
   // PyYAML follows YAML 1.1. What we read differently, with what we read. configure() refuses each of them where a
   // number, a text or a map is asked for.

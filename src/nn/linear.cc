@@ -42,8 +42,8 @@ Parameter uniform_csr(const LinearOptions& options, uint64_t key, uint64_t patte
   const int64_t numel = options.in * options.out;
   const int64_t kept = sparse::num_kept(static_cast<float>(options.sparsity), numel);
   if (kept == 0) {
-    rt::log(LogLevel::Warning, fmt::format("Linear: sparsity {} leaves a {} x {} weight without a connection",
-                                           options.sparsity, options.out, options.in));
+    rt::warn("Linear: sparsity {} leaves a {} x {} weight without a connection", options.sparsity, options.out,
+             options.in);
   }
   const auto pattern =
       CsrPattern::from_positions(options.out, options.in, sample_without_replacement(pattern_key, numel, kept));

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <string_view>
@@ -13,11 +15,15 @@
 #include "gossamer/nn/module.h"
 #include "parameter/change.h"
 #include "runtime/check.h"
+#include "runtime/log.h"
 #include "tensor/arith.h"
+#include "tensor/dispatch.h"
 
 namespace gossamer::nn {
 
 namespace {
+
+constexpr const char* kOp = "load_state_dict";
 
 std::string mask_name(const std::string& name) { return name + "_mask"; }
 
@@ -60,7 +66,7 @@ class Reader {
       for (const std::string& name : result_.unexpected) faults_.push_back(fmt::format("'{}' is unexpected", name));
     }
     if (!faults_.empty()) {
-      fail<FormatError>("load_state_dict", "the dict must fit the module", fmt::format("{}", fmt::join(faults_, ", ")),
+      fail<FormatError>(kOp, "the dict must fit the module", fmt::format("{}", fmt::join(faults_, ", ")),
                         bad_names ? "strict = false passes over missing and unexpected names" : "");
     }
     return std::move(result_);
@@ -75,6 +81,7 @@ class Reader {
 };
 
 struct Assignment {
+  std::string name;
   Parameter parameter;
   Tensor dense;
   std::shared_ptr<const CsrPattern> pattern;
@@ -84,6 +91,20 @@ struct Assignment {
 std::shared_ptr<const CsrPattern> pattern_of(const Tensor& mask, const Parameter& parameter) {
   auto pattern = CsrPattern::from_mask(mask);
   return parameter.is_csr() && *pattern == *parameter.pattern() ? parameter.pattern() : pattern;
+}
+
+int64_t count_nonzero(const Tensor& x) {
+  return dispatch_floating(x.dtype(), kOp, [&]<class T>() {
+    const auto elements = x.span<T>();
+    return x.numel() - std::count(elements.begin(), elements.end(), T(0));
+  });
+}
+
+// A dict that was masked where it comes from has zeros outside the pattern.
+void warn_about_hidden_values(const std::string& name, const Tensor& dense, const CsrPattern& pattern) {
+  const int64_t hidden = count_nonzero(dense) - count_nonzero(pattern.gather(dense));
+  if (hidden == 0) return;
+  rt::warn("{}: '{}' has {} values other than 0 where its mask is 0; they are dropped", kOp, name, hidden);
 }
 
 }  // namespace
@@ -109,7 +130,7 @@ LoadResult Module::load_state_dict(const StateDict& dict, const LoadOptions& opt
       reader.add_fault(fmt::format("'{}' has a mask, but the parameter has requires_dense", name));
     }
     if (dense.defined())
-      assignments.push_back({p, std::move(dense), mask.defined() ? pattern_of(mask, p) : p.pattern()});
+      assignments.push_back({name, p, std::move(dense), mask.defined() ? pattern_of(mask, p) : p.pattern()});
   }
   std::vector<std::pair<Tensor, Tensor>> copies;
   for (const auto& [name, buffer] : named_buffers()) {
@@ -119,6 +140,9 @@ LoadResult Module::load_state_dict(const StateDict& dict, const LoadOptions& opt
   }
 
   LoadResult result = reader.finish();
+  for (const Assignment& a : assignments) {
+    if (a.pattern) warn_about_hidden_values(a.name, a.dense, *a.pattern);
+  }
   std::vector<PreparedChange> changes;
   changes.reserve(assignments.size());
   for (const Assignment& a : assignments) {

@@ -149,8 +149,10 @@ TopologyChange SparsityAlgorithm::first_change(const SparseParameter& parameter)
   if (p.is_csr()) return {};
   const MatrixSize size = as_matrix(p.shape());
   if (starts_dense()) return {CsrPattern::full(size.rows, size.cols)};
-  auto pattern = settings_.init_method(
-      {.parameter = parameter, .sparsity = sparsity, .key = derive_key(settings_.seed, parameter.name(), 0)});
+  InitContext context{
+      .parameter = parameter, .sparsity = sparsity, .key = derive_key(settings_.seed, parameter.name(), 0)};
+  complete(context);
+  auto pattern = settings_.init_method(context);
   if (!pattern || pattern->rows() != size.rows || pattern->cols() != size.cols) {
     fail<ShapeError>("init_method",
                      fmt::format("the pattern of '{}' must be {} x {}", parameter.name(), size.rows, size.cols),
@@ -178,6 +180,10 @@ void SparsityAlgorithm::adopt() noexcept {
 void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
   constexpr const char* kOp = "model.apply(sparsity)";
   if (applied_) {
+    if (get_sparse_params(parameters).size() != sparse_params_.size()) {
+      fail<StateError>(kOp, "an algorithm belongs to one model", fmt::format("{} has the parameters of another", name_),
+                       "make an algorithm for each model");
+    }
     rt::log(LogLevel::Warning, "model.apply(sparsity): the algorithm was applied before; the second call does nothing");
     return;
   }
@@ -199,8 +205,8 @@ void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
   try {
     prepare_first_changes(candidates);
     prepare_adopt(candidates);
-    if (candidates.empty()) {
-      rt::log(LogLevel::Warning, fmt::format("{}: {} leaves all {} parameters dense", kOp, name_, parameters.size()));
+    if (candidates.empty() && !may_be_empty()) {
+      rt::warn("{}: {} leaves all {} parameters dense", kOp, name_, parameters.size());
     }
   } catch (...) {
     discard();

@@ -147,8 +147,8 @@ class SparsityAlgorithm {
   virtual bool may_be_empty() const { return false; }
   bool applied() const { return applied_; }
 
-  // Both meetings and every step have two halves: all that may throw, and what is left. The parameters are going to be
-  // the algorithm's; their first changes are prepared.
+  // Both meetings and every step have two halves: all that may throw, and what is left.
+  // The parameters are going to be the algorithm's; their first changes are prepared.
   virtual void prepare_adopt(std::vector<SparseParameter> parameters);
   virtual void adopt() noexcept;
   // The optimizer is going to call update(); a Group hands this on. `alive` expires with the optimizer.
@@ -166,8 +166,6 @@ class SparsityAlgorithm {
   virtual void discard() noexcept;
   // What optimizer.step() calls of an algorithm that does not plan its steps.
   virtual void run(optim::Optimizer* optimizer) { update(optimizer); }
-
-  friend class Group;
 
   friend class Group;
 

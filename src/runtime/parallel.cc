@@ -195,6 +195,7 @@ ThreadCounts& thread_counts() {
 }  // namespace
 
 void with_threads(int threads, const std::function<void()>& body) {
+  if (!body) fail<ConfigError>("with_threads", "the body must be callable", "an empty function");
   if (threads < 1 || threads > most_threads()) {
     fail<ConfigError>("with_threads", fmt::format("threads must lie in [1, {}]", most_threads()),
                       fmt::format("got {}", threads));

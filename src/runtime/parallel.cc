@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
+#include <sys/mman.h>
 #include <tbb/blocked_range.h>
 #include <tbb/global_control.h>
 #include <tbb/info.h>
@@ -45,9 +46,35 @@ constinit std::atomic<Scheduler> g_scheduler{Scheduler::Unused};
   if (g_scheduler.load(std::memory_order_relaxed) == Scheduler::Used) g_scheduler.store(Scheduler::Lost);
 });
 
+// oneTBB ends the process when it cannot start a worker. This many threads can have their stacks, and what glibc's
+// malloc maps for each.
+int startable_threads(int threads) {
+  constexpr size_t kHeapBytes = size_t{64} << 20;
+  const size_t worker = tbb::global_control::active_value(tbb::global_control::thread_stack_size) + kHeapBytes;
+  for (; threads > 1; --threads) {
+    const size_t bytes = static_cast<size_t>(threads - 1) * worker + kHeapBytes;
+    void* const trial = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (trial == MAP_FAILED) continue;
+    munmap(trial, bytes);
+    return threads;
+  }
+  return 1;
+}
+
+void start_scheduler() {
+  const int cores = tbb::info::default_concurrency();
+  const int threads = startable_threads(cores);
+  if (threads < cores) {
+    // Never destroyed: for the rest of the process.
+    new tbb::global_control(tbb::global_control::max_allowed_parallelism, static_cast<size_t>(threads));
+  }
+  g_scheduler.store(Scheduler::Used);
+}
+
+// False where everything is to run on the calling thread.
 bool has_scheduler() {
   const Scheduler scheduler = g_scheduler.load(std::memory_order_relaxed);
-  if (scheduler == Scheduler::Unused) g_scheduler.store(Scheduler::Used, std::memory_order_relaxed);
+  if (scheduler == Scheduler::Unused) start_scheduler();
   return scheduler != Scheduler::Lost;
 }
 
@@ -175,6 +202,7 @@ void with_threads(int threads, const std::function<void()>& body) {
                       fmt::format("got {}", threads));
   }
   if (!has_scheduler()) return body();
+  if (threads > tbb::info::default_concurrency()) threads = startable_threads(threads);
   struct Counted {
     explicit Counted(int n) : threads(n) { thread_counts().add(threads); }
     ~Counted() { thread_counts().remove(threads); }

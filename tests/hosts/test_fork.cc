@@ -108,7 +108,7 @@ TEST_F(Fork, WhileOtherThreadsTrainLetsTheChildUseWhatTheyDoNot) {
             while (!stop) with_threads(2, [&] { train(t); });
           });
         }
-        for (int forks = 0; forks < 60; ++forks) {
+        for (int forks = 0; forks < 30; ++forks) {
           in_child([&] {
             require(same_bits(network.evaluate(), expected), "other bits than in the parent\n");
             train(9);

@@ -108,6 +108,23 @@ TEST_F(MemoryLimit, ThatIsSetAfterTheFirstProductDoesNotMatter) {
       testing::ExitedWithCode(0), "");
 }
 
+TEST_F(MemoryLimit, ThatLeavesNoStacksForWorkersLeavesFewerThreads) {
+  for (const int64_t mib : {24, 80, 200, 300}) {
+    EXPECT_EXIT(
+        {
+          limit_time();
+          limit_memory(mib);
+          const Tensor x = Tensor::ones({300'000});
+          for (int run = 0; run < 30; ++run) {
+            require(sum(x).item<double>() == 300'000, "a wrong sum\n");
+            with_threads(16, [&] { require(sum(mul(x, x)).item<double>() == 300'000, "a wrong sum\n"); });
+          }
+          _exit(0);
+        },
+        testing::ExitedWithCode(0), "^$");
+  }
+}
+
 TEST(OpenBlasCaller, WaitsWhileOpenBlasHasNoBufferLeft) {
   // One for each thread that it was built for: the other half is its own workers' and the application's.
   const std::string config = openblas_get_config();

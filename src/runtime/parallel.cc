@@ -95,15 +95,14 @@ class SyncPoint {
 #endif
 };
 
-class Release {
- public:
-  explicit Release(SyncPoint& point) : point_(point) {}
-  ~Release() { point_.release(); }
-  Release(const Release&) = delete;
-  Release& operator=(const Release&) = delete;
-
- private:
-  SyncPoint& point_;
+// At the end of a scope, also where it is left by an exception.
+struct ReleaseAtEnd {
+  SyncPoint& point;
+  ~ReleaseAtEnd() { point.release(); }
+};
+struct AcquireAtEnd {
+  SyncPoint& point;
+  ~AcquireAtEnd() { point.acquire(); }
 };
 
 }  // namespace
@@ -116,6 +115,7 @@ void run_tasks(int64_t tasks, TaskFn fn, void* context) {
   }
   SyncPoint fork;
   SyncPoint join;
+  const AcquireAtEnd loop_end{join};
   fork.release();
   // Tasks round, and flush subnormals, as the calling thread does: oneTBB itself would give them what the arena's first
   // user had set. A context of its own also keeps a cancelled task of the application from leaving out ours.
@@ -128,12 +128,11 @@ void run_tasks(int64_t tasks, TaskFn fn, void* context) {
         tbb::blocked_range<int64_t>(0, tasks),
         [&](const tbb::blocked_range<int64_t>& range) {
           fork.acquire();
-          const Release at_end(join);  // also where the task throws
+          const ReleaseAtEnd task_end{join};
           for (int64_t task = range.begin(); task != range.end(); ++task) fn(context, task);
         },
         tbb::simple_partitioner(), group);
   });
-  join.acquire();
 }
 
 }  // namespace rt::detail
@@ -216,7 +215,7 @@ void with_threads(int threads, const std::function<void()>& body) {
 }
 
 int max_threads() {
-  if (!has_scheduler()) return 1;
+  if (g_scheduler.load(std::memory_order_relaxed) == Scheduler::Lost) return 1;
   const auto allowed = tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism);
   return static_cast<int>(std::min<size_t>(allowed, static_cast<size_t>(tbb::this_task_arena::max_concurrency())));
 }

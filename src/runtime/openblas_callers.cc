@@ -63,7 +63,7 @@ class Gate {
   }
 
   void leave() {
-    word_.fetch_sub(1, std::memory_order_release);
+    word_.fetch_sub(1);
     word_.notify_all();
   }
 
@@ -73,15 +73,15 @@ class Gate {
     const unsigned now = word_.load();
     if (reserved_ > 0 && inside(now) < reserved_) return;
     if (most_ == 0) most_ = most_callers();
-    if (reserved_ == most_ || !memory_for_a_buffer()) {
-      if (reserved_ > 0) return;
-      fail<StateError>("dense product",
-                       fmt::format("OpenBLAS must be able to map a buffer of {} MiB", kBufferBytes >> 20),
-                       "the system refuses it", "raise the limit on the memory of the process");
+    if (reserved_ < most_ && memory_for_a_buffer()) {
+      close();
+      reserved_ = std::max(reserved_, map_buffers(std::min(reserved_ + more, most_)));
+      open();
     }
-    close();
-    reserved_ = map_buffers(std::min(reserved_ + more, most_));
-    open();
+    if (reserved_ > 0) return;
+    fail<StateError>("dense product",
+                     fmt::format("OpenBLAS must be able to map a buffer of {} MiB", kBufferBytes >> 20),
+                     "the system refuses it", "raise the limit on the memory of the process");
   }
 
   // Around a fork: nobody is inside, so that the child finds every buffer free.

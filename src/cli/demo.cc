@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <vector>
@@ -22,7 +21,7 @@ namespace {
 
 // RigL on the two large weights, whose patterns settle half-way; the last layer and the biases stay dense.
 sparse::Group make_sparsity(const DemoOptions& options, int64_t steps) {
-  const int64_t stop = std::max<int64_t>(1, steps / 2);
+  const int64_t stop = steps / 2;
   return sparse::Group(
       {{"fc[12].weight",
         sparse::RigL({.sparsity = options.sparsity,

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-#include "data/byte_source.h"
+#include "io/byte_source.h"
 #include "gossamer/error.h"
 #include "runtime/check.h"
 
@@ -24,7 +24,7 @@ constexpr int64_t kChunkBytes = int64_t{1} << 20;
 
 class Parser {
  public:
-  Parser(ByteSource& source, std::string_view op) : source_(source), op_(op) {}
+  Parser(io::ByteSource& source, std::string_view op) : source_(source), op_(op) {}
 
   IdxArray parse() {
     IdxArray array;
@@ -109,7 +109,7 @@ class Parser {
     fail<FormatError>(op_, must, given, "download or generate the file again");
   }
 
-  ByteSource& source_;
+  io::ByteSource& source_;
   std::string_view op_;
 };
 
@@ -132,11 +132,11 @@ int64_t element_size(IdxType type) noexcept {
 }
 
 IdxArray read_idx(const std::filesystem::path& path) {
-  return Parser(*open_file(path, "read_idx"), "read_idx").parse();
+  return Parser(*io::open_file(path, "read_idx"), "read_idx").parse();
 }
 
 IdxArray parse_idx(std::span<const uint8_t> file, std::string_view name) {
-  return Parser(*open_memory(file, name), "parse_idx").parse();
+  return Parser(*io::open_memory(file, name), "parse_idx").parse();
 }
 
 }  // namespace gossamer::data

@@ -137,46 +137,7 @@ TEST(Idx, ReadsArraysLargerThanAllItsBuffers) {
   EXPECT_TRUE(read_idx(folder.write("large.gz", gzip_bytes(idx_bytes(0x08, {kSize}, elements)))).bytes == elements);
 }
 
-TEST(Gzip, ReadsTheMembersOfAFileOneAfterTheOther) {
-  const TempFolder folder;
-  const Bytes idx = idx_bytes(0x08, {4}, {1, 2, 3, 4});
-  for (size_t cut = 0; cut <= idx.size(); ++cut) {
-    const auto at = idx.begin() + static_cast<std::ptrdiff_t>(cut);
-    Bytes file = gzip_bytes(Bytes(idx.begin(), at));
-    const Bytes second = gzip_bytes(Bytes(at, idx.end()));
-    file.insert(file.end(), second.begin(), second.end());
-    EXPECT_EQ(read_idx(folder.write("members.gz", file)).bytes, (Bytes{1, 2, 3, 4})) << "cut at " << cut;
-  }
-}
-
-TEST(Gzip, RejectsAFileTruncatedAtAnyByte) {
-  const TempFolder folder;
-  const Bytes whole = gzip_bytes(idx_bytes(0x08, {2, 3}, {1, 2, 3, 4, 5, 6}));
-  for (size_t size = 0; size < whole.size(); ++size) {
-    const auto file = folder.write("cut.gz", Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
-    expect_fault(file, size < 2 ? "ends inside it" : "truncated");
-  }
-}
-
-TEST(Gzip, RejectsAFileWithAWrongChecksumOrLength) {
-  const TempFolder folder;
-  const Bytes whole = gzip_bytes(idx_bytes(0x08, {3}, {1, 2, 3}));
-  for (const size_t from_end : {8U, 4U}) {
-    Bytes bad = whole;
-    bad[bad.size() - from_end] ^= 1;
-    expect_fault(folder.write("bad.gz", bad), "a gzip file must be intact");
-  }
-}
-
-TEST(Gzip, RejectsWhatFollowsTheLastMember) {
-  const TempFolder folder;
-  Bytes file = gzip_bytes(idx_bytes(0x08, {3}, {1, 2, 3}));
-  file.push_back('x');
-  file.push_back('y');
-  expect_fault(folder.write("tail.gz", file), "a gzip file must be intact");
-}
-
-TEST(Gzip, StopsDecompressingAtTheFirstSurplusByte) {
+TEST(Idx, StopsDecompressingAtTheFirstSurplusByte) {
   // The stream is broken behind 64 MiB of zeros; whoever unpacked them all would report that instead.
   Bytes bomb = idx_bytes(0x08, {2}, {1, 2});
   bomb.resize(64U << 20);

@@ -18,7 +18,6 @@
 #include "gossamer/nn/flatten.h"
 #include "gossamer/nn/linear.h"
 #include "gossamer/nn/module.h"
-#include "gossamer/nn/state_dict.h"
 #include "gossamer/ops.h"
 #include "gossamer/optim/adam.h"
 #include "gossamer/optim/clip.h"
@@ -55,4 +54,5 @@
 #include "gossamer/sparse/summary.h"
 #include "gossamer/sparse/topkast.h"
 #include "gossamer/sparse/wanda.h"
+#include "gossamer/state_dict.h"
 #include "gossamer/tensor.h"

@@ -105,7 +105,7 @@ void Optimizer::step() {
 
 void Optimizer::update_parameter(ParameterRecord& record) const {
   const Parameter& parameter = record.parameter;
-  ParameterUpdate slots{record.step + 1, parameter.values(), parameter.grad(), {}};
+  ParameterUpdate slots{record.step + 1, parameter.values(), parameter.grad(), {}, parameter.shape()};
   std::vector<bool> stays_dense;
   for (const std::string& name : state_names(record.group)) {
     const size_t index = record.declare(name);
@@ -123,7 +123,7 @@ void Optimizer::update_parameter(ParameterRecord& record) const {
 void Optimizer::update_with_dense_states(size_t group, const CsrPattern& pattern, const std::vector<bool>& stays_dense,
                                          ParameterUpdate& slots) const {
   // A dense state meets dense arrays only: the others are scattered, the rule runs, and what lives is gathered.
-  ParameterUpdate dense{slots.step, pattern.dense(slots.values), pattern.dense(slots.grad), {}};
+  ParameterUpdate dense{slots.step, pattern.dense(slots.values), pattern.dense(slots.grad), {}, slots.shape};
   for (size_t i = 0; i < slots.states.size(); ++i) {
     dense.states.push_back(stays_dense[i] ? slots.states[i] : pattern.dense(slots.states[i]));
   }

@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <map>
+#include <memory>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "gossamer/csr_pattern.h"
@@ -16,8 +18,6 @@
 
 namespace gossamer::optim {
 namespace {
-
-using Dict = std::map<std::string, Tensor>;
 
 std::string state_key(const std::string& parameter, std::string_view name) {
   return fmt::format("state.{}.{}", parameter, name);
@@ -62,9 +62,9 @@ std::vector<std::string> Optimizer::unique_names(std::string_view op) const {
   return names;
 }
 
-Dict Optimizer::state_dict() const {
+StateDict Optimizer::state_dict() const {
   const std::vector<std::string> names = unique_names("Optimizer::state_dict");
-  Dict dict;
+  StateDict dict;
   for (size_t i = 0; i < records_.size(); ++i) {
     ParameterRecord& record = *records_[i];
     declare_states(record);
@@ -79,37 +79,50 @@ Dict Optimizer::state_dict() const {
             in_slot_order(record, state) ? parameter.pattern()->to_canonical(state.tensor()) : state.tensor().clone();
       }
     }
-    dict[state_key(names[i], "step")] = Tensor::from<int64_t>({record.step}, Shape{});
+    dict[state_key(names[i], "step")] = state_scalar(record.step);
     if (parameter.is_csr()) {
-      dict[state_key(names[i], "pattern")] = Tensor::from<int64_t>({fingerprint(*parameter.pattern())}, Shape{});
+      dict[state_key(names[i], "pattern")] = state_scalar(fingerprint(*parameter.pattern()));
     }
   }
   for (size_t group = 0; group < num_param_groups(); ++group) {
-    dict[lr_key(group)] = Tensor::from<double>({lr(group)}, Shape{});
+    dict[lr_key(group)] = state_scalar(lr(group));
   }
   return dict;
 }
 
-void Optimizer::load_state_dict(const Dict& dict) {
-  const std::vector<std::string> names = unique_names("Optimizer::load_state_dict");
+void Optimizer::load_state_dict(const StateDict& dict) {
+  constexpr std::string_view kOp = "Optimizer::load_state_dict";
+  const std::vector<std::string> names = unique_names(kOp);
   check_options();
+  // What a state is to become; without an array it goes back to zeros that take no memory.
+  struct Loaded {
+    Tensor data;
+    std::shared_ptr<SlotArray> slots;
+  };
   StateReader reader(dict);
   std::vector<int64_t> steps;
+  std::vector<std::vector<Loaded>> loaded;
   for (size_t i = 0; i < records_.size(); ++i) {
     ParameterRecord& record = *records_[i];
     declare_states(record);
+    const Parameter& parameter = record.parameter;
     const std::string step_key = state_key(names[i], "step");
     steps.push_back(reader.scalar<int64_t>(step_key));
     if (steps.back() < 0) reader.fault(step_key, "0 or more", fmt::format("{}", steps.back()));
-    if (record.parameter.is_csr()) {
+    if (parameter.is_csr()) {
       const std::string key = state_key(names[i], "pattern");
-      const int64_t expected = fingerprint(*record.parameter.pattern());
-      const int64_t saved = reader.scalar<int64_t>(key);
-      if (saved != expected) reader.fault(key, "that of the parameter's pattern", "that of another");
+      if (reader.scalar<int64_t>(key) != fingerprint(*parameter.pattern())) {
+        reader.fault(key, "that of the parameter's pattern", "that of another");
+      }
     }
+    std::vector<Loaded>& states = loaded.emplace_back();
     for (const StateRecord& state : record.states) {
-      reader.check_tensor(state_key(names[i], state.name), steps.back() > 0, saved_shape(record, state),
-                          record.parameter.dtype());
+      const Tensor saved = reader.find(state_key(names[i], state.name), saved_shape(record, state), parameter.dtype(),
+                                       steps.back() > 0 ? Entry::Required : Entry::Optional);
+      Loaded& to = states.emplace_back();
+      if (!saved.defined()) continue;
+      to.data = in_slot_order(record, state) ? parameter.pattern()->from_canonical(saved) : saved.clone();
+      if (!state.requires_dense) to.slots = state.slots ? state.slots : ParameterAccess::make_slot_array(parameter);
     }
   }
   std::vector<double> rates;
@@ -119,7 +132,7 @@ void Optimizer::load_state_dict(const Dict& dict) {
       reader.fault(lr_key(group), "finite and not negative", fmt::format("{}", rates.back()));
     }
   }
-  reader.finish("Optimizer::load_state_dict", fmt::format("the dict must be that of this {}", rule_name()),
+  reader.finish(kOp, fmt::format("the dict must be that of this {}", rule_name()),
                 "build the optimizer as it was saved, and load the model's state before");
 
   for (size_t group = 0; group < rates.size(); ++group) set_lr(group, rates[group]);
@@ -127,15 +140,14 @@ void Optimizer::load_state_dict(const Dict& dict) {
     ParameterRecord& record = *records_[i];
     record.step = steps[i];
     for (size_t s = 0; s < record.states.size(); ++s) {
-      const auto saved = dict.find(state_key(names[i], record.states[s].name));
-      if (saved == dict.end()) {
-        record.release(s);
-        continue;
+      auto& [data, slots] = loaded[i][s];
+      record.release(s);
+      if (record.states[s].requires_dense) {
+        record.states[s].dense = std::move(data);
+      } else if (slots) {
+        slots->data = std::move(data);
+        record.states[s].slots = std::move(slots);
       }
-      Tensor state = record.allocate(s);
-      state.copy_from(in_slot_order(record, record.states[s])
-                          ? record.parameter.pattern()->from_canonical(saved->second)
-                          : saved->second);
     }
   }
 }

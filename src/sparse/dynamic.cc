@@ -34,7 +34,7 @@ void DynamicSparsityAlgorithm::adopt(std::vector<SparseParameter> parameters) {
   arm_taps({.parameters = sparse_params()});
 }
 
-void DynamicSparsityAlgorithm::load_state_dict(const AlgorithmState& state) {
+void DynamicSparsityAlgorithm::load_state_dict(const StateDict& state) {
   SparsityAlgorithm::load_state_dict(state);
   for (const Attachment& a : attachments()) arm_taps(a);
 }

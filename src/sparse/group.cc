@@ -201,16 +201,16 @@ std::string state_prefix(size_t algorithm) { return fmt::format("algorithms.{}."
 
 }  // namespace
 
-AlgorithmState Group::state_dict() const {
-  AlgorithmState state;
+StateDict Group::state_dict() const {
+  StateDict state;
   for (size_t i = 0; i < entries_.size(); ++i) {
     for (const auto& [key, tensor] : entries_[i].algorithm->state_dict()) state[state_prefix(i) + key] = tensor;
   }
   return state;
 }
 
-void Group::load_state_dict(const AlgorithmState& state) {
-  std::vector<AlgorithmState> parts(entries_.size());
+void Group::load_state_dict(const StateDict& state) {
+  std::vector<StateDict> parts(entries_.size());
   for (const auto& [key, tensor] : state) {
     size_t i = 0;
     while (i < parts.size() && !key.starts_with(state_prefix(i))) ++i;
@@ -221,10 +221,10 @@ void Group::load_state_dict(const AlgorithmState& state) {
     }
     parts[i][key.substr(state_prefix(i).size())] = tensor;
   }
-  std::vector<AlgorithmState> before;
+  std::vector<StateDict> before;
   try {
     for (size_t i = 0; i < parts.size(); ++i) {
-      AlgorithmState saved = entries_[i].algorithm->state_dict();
+      StateDict saved = entries_[i].algorithm->state_dict();
       entries_[i].algorithm->load_state_dict(parts[i]);
       before.push_back(std::move(saved));
     }

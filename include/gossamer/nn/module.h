@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "gossamer/nn/state_dict.h"
 #include "gossamer/parameter.h"
+#include "gossamer/state_dict.h"
 #include "gossamer/tensor.h"
 
 namespace gossamer::sparse {
@@ -24,6 +24,10 @@ class SparsityAlgorithm;
 }
 
 namespace gossamer::nn {
+
+using gossamer::LoadOptions;
+using gossamer::LoadResult;
+using gossamer::StateDict;
 
 // Movable, not copyable (clone()). Names, parameters and flags live in a registry that moves along, so a module may be
 // moved, with its members, after it was registered in another; registries and Parameters outlive the modules. A module
@@ -66,7 +70,8 @@ class Module {
   // Gives parameters() to the algorithm, which makes those that it wants CSR.
   void apply(sparse::SparsityAlgorithm& algorithm);
 
-  // Copies of all parameters and buffers.
+  // Copies of all parameters and buffers: "fc1.weight" is a parameter in its dense shape, 0 where pruned, or a buffer. A
+  // CSR parameter has its mask beside it, "fc1.weight_mask", bool, of the same shape.
   StateDict state_dict() const;
   // Takes up parameters, patterns and buffers. A parameter with a mask beside it becomes CSR with that pattern; one
   // without a mask keeps its form: a dense one is dense, and for a CSR one the mask counts as missing. Gradients are

@@ -23,6 +23,9 @@ struct ParameterAccess {
   // One per parameter, shared with the nodes of its uses.
   static GradientTap& tap(const Parameter& p);
 
+  // `to` becomes a copy of `from` in all but its name, without a gradient. StateError where it has slot arrays.
+  static void copy(const Parameter& to, const Parameter& from);
+
   // A new array of zeros that follows the pattern.
   static std::shared_ptr<SlotArray> make_slot_array(const Parameter& p);
 

@@ -25,6 +25,19 @@ struct Parameter::State {
   std::weak_ptr<const void> claim;
 
   State() { weight.tap = std::make_shared<GradientTap>(); }
+
+  // All that a copy shares with its original: everything but the name, gradients, and who else uses the parameter.
+  void copy(const State& from) {
+    Tensor values = from.weight.values.clone();
+    values.set_requires_grad(from.weight.values.requires_grad());
+    shape = from.shape;
+    weight.pattern = from.weight.pattern;
+    weight.subset = from.weight.subset;
+    weight.execution = from.weight.execution;
+    weight.values = std::move(values);
+    requires_dense = from.requires_dense;
+    last_change = from.last_change;
+  }
 };
 
 namespace {
@@ -261,13 +274,7 @@ Parameter Parameter::clone() const {
   check_defined("Parameter::clone");
   auto state = std::make_shared<State>();
   state->name = state_->name;
-  state->shape = state_->shape;
-  state->weight.pattern = state_->weight.pattern;
-  state->weight.subset = state_->weight.subset;
-  state->requires_dense = state_->requires_dense;
-  state->weight.execution = state_->weight.execution;
-  state->weight.values = state_->weight.values.clone();
-  state->weight.values.set_requires_grad(state_->weight.values.requires_grad());
+  state->copy(*state_);
   return Parameter(std::move(state));
 }
 
@@ -282,6 +289,16 @@ int64_t Parameter::index_bytes() const {
 const CsrWeight& ParameterAccess::weight(const Parameter& p) {
   p.check_defined("Parameter");
   return p.state_->weight;
+}
+void ParameterAccess::copy(const Parameter& to, const Parameter& from) {
+  to.check_defined("Parameter");
+  from.check_defined("Parameter");
+  std::erase_if(to.state_->arrays, [](const std::weak_ptr<SlotArray>& weak) { return weak.expired(); });
+  if (!to.state_->arrays.empty()) {
+    fail<StateError>("copy_state_from", fmt::format("'{}' must not have optimizer states yet", to.name()), "it has",
+                     "copy before the first step, or call load_state_dict");
+  }
+  to.state_->copy(*from.state_);
 }
 GradientTap& ParameterAccess::tap(const Parameter& p) { return *weight(p).tap; }
 

@@ -24,6 +24,7 @@
 #include "gossamer/optim/adam.h"
 #include "gossamer/optim/clip.h"
 #include "gossamer/optim/optimizer.h"
+#include "gossamer/optim/rmsprop.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/parameter.h"
 #include "gossamer/random.h"

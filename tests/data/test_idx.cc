@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -91,8 +92,21 @@ TEST(Idx, RejectsDimensionsWhoseProductOverflowsEvenBesideAZero) {
 TEST(Idx, BelievesNoHeaderAboutMemory) {
   const TempFolder folder;
   const Bytes huge = idx_bytes(0x08, {1U << 31, 1U << 31}, {1, 2, 3, 4});
-  expect_fault(folder.write("huge", huge), "4611686018427387904 bytes must follow the header");
-  expect_fault(folder.write("huge.gz", gzip_bytes(huge)), "has 4");
+  expect_fault(folder.write("huge", huge), "declares 4611686018427387904");
+  const IdxOptions trusting{.max_bytes = std::numeric_limits<int64_t>::max()};
+  const auto file = folder.write("huge.gz", gzip_bytes(huge));
+  EXPECT_TRUE(contains(message_of<FormatError>([&] { read_idx(file, trusting); }), "has 4"));
+}
+
+TEST(Idx, RefusesMoreThanItsLimitBeforeItTakesMemory) {
+  const Bytes two = idx_bytes(0x0c, {2}, {0, 0, 0, 1, 0, 0, 0, 2});
+  EXPECT_EQ(values<int32_t>(parse_idx(two, "two", {.max_bytes = 8})), (std::vector<int32_t>{1, 2}));
+  const std::string message = message_of<FormatError>([&] { parse_idx(two, "two", {.max_bytes = 7}); });
+  EXPECT_TRUE(contains(message, "at most 7 bytes; 'two' declares 8")) << message;
+  // By default 1 GiB: a small file that unpacks to 2 GiB of zeros is refused at its header.
+  const TempFolder folder;
+  expect_fault(folder.write("labels.gz", gzip_bytes(idx_bytes(0x08, {1U << 31}, Bytes(1 << 20)))),
+               "at most 1073741824 bytes");
 }
 
 TEST(Idx, NamesAFileThatIsMissingOrAFolder) {

@@ -38,8 +38,8 @@ class StateReader {
     faults_.push_back(fmt::format("'{}' must be {}, not {}", name, must, given));
   }
 
-  // What was passed over. Throws FormatError where there was any fault, or, with strict, a name that is missing or that
-  // nobody asked for. `remedy_of_names` takes the place of the remedy where names do not fit.
+  // What was passed over. Throws FormatError where there was any fault, or, with strict, a name that is missing or was
+  // not looked for. `remedy_of_names` takes the place of the remedy where names do not fit.
   LoadResult finish(std::string_view op, std::string_view must, std::string_view remedy,
                     std::string_view remedy_of_names = {});
 

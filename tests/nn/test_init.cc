@@ -51,8 +51,9 @@ Moments moments_of(const Tensor& values) {
 
 TEST(Init, OfACsrParameterIsTheMaskedDenseOneOnAnyNumberOfThreads) {
   for (const DType dtype : {DType::f32, DType::f64}) {
-    for (const auto& [name, fill] : kFills) {
+    for (const auto& [name, function] : kFills) {
       SCOPED_TRACE(name);
+      const Fill& fill = function;
       const Shape shape{40, 10, 3, 3};
       const Parameter csr = make_parameter({.shape = shape, .dtype = dtype, .sparsity = 0.8}, 9);
       ASSERT_TRUE(csr.is_csr());

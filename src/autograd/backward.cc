@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "autograd/meta.h"
@@ -88,7 +90,59 @@ void accumulate(Tensor& sum, Tensor grad) {
   add_into(sum, grad);
 }
 
+thread_local std::vector<std::unique_ptr<autograd::Effect>>* t_effects = nullptr;
+
+// Gathers the effects of the nodes that run while it lives; an inner walk has its own.
+class Effects {
+ public:
+  Effects() : outer_(std::exchange(t_effects, &effects_)) {}
+  ~Effects() { t_effects = outer_; }
+  Effects(const Effects&) = delete;
+  Effects& operator=(const Effects&) = delete;
+
+  void commit() noexcept {
+    for (const auto& effect : effects_) effect->commit();
+  }
+
+ private:
+  std::vector<std::unique_ptr<autograd::Effect>> effects_;
+  std::vector<std::unique_ptr<autograd::Effect>>* outer_;
+};
+
+// What a leaf gets: a new gradient, or a sum to be added in place.
+struct LeafSum {
+  std::shared_ptr<Meta> meta;
+  Tensor sum;
+  bool in_place = false;
+
+  // Takes all memory; commit() cannot fail.
+  void prepare() {
+    if (!meta->grad.defined()) {
+      // A gradient that shares storage (with the caller's, or with another leaf's) becomes the leaf's own.
+      if (!sum.owns_storage_alone()) sum = sum.clone();
+      return;
+    }
+    in_place = meta->grad.owns_storage_alone();
+    if (in_place) return prepare_add(meta->grad, sum);
+    Tensor whole = meta->grad.clone();
+    add_into(whole, sum);
+    sum = std::move(whole);
+  }
+  void commit() noexcept {
+    if (in_place) {
+      add_into(meta->grad, sum);
+    } else {
+      meta->grad = std::move(sum);
+    }
+  }
+};
+
 }  // namespace
+
+void autograd::at_end_of_walk(std::unique_ptr<Effect> effect) {
+  if (t_effects == nullptr) return effect->commit();
+  t_effects->push_back(std::move(effect));
+}
 
 void Tensor::backward() const {
   if (numel() != 1) {
@@ -109,13 +163,14 @@ void Tensor::backward(const Tensor& grad) const {
                                     : "an undefined tensor");
   }
   // Leaves get their sums at the very end: an exception on the way leaves every gradient as it was.
-  std::vector<std::pair<std::shared_ptr<Meta>, Tensor>> leaves;
+  std::vector<LeafSum> leaves;
   std::unordered_map<const Meta*, size_t> leaf_index;
   const auto to_leaf = [&](const std::shared_ptr<Meta>& meta, Tensor g) {
     const auto [it, fresh] = leaf_index.emplace(meta.get(), leaves.size());
-    if (fresh) leaves.emplace_back(meta, Tensor());
-    accumulate(leaves[it->second].second, std::move(g));
+    if (fresh) leaves.push_back({meta, Tensor()});
+    accumulate(leaves[it->second].sum, std::move(g));
   };
+  Effects effects;
 
   NoGrad no_grad;
   if (meta_->node) {
@@ -155,14 +210,9 @@ void Tensor::backward(const Tensor& grad) const {
     check_leaf(*meta_);
     to_leaf(meta_, grad.detach());
   }
-  for (auto& [meta, sum] : leaves) {
-    if (meta->grad.defined()) {
-      accumulate(meta->grad, std::move(sum));
-    } else {
-      // A gradient that shares storage (with the caller's, or with another leaf's) becomes the leaf's own.
-      meta->grad = sum.owns_storage_alone() ? std::move(sum) : sum.clone();
-    }
-  }
+  for (LeafSum& leaf : leaves) leaf.prepare();
+  for (LeafSum& leaf : leaves) leaf.commit();
+  effects.commit();
 }
 
 }  // namespace gossamer

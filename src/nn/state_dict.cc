@@ -7,6 +7,8 @@
 #include "gossamer/csr_pattern.h"
 #include "gossamer/nn/module.h"
 #include "gossamer/state_dict.h"
+#include "parameter/change.h"
+#include "tensor/arith.h"
 #include "tensor/state_reader.h"
 
 namespace gossamer::nn {
@@ -58,7 +60,16 @@ LoadResult Module::load_state_dict(const StateDict& dict, const LoadOptions& opt
 
   LoadResult result = reader.finish("load_state_dict", "the dict must fit the module", "",
                                     "strict = false passes over missing and unexpected names");
-  for (const Assignment& a : assignments) a.parameter.assign(a.dense, a.pattern);
+  std::vector<PreparedChange> changes;
+  changes.reserve(assignments.size());
+  for (const Assignment& a : assignments) {
+    changes.push_back(PreparedChange::assignment(a.parameter, a.dense, a.pattern));
+  }
+  for (const auto& [buffer, source] : copies) {
+    make_rows(buffer);
+    make_rows(source);
+  }
+  for (PreparedChange& change : changes) change.commit();
   for (auto& [buffer, source] : copies) buffer.copy_from(source);
   return result;
 }

@@ -55,7 +55,7 @@ std::vector<std::string> RmspropRule::state_names(const Options& options) {
   return names;
 }
 
-void RmspropRule::update(const Options& options, ParameterUpdate& update) {
+void RmspropRule::update(const Options& options, ParameterUpdate& update) noexcept {
   dispatch_floating(update.values.dtype(), kName, [&]<class T>() {
     size_t used = 0;
     const auto state = [&](bool kept) { return kept ? update.states[used++].mutable_data<T>() : nullptr; };

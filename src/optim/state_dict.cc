@@ -94,14 +94,9 @@ void Optimizer::load_state_dict(const StateDict& dict) {
   constexpr std::string_view kOp = "Optimizer::load_state_dict";
   const std::vector<std::string> names = unique_names(kOp);
   check_options();
-  // What a state is to become; without an array it goes back to zeros that take no memory.
-  struct Loaded {
-    Tensor data;
-    std::shared_ptr<SlotArray> slots;
-  };
   StateReader reader(dict);
   std::vector<int64_t> steps;
-  std::vector<std::vector<Loaded>> loaded;
+  std::vector<std::vector<StateRecord>> states;
   for (size_t i = 0; i < records_.size(); ++i) {
     ParameterRecord& record = *records_[i];
     declare_states(record);
@@ -115,14 +110,20 @@ void Optimizer::load_state_dict(const StateDict& dict) {
         reader.fault(key, "that of the parameter's pattern", "that of another");
       }
     }
-    std::vector<Loaded>& states = loaded.emplace_back();
-    for (const StateRecord& state : record.states) {
+    for (StateRecord& state : states.emplace_back(record.states)) {
       const Tensor saved = reader.find(state_key(names[i], state.name), saved_shape(record, state), parameter.dtype(),
                                        steps.back() > 0 ? Entry::Required : Entry::Optional);
-      Loaded& to = states.emplace_back();
-      if (!saved.defined()) continue;
-      to.data = in_slot_order(record, state) ? parameter.pattern()->from_canonical(saved) : saved.clone();
-      if (!state.requires_dense) to.slots = state.slots ? state.slots : ParameterAccess::make_slot_array(parameter);
+      const bool slots = in_slot_order(record, state);
+      state.slots = nullptr;
+      state.dense = {};
+      if (!saved.defined()) continue;  // zeros that take no memory
+      Tensor data = slots ? parameter.pattern()->from_canonical(saved) : saved.clone();
+      if (state.requires_dense) {
+        state.dense = std::move(data);
+      } else {
+        state.slots = ParameterAccess::make_slot_array(parameter);
+        state.slots->data = std::move(data);
+      }
     }
   }
   std::vector<double> rates;
@@ -137,18 +138,8 @@ void Optimizer::load_state_dict(const StateDict& dict) {
 
   for (size_t group = 0; group < rates.size(); ++group) set_lr(group, rates[group]);
   for (size_t i = 0; i < records_.size(); ++i) {
-    ParameterRecord& record = *records_[i];
-    record.step = steps[i];
-    for (size_t s = 0; s < record.states.size(); ++s) {
-      auto& [data, slots] = loaded[i][s];
-      record.release(s);
-      if (record.states[s].requires_dense) {
-        record.states[s].dense = std::move(data);
-      } else if (slots) {
-        slots->data = std::move(data);
-        record.states[s].slots = std::move(slots);
-      }
-    }
+    records_[i]->step = steps[i];
+    records_[i]->states = std::move(states[i]);
   }
 }
 

@@ -10,15 +10,67 @@
 
 #include "gossamer/optim/optimizer.h"
 #include "gossamer/random.h"
+#include "optim/follower.h"
 #include "parameter/access.h"
+#include "parameter/change.h"
 #include "runtime/check.h"
 #include "runtime/log.h"
+#include "sparse/saved.h"
 #include "sparse/warn_if_empty.h"
 
 namespace gossamer::sparse {
 
 struct SparsityAlgorithm::Anchor {
   SparsityAlgorithm* algorithm;
+};
+
+// The algorithm in the steps of an optimizer: it may move meanwhile, or go before the optimizer.
+class SparsityAlgorithm::Follower final : public optim::StepFollower {
+ public:
+  Follower(std::shared_ptr<Anchor> anchor, std::shared_ptr<const void> alive)
+      : anchor_(std::move(anchor)), alive_(std::move(alive)) {}
+
+  bool alive() const override { return anchor_->algorithm != nullptr; }
+  bool plans() const override { return !follows() || anchor_->algorithm->plans_steps(); }
+  std::vector<Parameter> begin(optim::Optimizer& optimizer) override {
+    return follows() ? anchor_->algorithm->begin(&optimizer) : std::vector<Parameter>();
+  }
+  void plan(optim::Optimizer& optimizer) override {
+    if (follows()) anchor_->algorithm->prepare(&optimizer);
+  }
+  void announce() override {
+    if (follows()) anchor_->algorithm->announce();
+  }
+  void commit() noexcept override {
+    if (alive()) anchor_->algorithm->carry_out();
+  }
+  void discard() noexcept override {
+    if (alive()) anchor_->algorithm->discard();
+  }
+  void run(optim::Optimizer& optimizer) override {
+    if (follows()) anchor_->algorithm->run(&optimizer);
+  }
+  std::unique_ptr<Saved> save() override {
+    if (!alive()) return std::make_unique<OfAlgorithm>();
+    return std::make_unique<OfAlgorithm>(*anchor_->algorithm);
+  }
+
+ private:
+  struct OfAlgorithm final : Saved {
+    OfAlgorithm() = default;
+    explicit OfAlgorithm(SparsityAlgorithm& algorithm) { saved.emplace(algorithm); }
+    ~OfAlgorithm() override {
+      if (saved) saved->keep();
+    }
+    void restore() noexcept override {
+      if (saved) saved->restore();
+    }
+    std::optional<SparsityAlgorithm::Saved> saved;
+  };
+  bool follows() const { return alive() && anchor_->algorithm->autoupdate(); }
+
+  std::shared_ptr<Anchor> anchor_;
+  std::shared_ptr<const void> alive_;
 };
 
 SparsityAlgorithm::SparsityAlgorithm(std::string name, SparsitySettings settings)
@@ -41,7 +93,7 @@ SparsityAlgorithm::SparsityAlgorithm(std::string name, SparsitySettings settings
 
 void SparsityAlgorithm::release_taps() noexcept {
   for (const SparseParameter& p : sparse_params_) {
-    ParameterAccess::tap(p.param()).arm(false);
+    ParameterAccess::tap(p.param()).arm(GradientTap::Retain::Nothing);
     ParameterAccess::tap(p.param()).forget();
   }
 }
@@ -108,26 +160,20 @@ TopologyChange SparsityAlgorithm::first_change(const SparseParameter& parameter)
   return {std::move(pattern)};
 }
 
-std::vector<TopologyChange> SparsityAlgorithm::first_changes(const std::vector<SparseParameter>& parameters) const {
-  std::vector<TopologyChange> changes;
-  for (const SparseParameter& p : parameters) changes.push_back(first_change(p));
-  return changes;
+void SparsityAlgorithm::prepare_first_changes(const std::vector<SparseParameter>& parameters) {
+  std::vector<std::pair<SparseParameter, TopologyChange>> changes;
+  for (const SparseParameter& p : parameters) changes.emplace_back(p, first_change(p));
+  prepare_changes(std::move(changes));
+  for (PreparedChange& change : *changes_) change.move_values_now();
 }
 
-void SparsityAlgorithm::adopt(std::vector<SparseParameter> parameters) {
-  sparse_params_ = std::move(parameters);
+void SparsityAlgorithm::prepare_adopt(std::vector<SparseParameter> parameters) { adopting_ = std::move(parameters); }
+
+void SparsityAlgorithm::adopt() noexcept {
+  sparse_params_ = std::exchange(adopting_, {});
+  changes_ = nullptr;
   applied_ = true;
 }
-
-namespace {
-
-void carry_out(const std::vector<SparseParameter>& parameters, std::vector<TopologyChange> changes) {
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    if (changes[i].pattern) parameters[i].apply(std::exchange(changes[i], {}));
-  }
-}
-
-}  // namespace
 
 void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
   constexpr const char* kOp = "model.apply(sparsity)";
@@ -150,17 +196,30 @@ void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
     fail<StateError>(kOp, "a parameter may belong to one algorithm only",
                      fmt::format("'{}' belongs to another", p.name()), "combine algorithms with a Group");
   }
-  carry_out(candidates, first_changes(candidates));
-  for (const SparseParameter& p : candidates) ParameterAccess::claim(p.param(), claim_);
-  if (candidates.empty()) {
-    rt::log(LogLevel::Warning, fmt::format("{}: {} leaves all {} parameters dense", kOp, name_, parameters.size()));
+  try {
+    prepare_first_changes(candidates);
+    prepare_adopt(candidates);
+    if (candidates.empty()) {
+      rt::log(LogLevel::Warning, fmt::format("{}: {} leaves all {} parameters dense", kOp, name_, parameters.size()));
+    }
+  } catch (...) {
+    discard();
+    throw;
   }
-  adopt(std::move(candidates));
+  carry_out_changes();
+  for (const SparseParameter& p : candidates) ParameterAccess::claim(p.param(), claim_);
+  adopt();
 }
 
 void SparsityAlgorithm::initialize() {
   check_applied("initialize");
-  carry_out(sparse_params_, first_changes(sparse_params_));
+  try {
+    prepare_first_changes(sparse_params_);
+  } catch (...) {
+    discard();
+    throw;
+  }
+  carry_out_changes();
 }
 
 std::vector<SparseParameter> SparsityAlgorithm::get_sparse_params(const std::vector<Parameter>& parameters) const {
@@ -203,23 +262,29 @@ void SparsityAlgorithm::apply(optim::Optimizer& optimizer) {
     }
   }
   const auto alive = std::make_shared<const int>(0);
-  attach(optimizer, alive);
-  // Not `this`: the algorithm may move, or be gone before the optimizer.
-  optimizer.after_step([anchor = anchor_, alive](optim::Optimizer& o) {
-    if (anchor->algorithm != nullptr && anchor->algorithm->autoupdate()) anchor->algorithm->update(&o);
-  });
+  try {
+    prepare_attach(optimizer, alive);
+    optim::OptimizerAccess::follow(optimizer, std::make_shared<Follower>(anchor_, alive));
+  } catch (...) {
+    discard();
+    throw;
+  }
+  attach();
 }
 
-void SparsityAlgorithm::attach(optim::Optimizer& optimizer, const std::weak_ptr<const void>& alive) {
+void SparsityAlgorithm::prepare_attach(optim::Optimizer& optimizer, const std::weak_ptr<const void>& alive) {
   Attachment fresh{optimizer.id(), {}, get_sparse_params(optimizer), alive};
   // An optimizer that takes the place of a destroyed one goes on at its step.
   for (const SparseParameter& p : fresh.parameters) {
     const Attachment* before = attachment_of(p);
     if (before != nullptr && before->time.step > fresh.time.step) fresh.time = before->time;
   }
-  std::erase_if(attachments_, [](const Attachment& a) { return a.alive.expired(); });
-  attachments_.push_back(std::move(fresh));
+  attaching_ = attachments_;
+  std::erase_if(attaching_, [](const Attachment& a) { return a.alive.expired(); });
+  attaching_.push_back(std::move(fresh));
 }
+
+void SparsityAlgorithm::attach() noexcept { attachments_ = std::exchange(attaching_, {}); }
 
 const SparsityAlgorithm::Attachment* SparsityAlgorithm::attachment_of(const SparseParameter& parameter) const {
   const auto found = std::ranges::find_if(attachments_, [&](const Attachment& a) {
@@ -248,13 +313,80 @@ SparsityAlgorithm::Attachment& SparsityAlgorithm::attachment(optim::Optimizer* o
 
 // ---- Steps ----
 
+std::vector<Parameter> SparsityAlgorithm::begin(optim::Optimizer* optimizer) {
+  const Attachment& a = attachment(optimizer);
+  ScheduleTime time = a.time;
+  ++time.step;
+  step_ = Step{.optimizer = a.optimizer, .time = time, .time_after = time};
+  return {};
+}
+
+SparsityAlgorithm::Attachment& SparsityAlgorithm::step_attachment() noexcept {
+  return *std::ranges::find(attachments_, step_->optimizer, &Attachment::optimizer);
+}
+
+void SparsityAlgorithm::prepare(optim::Optimizer*) {
+  const Attachment& a = step_attachment();
+  step_->targets = targets(a, step_->time);
+  if (computed_hooks_->hooks.empty()) return;
+  for (const SparseParameter& p : a.parameters) {
+    const PreparedChange* change = change_of(p.param());
+    const double sparsity = change == nullptr ? p.param().sparsity() : change->pattern()->sparsity();
+    step_->computed.emplace_back(p.name(), static_cast<float>(sparsity));
+  }
+}
+
+void SparsityAlgorithm::carry_out() noexcept {
+  if (!step_) return;
+  carry_out_changes();
+  step_attachment().time = step_->time_after;
+  step_.reset();
+}
+
+void SparsityAlgorithm::discard() noexcept {
+  changes_ = nullptr;
+  step_.reset();
+  adopting_ = {};
+  attaching_ = {};
+}
+
 void SparsityAlgorithm::update(optim::Optimizer* optimizer) {
-  Attachment& a = attachment(optimizer);
-  ScheduleTime next = a.time;
-  ++next.step;
-  const auto told = targets(a, next);
-  a.time = next;
-  call_hooks(a, told);
+  try {
+    begin(optimizer);
+    prepare(optimizer);
+    announce();
+  } catch (...) {
+    discard();
+    throw;
+  }
+  carry_out();
+}
+
+void SparsityAlgorithm::prepare_changes(std::vector<std::pair<SparseParameter, TopologyChange>> changes) {
+  auto prepared = std::make_shared<std::vector<PreparedChange>>();
+  prepared->reserve(changes.size());
+  for (auto& [p, change] : changes) {
+    if (change.pattern) prepared->emplace_back(p.param(), std::exchange(change, {}));
+  }
+  changes_ = std::move(prepared);
+}
+
+void SparsityAlgorithm::carry_out_changes() noexcept {
+  if (!changes_) return;
+  for (PreparedChange& change : *changes_) change.commit();
+  changes_ = nullptr;
+}
+
+const PreparedChange* SparsityAlgorithm::change_of(const Parameter& parameter) const {
+  if (!changes_) return nullptr;
+  const auto found = std::ranges::find(*changes_, parameter, &PreparedChange::parameter);
+  return found == changes_->end() ? nullptr : &*found;
+}
+
+SparsityAlgorithm::Future SparsityAlgorithm::future_of(const Parameter& parameter) const {
+  const PreparedChange* change = change_of(parameter);
+  if (change == nullptr) return {parameter.pattern(), parameter.values()};
+  return {change->pattern(), change->values_after()};
 }
 
 float SparsityAlgorithm::sparsity_at(const SparseParameter& parameter, const ScheduleTime& time) const {

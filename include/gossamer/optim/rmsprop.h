@@ -34,7 +34,7 @@ struct RmspropRule {
   static constexpr std::string_view kName = "RMSprop";
   static void check(const Options& options);
   static std::vector<std::string> state_names(const Options& options);
-  static void update(const Options& options, ParameterUpdate& update);
+  static void update(const Options& options, ParameterUpdate& update) noexcept;
 };
 
 using RMSprop = RuleOptimizer<RmspropRule>;

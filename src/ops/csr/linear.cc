@@ -53,7 +53,7 @@ struct CsrLinearNode final : Node {
     const CsrPattern& pattern = use.pattern();
     const Tensor dy = use.pack_gradient(grad);
     auto [dx, dvalues] = use.gradients(needs_grad(0) ? values.get() : Tensor(), needs_grad(1) ? x.get() : Tensor(), dy);
-    if (needs_grad(1) && tap && tap->armed()) {
+    if (needs_grad(1) && tap) {
       tap->add_product(x.get().alias({use.n(), pattern.cols()}), grad.alias({use.n(), pattern.rows()}));
     }
     Tensor dbias = needs_grad(2) ? column_sums(dy.alias({use.n(), pattern.rows()})) : Tensor();

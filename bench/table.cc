@@ -5,32 +5,13 @@
 #include <algorithm>
 #include <vector>
 
+#include "runtime/table.h"
+
 namespace gossamer::bench {
 
 namespace {
 
 using Row = std::vector<std::string>;
-
-// The first two columns are aligned left, all others right. An empty row becomes a rule.
-std::string format_table(const std::vector<Row>& rows) {
-  std::vector<size_t> widths;
-  for (const Row& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  size_t length = 0;
-  for (const size_t width : widths) length += width + 2;
-  std::string text;
-  for (const Row& row : rows) {
-    if (row.empty()) text += "  " + std::string(length - 2, '-');
-    for (size_t i = 0; i < row.size(); ++i) {
-      text += i < 2 ? fmt::format("  {:<{}}", row[i], widths[i]) : fmt::format("  {:>{}}", row[i], widths[i]);
-    }
-    while (!text.empty() && text.back() == ' ') text.pop_back();
-    text += "\n";
-  }
-  return text;
-}
 
 template <class T>
 void add_unique(std::vector<T>& list, const T& value) {
@@ -80,7 +61,7 @@ class Section {
       }
       if (rows.size() > first) rows[first][0] = name(kernel);
     }
-    return fmt::format("\n{}\n{}", title_, format_table(rows));
+    return fmt::format("\n{}\n{}", title_, rt::format_table(rows, 2));
   }
 
  private:

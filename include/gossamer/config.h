@@ -7,6 +7,7 @@
 #include <any>
 #include <concepts>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -47,11 +48,14 @@ class Config {
       value_ = value;
     } else if constexpr (std::integral<T>) {
       value_ = static_cast<int64_t>(value);
+      if constexpr (std::unsigned_integral<T>) {
+        if (value > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) value_ = uint64_t{value};
+      }
     } else {
       value_ = static_cast<double>(value);
     }
   }
-  Config(const char* text) : value_(std::string(text)) {}                  // NOLINT
+  Config(const char* text);                                                // NOLINT: ConfigError for a null pointer
   Config(std::string text) : value_(std::move(text)) {}                    // NOLINT
   Config(ConfigList list) : value_(std::move(list)) {}                     // NOLINT
   Config(ConfigMap map) : value_(std::move(map)) {}                        // NOLINT
@@ -64,7 +68,8 @@ class Config {
            std::copy_constructible<T>) explicit Config(T value)
       : value_(Other(std::move(value))) {}
 
-  // Null unless it is a T: bool, int64_t, double, std::string, ConfigList, ConfigMap or another C++ value.
+  // Null unless it is a T: bool, int64_t, uint64_t (whole numbers from 2^63 on), double, std::string, ConfigList,
+  // ConfigMap or another C++ value.
   template <class T>
   const T* get_if() const {
     if constexpr (kIsPlain<T>) {
@@ -92,7 +97,7 @@ class Config {
     std::any value;
   };
 
-  std::variant<std::monostate, bool, int64_t, double, std::string, ConfigList, ConfigMap, Other> value_;
+  std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string, ConfigList, ConfigMap, Other> value_;
 };
 
 // Reads one document of YAML. Plain scalars follow the core schema of YAML 1.2: 1e-3 is a number, yes and on are texts.
@@ -127,6 +132,8 @@ class ConfigReader {
   // A key that is missing has the value `otherwise`, and is an error without one. Numbers must be finite.
   double number(std::string_view key, std::optional<double> otherwise = {});
   int64_t integer(std::string_view key, std::optional<int64_t> otherwise = {});
+  // A seed: a whole number from 0 to 2^64 - 1.
+  uint64_t unsigned_integer(std::string_view key, std::optional<uint64_t> otherwise = {});
   bool boolean(std::string_view key, std::optional<bool> otherwise = {});
   std::string text(std::string_view key, std::optional<std::string> otherwise = {});
   Schedule schedule(std::string_view key, std::optional<Schedule> otherwise = {});

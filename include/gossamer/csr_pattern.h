@@ -56,7 +56,8 @@ class CsrPattern {
   // From ascending row-major positions row * cols + col (ConfigError where they are not).
   static std::shared_ptr<const CsrPattern> from_positions(int64_t rows, int64_t cols,
                                                           std::span<const int64_t> positions);
-  // The nonzeros of a boolean tensor of any rank, seen as [dim 0, rest]; rank 1 is one row.
+  // The nonzeros of a boolean tensor of any rank, seen as [dim 0, rest]; rank 1 is one row. FormatError for a byte
+  // other than 0 and 1.
   static std::shared_ptr<const CsrPattern> from_mask(const Tensor& mask);
   // Every position.
   static std::shared_ptr<const CsrPattern> full(int64_t rows, int64_t cols);

@@ -45,6 +45,7 @@
 #include "gossamer/sparse/init_method.h"
 #include "gossamer/sparse/itop.h"
 #include "gossamer/sparse/mask.h"
+#include "gossamer/sparse/mest.h"
 #include "gossamer/sparse/prune.h"
 #include "gossamer/sparse/rigl.h"
 #include "gossamer/sparse/schedule.h"

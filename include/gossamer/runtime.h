@@ -11,9 +11,11 @@ enum class LogLevel { Info, Warning };
 
 using LogCallback = std::function<void(LogLevel, std::string_view message)>;
 
-// The library never prints. Warnings and notices go to this callback; the
-// default drops them. Thread-safe; an empty callback restores the default. The
-// callback may be called from any thread that calls the library.
+// The library never prints, with one exception: without a callback, a warning
+// that a result will not be what was asked for goes to standard error once.
+// All warnings and notices go to the callback where there is one; an empty
+// callback restores the default. Thread-safe. The callback may be called from
+// any thread that calls the library; what it throws is dropped.
 void set_log_callback(LogCallback callback);
 
 enum class Blas {

@@ -106,7 +106,12 @@ class Schedule {
   double value(const ScheduleTime& time) const;
 
   // The same value at all times.
-  bool is_constant() const { return std::holds_alternative<schedule::Constant>(kind_); }
+  bool is_constant() const { return get_if<schedule::Constant>() != nullptr; }
+  // Null unless its shape is S: schedule::Cosine, for instance.
+  template <class S>
+  const S* get_if() const {
+    return std::get_if<S>(&kind_);
+  }
 
   // Over the steps from begin to end, both inclusive, as their ends show it, in float32; of Cosine the whole swing, of
   // Cycling all values.
@@ -129,6 +134,7 @@ struct UpdateSchedule {
   std::optional<std::vector<int64_t>> steps = {};
   std::function<bool(int64_t step)> fn = {};
 
+  // Throws ConfigError for freq below 1.
   bool is_update_step(int64_t step) const;
   // Throws ConfigError: freq below 1, an empty list of steps, more than one of freq, steps and fn, start or stop
   // without freq.

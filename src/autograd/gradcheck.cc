@@ -56,6 +56,7 @@ double weighted_sum(const Tensor& x, const Tensor& weights) {
 }  // namespace
 
 GradCheckResult gradcheck(const Function& fn, std::vector<Tensor> inputs, const GradCheckOptions& options) {
+  if (!fn) fail<ConfigError>(kOp, "the function must be callable", "an empty function");
   for (size_t i = 0; i < inputs.size(); ++i) check_f64(inputs[i], fmt::format("input {}", i));
   Tensor cotangent;
   const std::vector<Tensor> gradients = analytic_gradients(fn, inputs, options.key, cotangent);

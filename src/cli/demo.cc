@@ -13,6 +13,7 @@
 #include "gossamer/runtime.h"
 #include "gossamer/sparse/group.h"
 #include "gossamer/sparse/rigl.h"
+#include "runtime/check.h"
 
 namespace gossamer::cli {
 
@@ -51,6 +52,10 @@ void run_demo(const DemoOptions& options) {
   // Mean and standard deviation of the training pixels.
   const data::FashionMnist data =
       data::load_fashion_mnist({.folder = options.data, .scale = {.mean = 0.2860, .std = 0.3530}});
+  if (data.train->size() < 2 * kBatchSize) {
+    fail<ConfigError>("demo", fmt::format("there must be at least {} training images, two batches", 2 * kBatchSize),
+                      fmt::format("{} in '{}'", data.train->size(), options.data.string()));
+  }
   const int64_t steps = options.epochs * ((data.train->size() + kBatchSize - 1) / kBatchSize);
   sparse::Group sparsity = make_sparsity(options, steps);
   fmt::print("Fashion-MNIST, 784-1024-1024-10, batch {}, AdamW, {} epochs, {} threads, {}\n\n", kBatchSize,

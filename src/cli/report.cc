@@ -6,18 +6,18 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/check.h"
-#include "sparse/table.h"
+#include "runtime/table.h"
 
 namespace gossamer::cli {
 
 namespace {
 
 using Row = std::vector<std::string>;
-using sparse::kib;
-using sparse::percent;
+using rt::kib;
+using rt::percent;
 
 void print_table(std::string_view title, const std::vector<Row>& rows) {
-  fmt::print("\n{}\n{}", title, sparse::format_table(rows));
+  fmt::print("\n{}\n{}", title, rt::format_table(rows));
 }
 
 std::string mib(int64_t bytes) { return fmt::format("{:.2f} MiB", static_cast<double>(bytes) / (1024 * 1024)); }
@@ -30,7 +30,7 @@ Row result_row(std::string name, const TrainingResult& result) {
 }  // namespace
 
 void print(const DemoReport& report) {
-  std::vector<Row> layers = {{"layer", "shape", "target", "actual", "CSR", "dense", "CSR/dense"}};
+  std::vector<Row> layers = {{"layer", "shape", "target", "actual", "CSR", "dense", "CSR/dense"}, {}};
   for (const LayerReport& layer : report.layers) {
     layers.push_back({layer.name, layer.shape.to_string(), percent(layer.target), percent(layer.actual, 2),
                       kib(layer.csr_bytes), kib(layer.dense_bytes),
@@ -40,10 +40,11 @@ void print(const DemoReport& report) {
 
   print_table("Training (memory: peak of weights, indices, gradients and optimizer states)",
               {{"weights", "test accuracy", "images/s", "memory"},
+               {},
                result_row("dense", report.dense),
                result_row(fmt::format("RigL {:g} %", 100 * report.sparsity), report.sparse)});
 
-  std::vector<Row> ratios = {{"sparsity", "dense step", "CSR step", "dense/CSR"}};
+  std::vector<Row> ratios = {{"sparsity", "dense step", "CSR step", "dense/CSR"}, {}};
   for (const StepRatio& r : report.step_ratios) {
     ratios.push_back({fmt::format("{:g} %", 100 * r.sparsity), fmt::format("{:.2f} ms", r.dense_ms),
                       fmt::format("{:.2f} ms", r.csr_ms), fmt::format("{:.2f} x", r.ratio())});
@@ -76,7 +77,7 @@ void write_json(const DemoReport& report, const std::filesystem::path& file) {
   const Json json = {
       {"dense", run(report.dense)}, {"sparse", run(report.sparse)}, {"layers", layers}, {"step_ratio", ratios}};
   std::ofstream out(file);
-  out << json.dump(2) << "\n";
+  out << json.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
   out.flush();
   if (!out) fail<ConfigError>("--json", "the file must be writable", fmt::format("'{}'", file.string()));
 }

@@ -16,6 +16,7 @@ struct Describe {
   std::string operator()(std::monostate) const { return "nothing"; }
   std::string operator()(bool value) const { return value ? "true" : "false"; }
   std::string operator()(int64_t value) const { return fmt::format("the number {}", value); }
+  std::string operator()(uint64_t value) const { return fmt::format("the number {}", value); }
   std::string operator()(double value) const { return fmt::format("the number {}", value); }
   std::string operator()(const std::string& text) const { return fmt::format("the text '{}'", text); }
   std::string operator()(const ConfigList& list) const { return fmt::format("a list of {}", list.size()); }
@@ -27,6 +28,11 @@ struct Describe {
 };
 
 }  // namespace
+
+Config::Config(const char* text) {
+  if (text == nullptr) fail<ConfigError>("Config", "the text must be given", "a null pointer");
+  value_ = std::string(text);
+}
 
 std::string Config::describe() const { return std::visit(Describe{}, value_); }
 

@@ -21,6 +21,7 @@ namespace {
 // The number that a value gives, if it gives one. Loaders of YAML 1.1 take 1e-3 for a text.
 std::optional<double> number_in(const Config& config) {
   if (const auto* integer = config.get_if<int64_t>()) return static_cast<double>(*integer);
+  if (const auto* integer = config.get_if<uint64_t>()) return static_cast<double>(*integer);
   if (const auto* number = config.get_if<double>()) return *number;
   const auto* text = config.get_if<std::string>();
   if (text == nullptr || text->find_first_of("eE") == std::string::npos) return std::nullopt;
@@ -41,11 +42,24 @@ double to_number(const Config& config, const std::string& path) {
 int64_t to_integer(const Config& config, const std::string& path) {
   if (const auto* integer = config.get_if<int64_t>()) return *integer;
   const std::optional<double> value = number_in(config);
+  if (!value || std::trunc(*value) != *value) fail<ConfigError>(path, "it must be a whole number", config.describe());
   // Above 2^53 a double no longer tells which integer was meant.
-  if (!value || std::trunc(*value) != *value || std::abs(*value) > 9007199254740992.0) {
-    fail<ConfigError>(path, "it must be a whole number", config.describe());
+  if (std::abs(*value) > 9007199254740992.0) {
+    fail<ConfigError>(path, "it must be a whole number of 64 bits with a sign, without a fraction or an exponent",
+                      config.describe());
   }
   return static_cast<int64_t>(*value);
+}
+
+uint64_t to_unsigned(const Config& config, const std::string& path) {
+  if (const auto* integer = config.get_if<uint64_t>()) return *integer;
+  const std::optional<double> value = number_in(config);
+  if (value && *value < 0) fail<ConfigError>(path, "it must not be negative", config.describe());
+  if (value && *value > 9007199254740992.0 && config.get_if<int64_t>() == nullptr) {
+    fail<ConfigError>(path, "it must be a whole number below 2^64, without a fraction or an exponent",
+                      config.describe());
+  }
+  return static_cast<uint64_t>(to_integer(config, path));
 }
 
 const ConfigMap& map_in(const Config& config, const std::string& path) {
@@ -187,6 +201,11 @@ double ConfigReader::number(std::string_view key, std::optional<double> otherwis
 int64_t ConfigReader::integer(std::string_view key, std::optional<int64_t> otherwise) {
   const Config* found = otherwise ? find(key) : &require(key);
   return found == nullptr ? *otherwise : to_integer(*found, path_of(key));
+}
+
+uint64_t ConfigReader::unsigned_integer(std::string_view key, std::optional<uint64_t> otherwise) {
+  const Config* found = otherwise ? find(key) : &require(key);
+  return found == nullptr ? *otherwise : to_unsigned(*found, path_of(key));
 }
 
 bool ConfigReader::boolean(std::string_view key, std::optional<bool> otherwise) {

@@ -22,6 +22,9 @@ struct Overloaded : F... {
 template <class... F>
 Overloaded(F...) -> Overloaded<F...>;
 
+// b - a for a <= b, whatever their signs.
+uint64_t distance(int64_t a, int64_t b) { return static_cast<uint64_t>(b) - static_cast<uint64_t>(a); }
+
 float f32(double x) { return static_cast<float>(x); }
 
 template <class F>
@@ -53,8 +56,8 @@ F evaluate(const Kind& kind, const ScheduleTime& time) {
           },
           [&](const Cycling& s) { return f(s.values[static_cast<size_t>(time.updates) % s.values.size()]); },
           [&](const Cubic& s) {
-            const int64_t left = s.end - std::clamp(time.step, s.start, s.end);
-            const F share = static_cast<F>(left) / static_cast<F>(s.end - s.start);
+            const uint64_t left = distance(std::clamp(time.step, s.start, s.end), s.end);
+            const F share = static_cast<F>(left) / static_cast<F>(distance(s.start, s.end));
             return f(s.final) + (f(s.init) - f(s.final)) * share * share * share;
           },
           [&](const Lambda& s) { return f(s.fn(time.step)); },
@@ -103,7 +106,8 @@ bool UpdateSchedule::is_update_step(int64_t step) const {
   if (fn) return fn(step);
   if (steps) return std::ranges::find(*steps, step) != steps->end();
   if (!freq) return true;
-  return step >= start && (!stop || step < *stop) && (step - start) % *freq == 0;
+  if (*freq < 1) check();
+  return step >= start && (!stop || step < *stop) && distance(start, step) % static_cast<uint64_t>(*freq) == 0;
 }
 
 void UpdateSchedule::check() const {

@@ -37,11 +37,13 @@ std::optional<Config> integer_in(std::string_view text) {
   // 010 is 8 in YAML 1.1 and 10 in 1.2.
   if (!hexadecimal && (!is_digits(digits) || (digits.size() > 1 && digits.front() == '0'))) return std::nullopt;
   const std::string_view number = hexadecimal ? digits.substr(2) : (negative ? text : digits);
-  int64_t value = 0;
-  const auto [stop, error] =
-      std::from_chars(number.data(), number.data() + number.size(), value, hexadecimal ? 16 : 10);
-  if (error != std::errc() || stop != number.data() + number.size()) return std::nullopt;
-  return Config(value);
+  const auto parse = [&]<class T>(T value) -> std::optional<Config> {
+    const char* const end = number.data() + number.size();
+    const auto [stop, error] = std::from_chars(number.data(), end, value, hexadecimal ? 16 : 10);
+    return error == std::errc() && stop == end ? std::optional(Config(value)) : std::nullopt;
+  };
+  const auto value = parse(int64_t{0});
+  return value || negative ? value : parse(uint64_t{0});
 }
 
 std::optional<Config> float_in(std::string_view text) {
@@ -112,7 +114,7 @@ class Converter {
     if (tag == "!" || tag == fmt::format("{}str", kCore)) return node.Scalar();
     Config plain = resolve_plain(node.Scalar());
     if (tag.empty() || tag == "?") return plain;
-    const bool is_integer = plain.get_if<int64_t>() != nullptr;
+    const bool is_integer = plain.get_if<int64_t>() != nullptr || plain.get_if<uint64_t>() != nullptr;
     if (tag == fmt::format("{}int", kCore) && is_integer) return plain;
     if (tag == fmt::format("{}float", kCore) && (is_integer || plain.get_if<double>() != nullptr)) return plain;
     refuse_tag(node);

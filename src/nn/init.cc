@@ -96,8 +96,8 @@ Parameter make_parameter(const ParameterOptions& options, uint64_t pattern_key) 
   const int64_t numel = options.shape.numel();
   const int64_t kept = skipping ? 0 : sparse::num_kept(sparsity, numel);
   if (kept == 0 && !skipping) {
-    rt::log(LogLevel::Warning, fmt::format("make_parameter: sparsity {} leaves a parameter {} without a connection",
-                                           options.sparsity, options.shape.to_string()));
+    rt::warn("make_parameter: sparsity {} leaves a parameter {} without a connection", options.sparsity,
+             options.shape.to_string());
   }
   const MatrixSize size = as_matrix(options.shape);
   auto pattern = CsrPattern::from_positions(size.rows, size.cols, sample_without_replacement(pattern_key, numel, kept));

@@ -16,6 +16,7 @@
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "runtime/scratch.h"
+#include "tensor/arith.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer {
@@ -75,6 +76,7 @@ void check(const Tensor& logits, const Tensor& targets, const CrossEntropyOption
       fail<ShapeError>(kOp, fmt::format("weight must be [{}], one per class", classes),
                        options.weight.shape().to_string());
     }
+    if (!all_finite(options.weight)) fail<ConfigError>(kOp, "weight must be finite", "NaN or an infinity");
   }
   if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1)) {
     fail<ConfigError>(kOp, "label_smoothing must be in [0, 1]", fmt::format("{}", options.label_smoothing));

@@ -120,6 +120,7 @@ int64_t Optimizer::state_bytes() const {
 }
 
 void Optimizer::add_after_step(std::function<void(Optimizer&)> f, bool may_throw) {
+  if (!f) fail<ConfigError>("Optimizer::after_step", "the function must be callable", "an empty function");
   after_step_.push_back({std::move(f), may_throw});
 }
 

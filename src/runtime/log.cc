@@ -1,8 +1,12 @@
 // The process's log callback.
 #include "runtime/log.h"
 
+#include <cstdio>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "gossamer/runtime.h"
@@ -32,15 +36,42 @@ void set_log_callback(LogCallback callback) {
 
 namespace rt {
 
-void log(LogLevel level, std::string_view message) {
-  std::shared_ptr<const LogCallback> callback;
+namespace {
+
+std::shared_ptr<const LogCallback> current_callback() {
+  LogState& state = log_state();
+  const std::scoped_lock lock(state.mutex);
+  return state.callback;
+}
+
+// One call for the whole line, so that lines of several threads do not mix.
+void print_once(std::string_view message) {
+  static auto* const printed = new std::set<std::string, std::less<>>;
   {
     LogState& state = log_state();
     const std::scoped_lock lock(state.mutex);
-    callback = state.callback;
+    if (printed->size() >= kMaxPrinted || !printed->emplace(message).second) return;
   }
-  // Called without the lock: a callback may itself call the library, or replace the callback.
-  if (callback) (*callback)(level, message);
+  const std::string line = fmt::format("gossamer: {}\n", message);
+  std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+}  // namespace
+
+void log(LogLevel level, std::string_view message) noexcept {
+  try {
+    // Called without the lock: a callback may itself call the library, or replace the callback.
+    if (const auto callback = current_callback()) (*callback)(level, message);
+  } catch (...) {
+  }
+}
+
+void warn_text(std::string_view message) noexcept {
+  try {
+    if (current_callback()) return log(LogLevel::Warning, message);
+    print_once(message);
+  } catch (...) {
+  }
 }
 
 }  // namespace rt

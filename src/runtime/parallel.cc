@@ -69,6 +69,7 @@ void run_tasks(int64_t tasks, TaskFn fn, void* context) {
 }  // namespace rt::detail
 
 void with_threads(int threads, const std::function<void()>& body) {
+  if (!body) fail<ConfigError>("with_threads", "the body must be callable", "an empty function");
   if (threads < 1) fail<ConfigError>("with_threads", "threads must be at least 1", fmt::format("got {}", threads));
   // oneTBB starts no more workers than cores unless a global control says so.
   std::optional<tbb::global_control> more_workers;

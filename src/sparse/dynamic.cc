@@ -8,7 +8,9 @@
 
 #include "gossamer/random.h"
 #include "parameter/access.h"
+#include "parameter/change.h"
 #include "runtime/check.h"
+#include "runtime/log.h"
 #include "sparse/saved.h"
 #include "sparse/warn_if_empty.h"
 #include "tensor/arith.h"
@@ -18,9 +20,10 @@ namespace gossamer::sparse {
 
 namespace {
 
-bool has_finite_gradient(const SparseParameter& parameter) {
-  const Tensor grad = parameter.param().grad();
-  return grad.defined() && all_finite(grad);
+// Whether a method was chosen: `random` is the default.
+bool is_chosen(const InitMethod& method) {
+  const auto* function = method.target<std::shared_ptr<const CsrPattern> (*)(const InitContext&)>();
+  return function == nullptr || *function != random;
 }
 
 }  // namespace
@@ -40,6 +43,16 @@ bool DynamicSparsityAlgorithm::counts_after(int64_t step) const {
 
 void DynamicSparsityAlgorithm::prepare_adopt(std::vector<SparseParameter> parameters) {
   next_counts_ = counts_after(0);
+  const bool all_full = std::ranges::all_of(parameters, [&](const SparseParameter& p) {
+    const PreparedChange* change = change_of(p.param());
+    return (change == nullptr ? p.pattern() : change->pattern())->is_full();
+  });
+  if (starts_dense() && all_full && !parameters.empty() && is_chosen(init_method())) {
+    rt::warn(
+        "model.apply(sparsity): {} starts dense, as step 0 is no update step, and does not use its init_method; "
+        "leave it out, or let the updates start at step 0",
+        name());
+  }
   SparsityAlgorithm::prepare_adopt(std::move(parameters));
 }
 
@@ -76,7 +89,6 @@ std::vector<Parameter> DynamicSparsityAlgorithm::begin(optim::Optimizer* optimiz
   next_counts_ = counts_after(step.time.step);
   std::vector<Parameter> read;
   if (!is_update_) return read;
-  ++step.time_after.updates;
   for (const SparseParameter& p : step_attachment().parameters) read.push_back(p.param());
   return read;
 }
@@ -84,9 +96,15 @@ std::vector<Parameter> DynamicSparsityAlgorithm::begin(optim::Optimizer* optimiz
 void DynamicSparsityAlgorithm::prepare(optim::Optimizer* optimizer) {
   const ScheduleTime time = current_step().time;
   if (is_update_) {
+    bool all_finite = true;
     std::vector<Planned> planned;
     for (const SparseParameter& p : step_attachment().parameters) {
-      if (!has_finite_gradient(p)) continue;
+      const Tensor grad = p.param().grad();
+      if (!grad.defined()) continue;
+      if (!gossamer::all_finite(grad)) {
+        all_finite = false;
+        continue;
+      }
       if (wants_dense_gradient()) ParameterAccess::tap(p.param()).check(p.name());
       const uint64_t key = derive_key(settings().seed, p.name(), time.step);
       planned.push_back({p, {.sparsity = sparsity_at(p, time), .time = time, .key = key}});
@@ -103,12 +121,18 @@ void DynamicSparsityAlgorithm::prepare(optim::Optimizer* optimizer) {
     std::vector<std::pair<SparseParameter, TopologyChange>> of_parameters;
     for (size_t i = 0; i < planned.size(); ++i) {
       const auto& [p, context] = planned[i];
-      if (!changes[i].pattern) continue;
+      if (!changes[i].pattern) {
+        // Growth met a gradient that is not finite.
+        all_finite = all_finite && !wants_dense_gradient();
+        continue;
+      }
       p.param().check(changes[i]);
       warn_if_empty(p, *changes[i].pattern, context.sparsity);
       of_parameters.emplace_back(p, std::move(changes[i]));
     }
     prepare_changes(std::move(of_parameters));
+    // As in the original, a cycling sparsity repeats its value after an update that met such a gradient.
+    if (all_finite) ++current_step().time_after.updates;
   }
   SparsityAlgorithm::prepare(optimizer);
 }

@@ -1,6 +1,7 @@
 #include "gossamer/sparse/group.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <iterator>
@@ -10,6 +11,7 @@
 #include "gossamer/optim/optimizer.h"
 #include "parameter/snapshot.h"
 #include "runtime/check.h"
+#include "runtime/log.h"
 #include "sparse/saved.h"
 
 namespace gossamer::sparse {
@@ -36,6 +38,10 @@ std::optional<bool> match_class(std::string_view pattern, size_t& at, char c) {
   if (i >= pattern.size()) return std::nullopt;
   at = i + 1;
   return found != negated;
+}
+
+std::vector<std::string> refuse_null() {
+  fail<ConfigError>("ParameterFilter", "the glob must be given", "a null pointer");
 }
 
 }  // namespace
@@ -76,17 +82,29 @@ bool glob_match(const std::string& pattern, const std::string& name) {
   return p == pattern.size();
 }
 
-ParameterFilter::ParameterFilter(std::vector<std::string> globs)
-    : predicate_([globs = std::move(globs)](const std::string& name, const Parameter&) {
-        return std::ranges::any_of(globs, [&](const std::string& glob) { return glob_match(glob, name); });
-      }) {}
+ParameterFilter::ParameterFilter(const char* glob)
+    : ParameterFilter(glob != nullptr ? std::vector<std::string>{glob} : refuse_null()) {}
 
-ParameterFilter::ParameterFilter(Checked, Predicate predicate) : predicate_(std::move(predicate)) {
+ParameterFilter::ParameterFilter(std::vector<std::string> globs)
+    : description_(fmt::format("'{}'", fmt::join(globs, "', '"))) {
+  predicate_ = [globs = std::move(globs)](const std::string& name, const Parameter&) {
+    return std::ranges::any_of(globs, [&](const std::string& glob) { return glob_match(glob, name); });
+  };
+}
+
+ParameterFilter::ParameterFilter(Checked, Predicate predicate)
+    : predicate_(std::move(predicate)), description_("a predicate") {
   if (!predicate_) fail<ConfigError>("ParameterFilter", "the predicate must be callable", "an empty function");
 }
 
 Group::Group(std::initializer_list<GroupEntry> entries) : Group() {
   for (const GroupEntry& entry : entries) add(entry);
+}
+
+Group Group::none() {
+  Group group;
+  group.none_ = true;
+  return group;
 }
 
 void Group::check_not_applied(const char* op) const {
@@ -127,11 +145,29 @@ const GroupEntry* Group::match(const SparseParameter& parameter) const {
 }
 
 std::vector<SparseParameter> Group::select(std::vector<SparseParameter> parameters) const {
-  if (entries_.empty()) {
-    fail<ConfigError>("model.apply(group)", "the group must have an entry", "it has none", "call Group::add before");
+  constexpr const char* kOp = "model.apply(group)";
+  if (entries_.empty() && !none_) {
+    fail<ConfigError>(kOp, "the group must have an entry", "it has none", "call Group::add before");
   }
+  for (const GroupEntry& entry : entries_) {
+    if (!entry.algorithm->applied()) continue;
+    fail<StateError>(kOp, "an algorithm belongs to one group and one model",
+                     fmt::format("{} was applied before", entry.algorithm->name()), "make an algorithm for each group");
+  }
+  warn_about_filters(parameters);
   std::erase_if(parameters, [&](const SparseParameter& p) { return match(p) == nullptr; });
   return parameters;
+}
+
+void Group::warn_about_filters(const std::vector<SparseParameter>& parameters) const {
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    const ParameterFilter& filter = entries_[i].filter;
+    if (std::ranges::any_of(parameters, [&](const SparseParameter& p) { return filter(p); })) continue;
+    rt::warn(
+        "model.apply(group): the filter of entry {} ({}), {}, matches none of {} parameters that may be sparse; "
+        "check the spelling",
+        i, entries_[i].algorithm->name(), filter.describe(), parameters.size());
+  }
 }
 
 TopologyChange Group::first_change(const SparseParameter& parameter) const {

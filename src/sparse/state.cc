@@ -21,6 +21,9 @@ void call(const HookList& list, const SparsityAlgorithm& algorithm, const std::s
   for (const auto& [id, hook] : hooks) hook(algorithm, name, sparsity);
 }
 
+// Schedules know steps as doubles, too; counting on from here overflows nothing.
+constexpr int64_t kMaxStep = int64_t{1} << 53;
+
 std::string step_key(size_t optimizer) { return fmt::format("optimizers.{}.step", optimizer); }
 std::string updates_key(size_t optimizer) { return fmt::format("optimizers.{}.updates", optimizer); }
 
@@ -83,8 +86,9 @@ void SparsityAlgorithm::load_state_dict(const StateDict& state) {
   for (size_t i = 0; i < std::max<size_t>(1, attachments_.size()); ++i) {
     times.push_back({reader.scalar<int64_t>(step_key(i)), reader.scalar<int64_t>(updates_key(i))});
     const auto [step, updates] = times.back();
-    if (step < 0) reader.fault(step_key(i), "0 or more", fmt::format("{}", step));
-    if (updates < 0 || updates > step) {
+    if (step < 0 || step > kMaxStep) {
+      reader.fault(step_key(i), fmt::format("from 0 to {}", kMaxStep), fmt::format("{}", step));
+    } else if (updates < 0 || updates > step) {
       reader.fault(updates_key(i), fmt::format("from 0 to {}", step), fmt::format("{}", updates));
     }
   }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "runtime/json_text.h"
-#include "sparse/table.h"
+#include "runtime/table.h"
 
 namespace gossamer::sparse {
 
@@ -67,17 +67,17 @@ std::vector<std::string> cells(const SummaryRow& row) {
   const auto explored = row.explored_share();
   return {row.name,
           row.shape ? row.shape->to_string() : "",
-          percent(row.sparsity(), 2),
+          rt::percent(row.sparsity(), 2),
           std::to_string(row.nnz),
-          kib(row.csr_bytes),
-          kib(row.dense_bytes),
+          rt::kib(row.csr_bytes),
+          rt::kib(row.dense_bytes),
           std::to_string(row.csr_flops),
           std::to_string(row.dense_flops),
-          percent(row.dropped_share()),
-          percent(row.grown_share()),
+          rt::percent(row.dropped_share()),
+          rt::percent(row.grown_share()),
           std::to_string(row.dead_rows),
           std::to_string(row.dead_cols),
-          explored ? percent(*explored, 2) : "-"};
+          explored ? rt::percent(*explored, 2) : "-"};
 }
 
 std::string to_json(const SummaryRow& row, int indent) {
@@ -124,12 +124,13 @@ SparsitySummary::SparsitySummary(const std::vector<Parameter>& parameters, const
 }
 
 std::string SparsitySummary::table() const {
-  std::vector<std::vector<std::string>> table = {{"parameter", "shape", "sparsity", "nnz", "CSR", "dense", "CSR FLOPs",
-                                                  "dense FLOPs", "dropped", "grown", "dead rows", "dead cols",
-                                                  "explored"}};
+  std::vector<std::vector<std::string>> table = {
+      {"parameter", "shape", "sparsity", "nnz", "CSR", "dense", "CSR FLOPs", "dense FLOPs", "dropped", "grown",
+       "dead rows", "dead cols", "explored"},
+      {}};
   for (const SummaryRow& row : rows_) table.push_back(cells(row));
   table.push_back(cells(total_));
-  return format_table(table);
+  return rt::format_table(table);
 }
 
 std::string SparsitySummary::json() const {

@@ -1,8 +1,6 @@
 // The warning about a parameter without connections.
 #pragma once
 
-#include <fmt/format.h>
-
 #include "gossamer/csr_pattern.h"
 #include "gossamer/sparse/sparse_parameter.h"
 #include "runtime/log.h"
@@ -11,7 +9,7 @@ namespace gossamer::sparse {
 
 inline void warn_if_empty(const SparseParameter& parameter, const CsrPattern& pattern, float sparsity) {
   if (pattern.nnz() > 0 || parameter.param().numel() == 0) return;
-  rt::log(LogLevel::Warning, fmt::format("sparsity {} leaves '{}' without a connection", sparsity, parameter.name()));
+  rt::warn("sparsity {} leaves '{}' without a connection", sparsity, parameter.name());
 }
 
 }  // namespace gossamer::sparse

@@ -94,6 +94,7 @@ TEST(GradCheck, LeavesTheInputsAsTheyAre) {
 }
 
 TEST(GradCheck, RefusesOtherDtypesThanF64) {
+  EXPECT_THROW(gradcheck({}, {Tensor::zeros({2}, DType::f64)}), ConfigError);
   const auto identity = [](Inputs x) { return x[0]; };
   EXPECT_NE(message_of<DTypeError>([&] {
               gradcheck(identity, {uniform({2}, 1), Tensor::ones({2})});

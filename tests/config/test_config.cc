@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,46 @@ TEST(Config, AtFindsKeysAndSaysWhichThereAre) {
   const std::string message = message_of<ConfigError>([&] { config.at("trainr"); });
   EXPECT_TRUE(contains(message, "trainer, twice"));
   EXPECT_TRUE(contains(message, "did you mean 'trainer'?"));
+  EXPECT_TRUE(contains(message_of<ConfigError>([&] { config.at("trianer"); }), "did you mean 'trainer'?"));
   EXPECT_THROW(config.at("twice"), ConfigError);
   EXPECT_TRUE(contains(message_of<ConfigError>([&] { config.at("trainer").at("init").at("x"); }), "the number 3"));
+}
+
+TEST(Config, HoldsWholeNumbersBeyondInt64) {
+  const Config seed = std::numeric_limits<uint64_t>::max();
+  ASSERT_NE(seed.get_if<uint64_t>(), nullptr);
+  EXPECT_EQ(*seed.get_if<uint64_t>(), std::numeric_limits<uint64_t>::max());
+  EXPECT_EQ(seed.get_if<int64_t>(), nullptr);
+  EXPECT_EQ(seed.describe(), "the number 18446744073709551615");
+  // Below 2^63 a number is the same whatever its type was.
+  EXPECT_EQ(*Config(uint64_t{3}).get_if<int64_t>(), 3);
+  EXPECT_EQ(Config(uint64_t{3}).get_if<uint64_t>(), nullptr);
+}
+
+TEST(Config, ATextThatIsANullPointerIsAConfigError) {
+  const char* const none = nullptr;
+  EXPECT_TRUE(contains(message_of<ConfigError>([&] { Config config(none); }), "a null pointer"));
+}
+
+TEST(ConfigReader, ReadsUnsignedNumbersWhole) {
+  const Config config = ConfigMap{{"largest", std::numeric_limits<uint64_t>::max()},
+                                  {"small", 3},
+                                  {"text", "1e3"},
+                                  {"negative", -1},
+                                  {"real", 1e19},
+                                  {"half", 0.5}};
+  ConfigReader reader(config, "config");
+  EXPECT_EQ(reader.unsigned_integer("largest"), std::numeric_limits<uint64_t>::max());
+  EXPECT_EQ(reader.unsigned_integer("small"), 3U);
+  EXPECT_EQ(reader.unsigned_integer("text"), 1000U);
+  EXPECT_EQ(reader.unsigned_integer("missing", 7), 7U);
+  const auto refuses = [&](const char* key, const char* what) {
+    EXPECT_TRUE(contains(message_of<ConfigError>([&] { reader.unsigned_integer(key); }), what)) << key;
+  };
+  refuses("negative", "config.negative: it must not be negative");
+  refuses("real", "config.real: it must be a whole number below 2^64");
+  refuses("half", "config.half: it must be a whole number");
+  EXPECT_TRUE(contains(message_of<ConfigError>([&] { reader.integer("largest"); }), "64 bits with a sign"));
 }
 
 struct Opaque {

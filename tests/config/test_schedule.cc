@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <set>
 #include <string>
 #include <vector>
@@ -167,6 +168,36 @@ TEST(Schedule, ValueCountsStepsBeyondThePrecisionOfFloat32) {
   const int64_t step = (int64_t{1} << 24) + 1;
   EXPECT_EQ(schedule.value({.step = step}), static_cast<double>(step));
   EXPECT_EQ(schedule.at({.step = step}), static_cast<float>(step - 1));
+}
+
+TEST(Schedule, CubicTakesStepsAnyDistanceApart) {
+  constexpr int64_t kFirst = std::numeric_limits<int64_t>::min();
+  constexpr int64_t kLast = std::numeric_limits<int64_t>::max();
+  const Schedule s = schedule::Cubic{.init = 1, .final = 0, .start = kFirst, .end = kLast};
+  EXPECT_EQ(s.at({.step = kFirst}), 1);
+  EXPECT_EQ(s.at({.step = 0}), 0.125F);
+  EXPECT_EQ(s.value({.step = kLast}), 0);
+}
+
+TEST(Schedule, TellsItsShape) {
+  const Schedule s = schedule::Cosine{.init = 0.3, .half_period = 5};
+  ASSERT_NE(s.get_if<schedule::Cosine>(), nullptr);
+  EXPECT_EQ(s.get_if<schedule::Cosine>()->init, 0.3);
+  EXPECT_EQ(s.get_if<schedule::Constant>(), nullptr);
+}
+
+TEST(UpdateSchedule, CountsFromAnyStart) {
+  constexpr int64_t kFirst = std::numeric_limits<int64_t>::min();
+  const UpdateSchedule s{.freq = 5, .start = kFirst};
+  EXPECT_TRUE(s.is_update_step(kFirst));
+  // 2^63 is 3 modulo 5, and 2^64 - 1 divides.
+  EXPECT_FALSE(s.is_update_step(0));
+  EXPECT_TRUE(s.is_update_step(2));
+  EXPECT_TRUE(s.is_update_step(std::numeric_limits<int64_t>::max()));
+}
+
+TEST(UpdateSchedule, AFrequencyBelowOneIsAConfigErrorWhereverItIsUsed) {
+  EXPECT_THROW(UpdateSchedule{.freq = 0}.is_update_step(3), ConfigError);
 }
 
 TEST(UpdateSchedule, AFunctionDecidesStepByStep) {

@@ -24,9 +24,12 @@ using golden::Json;
 using test::contains;
 
 bool equal(const Config& config, const Json& expected) {
+  if (expected.is_number_unsigned() && expected.get<uint64_t>() > INT64_MAX) {
+    return config.get_if<uint64_t>() && *config.get_if<uint64_t>() == expected.get<uint64_t>();
+  }
   if (expected.is_null()) return config.is_null();
   if (expected.is_boolean()) return config.get_if<bool>() && *config.get_if<bool>() == expected.get<bool>();
-  if (expected.is_number_integer() && !(expected.is_number_unsigned() && expected.get<uint64_t>() > INT64_MAX)) {
+  if (expected.is_number_integer()) {
     return config.get_if<int64_t>() && *config.get_if<int64_t>() == expected.get<int64_t>();
   }
   if (expected.is_number()) return config.get_if<double>() && *config.get_if<double>() == expected.get<double>();
@@ -51,6 +54,18 @@ bool equal(const Config& config, const Json& expected) {
     if (!equal(config.at(entry[0].get<std::string>()), entry[1])) return false;
   }
   return true;
+}
+
+TEST(Yaml, ReadsWholeNumbersUpTo2To64) {
+  for (const char* text :
+       {"18446744073709551615", "+18446744073709551615", "0xffffffffffffffff", "!!int 18446744073709551615"}) {
+    const Config config = parse_yaml(text);
+    ASSERT_NE(config.get_if<uint64_t>(), nullptr) << text;
+    EXPECT_EQ(*config.get_if<uint64_t>(), std::numeric_limits<uint64_t>::max()) << text;
+  }
+  EXPECT_EQ(*parse_yaml("9223372036854775807").get_if<int64_t>(), std::numeric_limits<int64_t>::max());
+  EXPECT_NE(parse_yaml("18446744073709551616").get_if<double>(), nullptr);
+  EXPECT_NE(parse_yaml("-9223372036854775809").get_if<double>(), nullptr);
 }
 
 TEST(Yaml, ReadsWhatPyYamlReadsExceptWhereTheTwoVersionsOfYamlDiffer) {

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <map>
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -61,6 +60,16 @@ sparse::InitMethod init_of(const WorldOptions& options) {
   };
 }
 
+sparse::ParameterFilter filter_of(const WorldOptions& options, const std::string& name) {
+  if (!options.callbacks) return name;
+  return [name](const std::string& given, const Parameter&) {
+    callback();
+    return given == name;
+  };
+}
+
+std::shared_ptr<SparsityAlgorithm> make_algorithm(const std::string& name, const WorldOptions& options);
+
 template <class A, class O>
 std::shared_ptr<SparsityAlgorithm> make(O options) {
   return std::make_shared<A>(std::move(options));
@@ -80,10 +89,19 @@ const std::vector<std::pair<std::string, Make>>& algorithms() {
        }},
       {"SET",
        [](const WorldOptions& o) {
-         return make<SET>(SETOptions{.sparsity = 0.5,
-                                     .drop_fraction = sparsity_of(o, 0.3),
-                                     .update = every_other(o),
-                                     .init_method = init_of(o)});
+         SETOptions options{.sparsity = 0.5,
+                            .drop_fraction = sparsity_of(o, 0.3),
+                            .update = every_other(o),
+                            .init_method = init_of(o)};
+         if (o.callbacks) {
+           options.growth_scores = [](const SparseParameter& p, int64_t step) {
+             callback();
+             Tensor scores = Tensor::empty(p.param().shape());
+             fill_uniform(scores, static_cast<uint64_t>(step), 0, 1);
+             return scores;
+           };
+         }
+         return make<SET>(std::move(options));
        }},
       {"RigL",
        [](const WorldOptions& o) {
@@ -109,25 +127,38 @@ const std::vector<std::pair<std::string, Make>>& algorithms() {
        }},
       {"GlobalPruning",
        [](const WorldOptions& o) {
-         return make<GlobalPruning>(GlobalPruningOptions{.sparsity = sparsity_of(o, 0.3), .update = every_other(o)});
+         GlobalPruningOptions options{
+             .sparsity = sparsity_of(o, 0.3), .update = every_other(o), .init_method = init_of(o)};
+         if (o.callbacks) {
+           options.scores = [](const Parameter& p) {
+             callback();
+             return magnitude_scores(p);
+           };
+         }
+         return make<GlobalPruning>(std::move(options));
        }},
       {"Group",
        [](const WorldOptions& o) {
          auto group = std::make_shared<Group>();
-         group->add({"fc1.weight", algorithms()[3].second(o)});
-         group->add({"fc2.weight", algorithms()[2].second(o)});
+         group->add({filter_of(o, "fc1.weight"), make_algorithm("RigL", o)});
+         group->add({filter_of(o, "fc2.weight"), make_algorithm("SET", o)});
          return group;
        }},
       {"Shifts", [](const WorldOptions&) { return std::make_shared<Shifts>(); }},
       {"GroupOfShifts",
        [](const WorldOptions& o) {
          auto group = std::make_shared<Group>();
-         group->add({"fc1.weight", algorithms()[3].second(o)});
-         group->add({"fc2.weight", std::make_shared<Shifts>()});
+         group->add({filter_of(o, "fc1.weight"), make_algorithm("RigL", o)});
+         group->add({filter_of(o, "fc2.weight"), std::make_shared<Shifts>()});
          return group;
        }},
   };
   return *table;
+}
+
+std::shared_ptr<SparsityAlgorithm> make_algorithm(const std::string& name, const WorldOptions& options) {
+  const auto found = std::ranges::find(algorithms(), name, &std::pair<std::string, Make>::first);
+  return found->second(options);
 }
 
 void append(std::string& to, const void* bytes, size_t size) { to.append(static_cast<const char*>(bytes), size); }
@@ -206,17 +237,13 @@ const std::vector<std::string>& optimizer_names() {
 }
 
 std::shared_ptr<SparsityAlgorithm> make_algorithm(const WorldOptions& options) {
-  for (const auto& [name, make] : algorithms()) {
-    if (name != options.algorithm) continue;
-    auto algorithm = make(options);
-    if (options.callbacks) {
-      const auto hook = [](const SparsityAlgorithm&, const std::string&, float) { callback(); };
-      algorithm->register_target_sparsity_hook(hook);
-      algorithm->register_computed_sparsity_hook(hook);
-    }
-    return algorithm;
+  auto algorithm = make_algorithm(options.algorithm, options);
+  if (options.callbacks) {
+    const auto hook = [](const SparsityAlgorithm&, const std::string&, float) { callback(); };
+    algorithm->register_target_sparsity_hook(hook);
+    algorithm->register_computed_sparsity_hook(hook);
   }
-  throw ConfigError(options.algorithm);
+  return algorithm;
 }
 
 std::unique_ptr<optim::Optimizer> make_optimizer(std::string_view name, const std::vector<Parameter>& parameters) {

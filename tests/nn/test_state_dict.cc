@@ -1,8 +1,12 @@
 // state_dict and load_state_dict: what is saved, what is restored, and what is refused.
+#include <cmath>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "gossamer/optim/sgd.h"
+#include "gossamer/runtime.h"
 #include "gossamer/sparse/static.h"
 #include "tests/nn/support.h"
 
@@ -95,6 +99,22 @@ TEST(StateDict, SelectsTheKeptElementsSoThatWhatIsPrunedMayBeAnything) {
   dict["fc2.weight_mask"] = Tensor::from<bool>({false, false, false, false, true, false}, {2, 3});
   net.load_state_dict(dict);
   expect_equal(net.fc2.weight().dense(), Tensor::from<float>({0, 0, 0, 0, 1.5, 0}, {2, 3}));
+}
+
+TEST(StateDict, WarnsAboutValuesWhereTheMaskIsZero) {
+  std::vector<std::string> warnings;
+  set_log_callback([&](LogLevel, std::string_view message) { warnings.emplace_back(message); });
+  Net net = make_net(1);
+  StateDict dict = net.state_dict();
+  dict["fc2.weight"] = Tensor::from<float>({0, 2, 0, std::nanf(""), 5, -0.0F}, {2, 3});
+  dict["fc2.weight_mask"] = Tensor::from<bool>({true, false, false, false, true, false}, {2, 3});
+  net.load_state_dict(dict);
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_EQ(warnings[0],
+            "load_state_dict: 'fc2.weight' has 2 values other than 0 where its mask is 0; they are dropped");
+  net.load_state_dict(net.state_dict());
+  EXPECT_EQ(warnings.size(), 1U);
+  set_log_callback({});
 }
 
 TEST(StateDict, ClearsGradientsButKeepsOptimizerStatesOfSurvivors) {

@@ -177,6 +177,11 @@ TEST(CrossEntropy, RefusesWhatDoesNotFit) {
   message_of<DTypeError>([&] { cross_entropy(Tensor::zeros({2, 3}, DType::i64), t); });
   message_of<ShapeError>([&] { cross_entropy(x, t, {.weight = Tensor::ones({2})}); });
   message_of<DTypeError>([&] { cross_entropy(x, t, {.weight = Tensor::ones({3}, DType::f64)}); });
+  for (const double weight : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+    const Tensor weights = Tensor::from<double>({1, weight, 1}, {3}).to(x.dtype());
+    EXPECT_EQ(message_of<ConfigError>([&] { cross_entropy(x, t, {.weight = weights}); }),
+              "cross_entropy: weight must be finite; NaN or an infinity");
+  }
   message_of<ConfigError>([&] { cross_entropy(x, t, {.label_smoothing = 1.5}); });
   message_of<ConfigError>([&] { cross_entropy(x, t, {.label_smoothing = std::nan("")}); });
   EXPECT_NE(message_of<StateError>([&] { cross_entropy(x, Tensor()); }).find("cross_entropy: "), std::string::npos);

@@ -299,6 +299,12 @@ TEST(Optimizer, IdsDifferAndAreNeverZero) {
   EXPECT_NE(a.id(), b.id());
 }
 
+TEST(Optimizer, AnEmptyFunctionAfterStepIsAConfigError) {
+  SGD optimizer({Parameter(Tensor::zeros({2}), "w")}, {.lr = 0.1});
+  message_of<ConfigError>([&] { optimizer.after_step({}); });
+  optimizer.step();
+}
+
 TEST(Optimizer, AfterStepCallsInOrderAndPassesExceptionsOn) {
   const Parameter p = parameter({1});
   SGD optimizer({p}, {.lr = 0.5});

@@ -1,9 +1,13 @@
 // The log callback: who is called, and that replacing it is safe at any time.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -34,6 +38,42 @@ TEST_F(Log, AnEmptyCallbackRestoresSilence) {
   set_log_callback({});
   rt::log(LogLevel::Warning, "unheard");
   EXPECT_EQ(calls, 0);
+}
+
+TEST_F(Log, AWarningWithoutACallbackGoesToStandardErrorOnce) {
+  testing::internal::CaptureStderr();
+  rt::warn("'{}' stays dense", "fc1");
+  rt::warn("'{}' stays dense", "fc1");
+  rt::warn("'{}' stays dense", "fc2");
+  rt::log(LogLevel::Warning, "a deprecated name");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "gossamer: 'fc1' stays dense\ngossamer: 'fc2' stays dense\n");
+}
+
+TEST_F(Log, AWarningGoesToTheCallbackAloneAndEveryTime) {
+  int calls = 0;
+  set_log_callback([&](LogLevel level, std::string_view message) {
+    EXPECT_EQ(level, LogLevel::Warning);
+    EXPECT_EQ(message, "heard");
+    ++calls;
+  });
+  testing::internal::CaptureStderr();
+  rt::warn("heard");
+  rt::warn("heard");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_EQ(calls, 2);
+}
+
+TEST_F(Log, WarningsWithoutACallbackAreFew) {
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 100; ++i) rt::warn("warning {}", i);
+  const std::string printed = testing::internal::GetCapturedStderr();
+  EXPECT_LE(std::count(printed.begin(), printed.end(), '\n'), static_cast<std::ptrdiff_t>(rt::kMaxPrinted));
+}
+
+TEST_F(Log, WhatACallbackThrowsIsDropped) {
+  set_log_callback([](LogLevel, std::string_view) { throw std::runtime_error("full"); });
+  EXPECT_NO_THROW(rt::log(LogLevel::Info, "hello"));
+  EXPECT_NO_THROW(rt::warn("hello"));
 }
 
 TEST_F(Log, ACallbackMayReplaceItself) {

@@ -129,6 +129,7 @@ TEST(WithThreads, RefusesLessThanOneThread) {
   const auto nothing = [] {};
   EXPECT_THROW(with_threads(0, nothing), ConfigError);
   EXPECT_THROW(with_threads(-2, nothing), ConfigError);
+  EXPECT_THROW(with_threads(1, {}), ConfigError);
 }
 
 TEST(Runtime, NamesTheSimdTarget) { EXPECT_FALSE(simd_target().empty()); }

@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "gossamer/sparse/rigl.h"
 #include "gossamer/sparse/set.h"
 #include "gossamer/sparse/static.h"
+#include "gossamer/sparse/topkast.h"
 #include "parameter/access.h"
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
@@ -121,14 +123,38 @@ TEST(Apply, TwiceWarnsAndChangesNothing) {
   Static algorithm(0.5);
   algorithm.apply(parameters);
   const auto pattern = parameters[0].pattern();
-  const Parameter more = dense_parameter("more", {2, 2}, 7);
   LogCapture log;
-  algorithm.apply({more});
+  algorithm.apply(parameters);
   ASSERT_EQ(log.messages.size(), 1U);
   EXPECT_TRUE(contains(log.messages[0], "applied before"));
-  EXPECT_FALSE(more.is_csr());
   EXPECT_EQ(parameters[0].pattern(), pattern);
   EXPECT_EQ(algorithm.num_sparse_params(), 2);
+}
+
+TEST(Apply, ASecondModelIsAStateErrorThatChangesNothing) {
+  const Parameters parameters = two_layers();
+  Static algorithm(0.5);
+  algorithm.apply(parameters);
+  const Parameters other = two_layers();
+  EXPECT_TRUE(contains(message_of<StateError>([&] { algorithm.apply(other); }), "an algorithm belongs to one model"));
+  EXPECT_FALSE(other[0].is_csr());
+  EXPECT_EQ(algorithm.get_sparse_params(parameters).size(), 2U);
+}
+
+TEST(Apply, AnInitMethodThatADenseStartIgnoresIsWarnedAbout) {
+  const UpdateSchedule late{.freq = 10, .start = 10};
+  const auto warnings = [](const InitMethod& method, const UpdateSchedule& update, int64_t groups = 0) {
+    LogCapture log;
+    RigL algorithm({.sparsity = 0.5, .update = update, .balance_out_groups = groups, .init_method = method});
+    algorithm.apply(two_layers());
+    return log.messages;
+  };
+  ASSERT_EQ(warnings(topk, late).size(), 1U);
+  EXPECT_TRUE(contains(warnings(topk, late)[0], "RigL starts dense"));
+  EXPECT_EQ(warnings(make_init_method("topk"), late, 4).size(), 1U);
+  EXPECT_TRUE(warnings(random, late).empty());
+  EXPECT_TRUE(warnings(random, late, 4).empty());
+  EXPECT_TRUE(warnings(topk, {.freq = 10}).empty());
 }
 
 TEST(Apply, ANameTwiceIsAConfigErrorThatChangesNothing) {
@@ -201,6 +227,29 @@ TEST(Apply, ASparsityThatLeavesNothingWarns) {
 
 // ---- Settings ----
 
+TEST(Settings, ADropFractionThatNamesAValueOutsideZeroToOneIsAConfigError) {
+  const std::vector<Schedule> wrong{1.5,
+                                    -0.1,
+                                    std::nan(""),
+                                    {0.3, 1.01},
+                                    Linear{.init = 2, .slope = -0.1},
+                                    Exp{.init = -1, .gamma = -1},
+                                    Power{.init = 3, .beta = 0.5},
+                                    Cosine{.init = 1.3, .half_period = 10},
+                                    Cosine{.init = 0.3, .half_period = 10, .minimum = -0.3},
+                                    Cubic{.init = 0.3, .final = 30, .end = 100}};
+  for (const Schedule& s : wrong) {
+    EXPECT_TRUE(contains(message_of<ConfigError>([&] { SET({.sparsity = 0.5, .drop_fraction = s}); }),
+                         "SET: drop_fraction must be from 0 to 1"));
+    EXPECT_THROW(TopKAST({.sparsity = 0.5, .forward_sparsity = 0.5, .drop_fraction = s}), ConfigError);
+  }
+  // A line that leaves the range later is clamped, and a function is not asked before it is needed.
+  for (const Schedule& s : {Schedule(0.0), Schedule(1.0), Schedule(Linear{.init = 0.3, .slope = -0.1}),
+                            Schedule(Lambda{[](int64_t) -> double { throw std::runtime_error("asked"); }})}) {
+    EXPECT_NO_THROW(SET({.sparsity = 0.5, .drop_fraction = s}));
+  }
+}
+
 TEST(Settings, ASparsityOutsideZeroToOneIsAConfigErrorNamingTheAlgorithm) {
   for (const double s : {-0.1, 1.0, 1.5, std::nan(""), std::numeric_limits<double>::infinity()}) {
     EXPECT_TRUE(contains(message_of<ConfigError>([&] { Static a(s); }), "Static: sparsity"));
@@ -247,7 +296,7 @@ TEST(Settings, AScheduleThatGivesNanIsAConfigErrorThatChangesNothing) {
   EXPECT_TRUE(contains(message_of<ConfigError>([&] { algorithm.update(); }), "NaN at step 2"));
   EXPECT_EQ(parameters[0].pattern(), pattern);
 
-  SET drop({.sparsity = 0.5, .drop_fraction = std::nan("")});
+  SET drop({.sparsity = 0.5, .drop_fraction = Lambda{[](int64_t) { return std::nan(""); }}});
   const Parameter p = dense_parameter("w", {4, 4}, 11);
   drop.apply({p});
   give_gradients({p}, 21);

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -125,6 +127,30 @@ TEST(Configure, ReadsEveryField) {
   EXPECT_EQ(rigl.sparsity().of("any").at({.step = 0}), 0.0F);
 }
 
+TEST(Configure, NothingLeavesEveryParameterDense) {
+  LogCapture log;
+  const auto parameters = model();
+  Group group = configure(Config());
+  group.apply(parameters);
+  EXPECT_EQ(group.num_sparse_params(), 0);
+  EXPECT_FALSE(parameters[0].is_csr());
+  EXPECT_TRUE(log.messages.empty());
+}
+
+TEST(Configure, SeedsReachTo2To64) {
+  const auto mask = [](uint64_t seed, bool by_options) {
+    const auto parameters = model();
+    Group group = by_options ? Group{{"fc1.weight", Static({.sparsity = 0.5, .seed = seed})}}
+                             : configure(ConfigMap{{"sparsity", 0.5}, {"param_filter", "fc1.weight"}, {"seed", seed}});
+    group.apply(parameters);
+    return test::mask_string(parameters[0]);
+  };
+  for (const uint64_t seed : {uint64_t{1} << 63U, std::numeric_limits<uint64_t>::max()}) {
+    EXPECT_EQ(mask(seed, false), mask(seed, true));
+  }
+  EXPECT_NE(mask(uint64_t{1} << 63U, false), mask(0, false));
+}
+
 TEST(Configure, TypeIsADeprecatedAliasThatWarns) {
   LogCapture log;
   EXPECT_EQ(algorithms(configure(ConfigMap{{"type", "set"}, {"sparsity", 0.5}})), (std::vector<std::string>{"SET"}));
@@ -141,7 +167,6 @@ TEST(Configure, EveryMistakeIsNamedWithItsPathWhatIsAllowedAndAGuess) {
     return ConfigMap{{"algorithm", "rigl"}, {"sparsity", 0.9}, {key, std::move(value)}};
   };
   const std::vector<Mistake> mistakes{
-      {Config(), {"config: it must be a number, a map, or a list", "nothing"}},
       {"0.5", {"config: it must be a number", "the text '0.5'"}},
       {true, {"config: ", "true"}},
       {ConfigMap{}, {"config.sparsity: it must be given"}},
@@ -156,6 +181,14 @@ TEST(Configure, EveryMistakeIsNamedWithItsPathWhatIsAllowedAndAGuess) {
        {"config.sparsity.type", "constant, linear, exp, power, cosine, cycling, cubic", "did you mean 'cosine'?"}},
       {ConfigMap{{"algorithm", "riggl"}, {"sparsity", 0.5}},
        {"config.algorithm: it must be one of", "gmp", "static", "'riggl'", "did you mean 'rigl'?"}},
+      {ConfigMap{{"algorithm", "rgil"}, {"sparsity", 0.5}}, {"config.algorithm", "did you mean 'rigl'?"}},
+      {ConfigMap{{"sparsity", 0.5}, {"param_name_patterns", "fc*"}},
+       {"config.param_name_patterns", "did you mean 'param_filter'?"}},
+      {ConfigMap{{"trainer", ConfigMap{{"init", ConfigMap{{"sparsity", 0.5}}}}}},
+       {"config: ", "a map with the key 'trainer'", R"(pass config.at("trainer").at("init").at("sparsity"))"}},
+      {ConfigMap{{"init", ConfigMap{{"sparsity", 0.5}}}, {"fit", 1}}, {R"(pass config.at("init").at("sparsity"))"}},
+      {std::numeric_limits<uint64_t>::max(), {"config: Static: sparsity must be at least 0 and below 1"}},
+      {ConfigMap{{"sparsity", 0.5}, {"seed", 2e19}}, {"config.seed: it must be a whole number below 2^64"}},
       {ConfigMap{{"algorithm", 3}, {"sparsity", 0.5}}, {"config.algorithm: it must be a text", "the number 3"}},
       {ConfigMap{{"algorithm", "set"}, {"type", "set"}, {"sparsity", 0.5}}, {"config.type: 'type' and 'algorithm'"}},
       {ConfigMap{{"algorithm", "gmp"}, {"sparsity", 0.5}}, {"config: GMP: ", "use Static"}},
@@ -213,6 +246,8 @@ TEST(RegisterAlgorithm, MakesACustomAlgorithmKnownByName) {
                          configure(ConfigMap{{"algorithm", "half"}, {"half", 1}, {"whole", 2}});
                        }),
                        "config.whole"));
+  register_algorithm("Initial", [](ConfigReader& reader) { return std::make_shared<Static>(reader.number("init")); });
+  EXPECT_EQ(configure(ConfigMap{{"algorithm", "initial"}, {"init", 0.5}}).size(), 1U);
   const auto make = [](ConfigReader&) { return std::make_shared<Static>(0.5); };
   EXPECT_TRUE(contains(message_of<ConfigError>([&] { register_algorithm("RIGL", make); }), "'RIGL' is taken"));
   EXPECT_THROW(register_algorithm("", make), ConfigError);

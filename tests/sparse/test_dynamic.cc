@@ -251,6 +251,24 @@ TEST_P(DropAndGrow, AMissingOrNonFiniteGradientKeepsThatPatternWhileTheStepAdvan
   }
 }
 
+TEST_P(DropAndGrow, ACyclingSparsityRepeatsItsValueAfterANonFiniteGradient) {
+  const auto nnz_after_updates = [&](const std::vector<double>& gradients) {
+    const Parameter p = dense_parameter("w", {10, 10}, 12);
+    const auto algorithm = make({.sparsity = {0.5, 0.6, 0.7, 0.8}, .drop_fraction = 0.5});
+    algorithm->apply({p});
+    for (const double gradient : gradients) {
+      set_dense_gradient(p, Tensor::full(p.shape(), gradient));
+      algorithm->update();
+    }
+    return p.nnz();
+  };
+  const double nan = std::nan("");
+  EXPECT_EQ(nnz_after_updates({1}), num_kept(0.6F, 100));
+  EXPECT_EQ(nnz_after_updates({nan, 1}), num_kept(0.6F, 100));
+  EXPECT_EQ(nnz_after_updates({nan, nan, 1, 1}), num_kept(0.7F, 100));
+  EXPECT_EQ(nnz_after_updates({1, nan, 1, nan, 1}), num_kept(0.8F, 100));
+}
+
 TEST_P(DropAndGrow, DroppingEverythingOrNothingWorks) {
   for (const double drop : {0.0, 1.0}) {
     const Parameter p = dense_parameter("w", {10, 20}, 12);

@@ -176,8 +176,51 @@ TEST(Group, WarnsWhenNoFilterMatches) {
   LogCapture log;
   Group group{{"nothing.*", Static(0.5)}};
   group.apply(network());
-  ASSERT_EQ(log.messages.size(), 1U);
-  EXPECT_TRUE(contains(log.messages[0], "Group leaves all 4 parameters dense"));
+  ASSERT_EQ(log.messages.size(), 2U);
+  EXPECT_TRUE(contains(log.messages[1], "Group leaves all 4 parameters dense"));
+}
+
+TEST(Group, WarnsAboutAFilterThatMatchesNoParameter) {
+  LogCapture log;
+  const std::vector<std::string> globs{"fc3.*", "head"};
+  Group group{{"*.weight", Static(0.5)},
+              {globs, SET({.sparsity = 0.5})},
+              {"fc2.weight", Static(0.5)},  // what an earlier entry takes is matched all the same
+              {[](const std::string&, const Parameter&) { return false; }, Static(0.5)}};
+  group.apply(network());
+  ASSERT_EQ(log.messages.size(), 2U);
+  EXPECT_TRUE(contains(log.messages[0], "the filter of entry 1 (SET), 'fc3.*', 'head', matches none of 4 parameters"));
+  EXPECT_TRUE(contains(log.messages[1], "entry 3 (Static), a predicate,"));
+}
+
+TEST(Group, AnAlgorithmOfTwoGroupsIsAStateErrorThatChangesNothing) {
+  const auto shared = std::make_shared<Static>(0.5);
+  Group first{{"fc1.*", shared}};
+  Group second{{"fc2.*", shared}};
+  const Parameters parameters = network();
+  first.apply(parameters);
+  EXPECT_TRUE(contains(message_of<StateError>([&] { second.apply(parameters); }), "Static was applied before"));
+  EXPECT_FALSE(parameters[2].is_csr());
+  EXPECT_EQ(shared->num_sparse_params(), 2);
+}
+
+TEST(Group, AGlobThatIsANullPointerIsAConfigError) {
+  const char* const none = nullptr;
+  EXPECT_TRUE(contains(message_of<ConfigError>([&] { ParameterFilter filter(none); }), "a null pointer"));
+}
+
+TEST(Group, OfNoneLeavesEveryParameterDenseWithoutAWarning) {
+  LogCapture log;
+  const Parameters parameters = network();
+  optim::SGD optimizer(parameters, {.lr = 0.1});
+  Group none = Group::none();
+  none.apply(parameters);
+  none.apply(optimizer);
+  give_gradients(parameters, 1);
+  optimizer.step();
+  EXPECT_FALSE(parameters[0].is_csr());
+  EXPECT_TRUE(log.messages.empty());
+  EXPECT_TRUE(none.state_dict().empty());
 }
 
 TEST(Group, APlanThatThrowsChangesNoneOfItsAlgorithms) {

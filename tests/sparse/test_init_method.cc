@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -116,6 +117,26 @@ TEST(Random, ChoosesByScoresAsTheReferenceWhereTheyAreGiven) {
                             expect_equal(mask, mask_from_string(c.at("out").at("mask").get<std::string>(), shape));
                           }),
             1);
+}
+
+TEST(NumKept, IsDefinedForEverySparsity) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(num_kept(kInfinity, 10), 0);
+  EXPECT_EQ(num_kept(-kInfinity, 10), 10);
+  EXPECT_EQ(num_kept(1.5F, 10), 0);
+  EXPECT_EQ(num_kept(0, std::numeric_limits<int64_t>::max()), std::numeric_limits<int64_t>::max());
+  EXPECT_EQ(num_kept(0.5F, 0), 0);
+  EXPECT_THROW(num_kept(std::numeric_limits<float>::quiet_NaN(), 10), ConfigError);
+  EXPECT_THROW(num_kept(0.5F, -1), ConfigError);
+}
+
+TEST(InitMethods, GroupsThatDoNotDivideAreConfigErrors) {
+  const SparseParameter p("w", dense_parameter("w", {4, 6}, 1));
+  for (const int64_t groups : {int64_t{0}, int64_t{-1}, int64_t{5}, std::numeric_limits<int64_t>::max()}) {
+    EXPECT_THROW(random({.parameter = p, .sparsity = 0.5, .key = 1, .in_groups = groups}), ConfigError);
+    EXPECT_THROW(topk({.parameter = p, .sparsity = 0.5, .key = 1, .out_groups = groups}), ConfigError);
+  }
+  EXPECT_THROW(checkerboard({.parameter = p, .sparsity = -0.5, .key = 1}), ConfigError);
 }
 
 TEST(Random, KeepsTheCountOfEveryGroup) {

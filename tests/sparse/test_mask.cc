@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <vector>
@@ -112,7 +113,7 @@ TEST(ScoreShapers, AreUndoneByTheirInverse) {
   }
 }
 
-TEST(ScoreShapers, OfOnesOwnDecideWhatCompetes) {
+TEST(ScoreShapers, CustomOnesDecideWhatCompetes) {
   // Only the first half of the vector against itself, and the second.
   const ScoreShaper halves = [](const Tensor& t) {
     return ShapedScore{t.alias({2, t.numel() / 2}), [shape = t.shape()](const Tensor& s) { return s.alias(shape); }};
@@ -136,6 +137,13 @@ TEST(MaskBuilders, SayWhatTheyCannotTake) {
   EXPECT_THROW(make_mask_grow_maximum(score, mask, -0.1F), ConfigError);
   EXPECT_THROW(make_mask_topk_sparsity(score, 0.5F, InputGroupScoreShaper{2}), ConfigError);
   EXPECT_THROW(make_mask_topk_sparsity(score, 0.5F, OutputGroupScoreShaper{0}), ConfigError);
+  const ScoreShaper none;
+  EXPECT_TRUE(contains(message_of<ConfigError>([&] { make_mask_topk_sparsity(score, 0.5F, none); }), "shaper"));
+  const ScoreShaper one_way = [](const Tensor& t) { return ShapedScore{t.alias({6}), {}}; };
+  EXPECT_TRUE(contains(message_of<ConfigError>([&] { make_mask_topk_sparsity(score, 0.5F, one_way); }), "unshape"));
+  Tensor bytes = mask.clone();
+  std::memset(bytes.mutable_data<bool>(), 2, 6);
+  EXPECT_TRUE(contains(message_of<FormatError>([&] { make_mask_grow_maximum(score, bytes, 0.5F); }), "must be 0 or 1"));
   const ScoreShaper loses = [](const Tensor& t) { return ShapedScore{t.alias({1}), {}}; };
   EXPECT_TRUE(contains(message_of<ShapeError>([&] { make_mask_topk_sparsity(score, 0.5F, loses); }), "all 6 elements"));
 }

@@ -203,6 +203,8 @@ TEST(Prune, MistakesAreErrorsThatChangeNothing) {
   EXPECT_THROW(prune(model, magnitude_scores, {.sparsity = {0.5, {{"a", 0.5}}}, .scope = PruneScope::Global}),
                ConfigError);
   EXPECT_THROW(prune(model, scores_of_b(Tensor::zeros({15})), {.sparsity = 0.5}), ShapeError);
+  EXPECT_TRUE(
+      contains(message_of<ConfigError>([&] { prune(model, {}, {.sparsity = 0.5}); }), "scores must be callable"));
   EXPECT_THROW(prune(model, scores_of_b({}), {.sparsity = 0.5}), ShapeError);
   EXPECT_THROW(prune(model, scores_of_b(Tensor::zeros({16}, DType::i64)), {.sparsity = 0.5}), DTypeError);
   EXPECT_THROW(prune(model, scores_of_b(Tensor::full({16}, -1)), {.sparsity = 0.5}), ConfigError);

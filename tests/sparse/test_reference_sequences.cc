@@ -81,6 +81,8 @@ std::vector<Json> sequences() {
   return cases;
 }
 
+TEST(ReferenceSequences, AreAllCompared) { EXPECT_EQ(sequences().size(), 14U); }
+
 INSTANTIATE_TEST_SUITE_P(Cstorch, ReferenceSequence, testing::ValuesIn(sequences()),
                          [](const auto& test) { return test.param.at("in").at("name").template get<std::string>(); });
 

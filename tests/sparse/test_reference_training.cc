@@ -89,6 +89,8 @@ std::vector<Json> runs() {
   return cases;
 }
 
+TEST(ReferenceTrainings, AreAllCompared) { EXPECT_EQ(runs().size(), 6U); }
+
 INSTANTIATE_TEST_SUITE_P(Cstorch, ReferenceTraining, testing::ValuesIn(runs()), [](const auto& test) {
   return test.param.at("id").template get<std::string>().substr(std::string("train.").size());
 });

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -187,7 +188,8 @@ TEST(AlgorithmStateDict, ListsEveryFaultAndChangesNothing) {
     expect_same(algorithm.state_dict(), state_of(4, 2));
   };
   refuse({}, {"'optimizers.0.step' is missing", "'optimizers.0.updates' is missing"});
-  refuse(state_of(-1, 0), {"'optimizers.0.step' must be 0 or more, not -1"});
+  refuse(state_of(-1, 0), {"'optimizers.0.step' must be from 0 to 9007199254740992, not -1"});
+  refuse(state_of(std::numeric_limits<int64_t>::max(), 0), {"'optimizers.0.step' must be from 0 to 9007199254740992"});
   refuse(state_of(2, 3), {"'optimizers.0.updates' must be from 0 to 2, not 3"});
   StateDict state = state_of(1, 0);
   state["optimizers.1.step"] = state["optimizers.0.step"];

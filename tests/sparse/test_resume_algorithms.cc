@@ -16,6 +16,7 @@
 #include "gossamer/sparse/global_pruning.h"
 #include "gossamer/sparse/granet.h"
 #include "gossamer/sparse/group.h"
+#include "gossamer/sparse/mest.h"
 #include "gossamer/sparse/snfs.h"
 #include "gossamer/sparse/topkast.h"
 #include "tests/sparse/support.h"
@@ -68,6 +69,7 @@ const std::map<std::string, MakeAlgorithm> kAlgorithms = {
        return std::make_shared<GraNet>(
            GraNetOptions{.sparsity = Cubic{.init = 0.2, .final = 0.8, .start = 0, .end = 15}, .update = {.freq = 4}});
      }},
+    {"MEST", [] { return std::make_shared<MEST>(MESTOptions{.sparsity = 0.7, .update = {.freq = 4}}); }},
     {"GlobalPruning",
      [] {
        return std::make_shared<GlobalPruning>(GlobalPruningOptions{

@@ -236,6 +236,7 @@ TEST(SNFS, ADestroyedAlgorithmRetainsNothing) {
 }
 
 TEST(SNFS, SettingsOutOfRangeAreConfigErrors) {
+  EXPECT_THROW(SNFS({.sparsity = 0.5, .window = std::numeric_limits<int64_t>::max()}), ConfigError);
   EXPECT_THROW(SNFS({.sparsity = 1.0}), ConfigError);
   EXPECT_TRUE(contains(message_of<ConfigError>([] { SNFS({.momentum = 1}); }), "below 1"));
   EXPECT_THROW(SNFS({.momentum = -0.1}), ConfigError);

@@ -40,6 +40,20 @@ TEST(NOfM, KeepsTheHighestOfEachGroupWithTiesToTheLowerIndexAndNanLast) {
   EXPECT_EQ(bits(make_mask_n_of_m(row({kNaN, -1, kNaN, kNaN}), {.n = 3, .m = 4})), "1110");
 }
 
+TEST(NOfM, TakesAnyNumberOfAnEmptyAxis) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  EXPECT_EQ(make_mask_n_of_m(Tensor::zeros({3, 0}), {.n = 2, .m = kMost}).shape(), Shape({3, 0}));
+  EXPECT_THROW(make_mask_n_of_m(Tensor::zeros({3, 4}), {.n = 2, .m = kMost}), ShapeError);
+}
+
+TEST(Blocks, LargerThanTheMatrixAreOneBlock) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  const Tensor score = uniform({3, 4}, 1);
+  EXPECT_EQ(bits(make_mask_block_topk_sparsity(score, 0, {.rows = kMost, .cols = kMost})), "111111111111");
+  EXPECT_EQ(bits(make_mask_block_topk_sparsity(score, 0.5, {.rows = kMost, .cols = kMost})), "000000000000");
+  EXPECT_EQ(bits(make_mask_block_topk_sparsity(row({1, 2, 3, 4}), 0.5, {.rows = kMost, .cols = 2})), "0011");
+}
+
 TEST(NOfM, HoldsAlongEveryAxisOfRandomShapes) {
   uint64_t key = 0;
   for (const DType dtype : {DType::f32, DType::f64}) {

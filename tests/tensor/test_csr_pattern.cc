@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <thread>
@@ -62,6 +63,10 @@ TEST(CsrPattern, RefusesValuesOfAnotherLength) {
   message_of<ShapeError>([&] { pattern->from_canonical(Tensor::zeros({1})); });
   message_of<DTypeError>([] { CsrPattern::from_mask(Tensor::zeros({2, 3})); });
   message_of<StateError>([] { CsrPattern::from_mask(Tensor()); });
+  Tensor bytes = Tensor::zeros({2, 3}, DType::boolean);
+  std::memset(bytes.mutable_data<bool>() + 4, 255, 1);
+  EXPECT_EQ(message_of<FormatError>([&] { CsrPattern::from_mask(bytes); }),
+            "CsrPattern::from_mask: every byte of a bool tensor must be 0 or 1; element 4 is 255");
 }
 
 TEST(CsrPattern, SeesAnyRankAsAMatrix) {

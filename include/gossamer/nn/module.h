@@ -73,7 +73,8 @@ class Module {
   StateDict state_dict() const;
   // Takes up parameters, patterns and buffers. A parameter with a mask beside it becomes CSR with that pattern; one
   // without a mask keeps its form: a dense one is dense, and for a CSR one the mask counts as missing. Gradients are
-  // cleared; optimizer states of the connections that stay are kept. Throws FormatError that lists all faults, with
+  // cleared; optimizer states of the connections that stay are kept. Warns about values other than 0 where a mask is 0,
+  // which are dropped. Throws FormatError that lists all faults, with
   // nothing changed: names missing or unexpected (unless strict = false: what is missing keeps its value, and a CSR
   // parameter without a mask takes the values at its own pattern), another shape or dtype, a mask for a parameter with
   // requires_dense.

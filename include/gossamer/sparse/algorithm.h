@@ -63,8 +63,9 @@ class SparsityAlgorithm {
 
   // Makes the given parameters CSR, those with requires_dense excepted. A parameter that is CSR already keeps its
   // pattern as the start. Module::apply calls this. Throws ConfigError for a name that comes twice or a parameter that
-  // has no sparsity; StateError for a parameter that another algorithm has. Warns through the log callback when no
-  // parameter is left to be sparse. A second application changes nothing and warns.
+  // has no sparsity; StateError for a parameter that another algorithm has, or when the algorithm was applied to
+  // another model. Warns when no parameter is left to be sparse. A second application to the same model changes nothing
+  // and warns.
   void apply(const std::vector<Parameter>& parameters);
 
   // From here on optimizer.step() ends with update(&optimizer), unless autoupdate is off. Throws StateError before
@@ -137,12 +138,16 @@ class SparsityAlgorithm {
   // The change that makes a parameter CSR, or one without a pattern where it stays as it is. Throws where the algorithm
   // cannot take the parameter. All first changes are made before any is carried out.
   virtual TopologyChange first_change(const SparseParameter& parameter) const;
+  // Completes what init_method is asked for.
+  virtual void complete(InitContext&) const {}
   // Whether the first pattern is full because training starts dense.
   virtual bool starts_dense() const { return false; }
+  // Whether an algorithm without parameters is what was asked for.
+  virtual bool may_be_empty() const { return false; }
   bool applied() const { return applied_; }
 
-  // Both meetings and every step have two halves: all that may throw, and what is left. The parameters are going to be
-  // the algorithm's; their first changes are prepared.
+  // Both meetings and every step have two halves: all that may throw, and what is left.
+  // The parameters are going to be the algorithm's; their first changes are prepared.
   virtual void prepare_adopt(std::vector<SparseParameter> parameters);
   virtual void adopt() noexcept;
   // The optimizer is going to call update(); a Group hands this on. `alive` expires with the optimizer.
@@ -160,8 +165,6 @@ class SparsityAlgorithm {
   virtual void discard() noexcept;
   // What optimizer.step() calls of an algorithm that does not plan its steps.
   virtual void run(optim::Optimizer* optimizer) { update(optimizer); }
-
-  friend class Group;
 
   friend class Group;
 
@@ -217,7 +220,7 @@ class SparsityAlgorithm {
 
   void check_applied(const char* op) const;
   void prepare_first_changes(const std::vector<SparseParameter>& parameters);
-  // Nobody is left to take what backward would retain.
+  // Backward stops retaining factors for this algorithm.
   void release_taps() noexcept;
 
   std::string name_;

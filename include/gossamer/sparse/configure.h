@@ -15,7 +15,8 @@ namespace gossamer::sparse {
 // configure() uses where there is no param_filter.
 bool default_sparse_param_filter(const std::string& name, const Parameter& parameter);
 
-// The group that a configuration describes: a number (static sparsity), a map, or a list of maps, one for each entry.
+// The group that a configuration describes: a number (static sparsity), a map, or a list of maps, one for each entry;
+// nothing (`sparsity: null`) leaves every parameter dense.
 //   algorithm      static (default), gmp, set, rigl, or a registered name, in any case; `type` is a deprecated alias
 //   sparsity       required: a number, a list (it cycles), or a map with the type of a schedule and its fields;
 //                  `schedule` is the same
@@ -25,7 +26,7 @@ bool default_sparse_param_filter(const std::string& name, const Parameter& param
 //   update         gmp, set, rigl: {freq, start, stop}, {steps} or nothing for every step
 //   drop_fraction  set, rigl: as sparsity; 0.3 by default
 //   balance_in_groups, balance_out_groups   rigl
-// docs/sparsity-beyond.md lists the keys of granet, snfs, global_pruning and topkast.
+// docs/sparsity-beyond.md lists the other algorithms of the library and their keys.
 // A map may be wrapped as {groups: [{algorithm, param_filter, params: {...}}]}, as configuration classes write it.
 //
 // Throws ConfigError for every mistake: the path of the key, what is allowed, what was found, and a guess for a

@@ -21,11 +21,10 @@ std::vector<Parameter> matching(const std::vector<Parameter>& parameters, const 
 //   Uniform  the same for all
 //   ER       in proportion to (out + in) / (out * in): Erdős-Rényi, Mocanu et al. 2018,
 //            https://doi.org/10.1038/s41467-018-04316-3
-//   ERK      in proportion to (d0 + d1 + ...) / (d0 * d1 * ...) over all dimensions: Erdős-Rényi-Kernel, Evci et al.
-//   2020,
-//            https://arxiv.org/abs/1911.11134. Of a matrix the same as ER.
-// Small layers so keep more of their connections. A layer that would get a density above 1 becomes dense, and the
-// others are solved for again with what is left. A bias [n] counts as the matrix [1, n].
+//   ERK      in proportion to (d0 + d1 + ...) / (d0 * d1 * ...) over all dimensions; of a matrix the same as ER:
+//            Erdős-Rényi-Kernel, Evci et al. 2020, https://arxiv.org/abs/1911.11134
+// Small layers keep a larger share of their connections. A layer that would get a density above 1 becomes dense, and
+// the others are solved for again with what is left. A bias [n] counts as the matrix [1, n].
 enum class Distribution { Uniform, ER, ERK };
 
 struct DistributionOptions {

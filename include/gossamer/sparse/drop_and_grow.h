@@ -1,4 +1,4 @@
-// DropAndGrow: what SET, RigL, GraNet and SNFS have in common.
+// DropAndGrow: what the rules that drop and grow have in common, as SET and RigL.
 #pragma once
 
 #include <cstdint>
@@ -19,16 +19,20 @@ struct Vacancy {
   std::vector<int64_t> missing;  // connections to grow in each group, at least 0
 };
 
-// An update keeps the connections of largest magnitude and grows others among the absent, those just dropped included.
+// An update keeps the best connections and grows others among the absent, those just dropped included.
 // The rules differ in one or two of the methods below.
 class DropAndGrow : public DynamicSparsityAlgorithm {
  protected:
+  // Throws ConfigError for a drop fraction that begins outside [0, 1].
   DropAndGrow(std::string name, SparsitySettings settings, UpdateSchedule update, Schedule drop_fraction);
 
   // The whole parameter is one group unless overridden.
   virtual Groups groups(const Parameter& parameter) const;
   // Connections that each group keeps, at most; int((1 - drop_fraction) * (nnz / groups)) unless overridden.
   virtual int64_t num_to_keep(const Parameter& parameter, const PlanContext& context) const;
+  // What the drop ranks connections by: an array aligned with values(), the largest magnitudes of which stay. The
+  // values unless overridden.
+  virtual Tensor drop_scores(const Parameter& parameter) const { return parameter.values(); }
   // The positions to grow, in any order; nothing leaves the pattern alone. Where the dense gradient is largest unless
   // overridden, and nothing where it is not finite.
   virtual std::optional<std::vector<int64_t>> grow(const SparseParameter& parameter, const PlanContext& context,
@@ -38,8 +42,9 @@ class DropAndGrow : public DynamicSparsityAlgorithm {
 
   // Grows up to int((1 - sparsity) * n) connections in each group of n elements.
   TopologyChange plan(const SparseParameter& parameter, const PlanContext& context) override;
-  // Grows `missing` connections in a parameter of one group.
-  TopologyChange drop_and_grow(const SparseParameter& parameter, const PlanContext& context, int64_t missing) const;
+  // Grows `missing` connections in each group, up to the sparsity where it is not given.
+  TopologyChange drop_and_grow(const SparseParameter& parameter, const PlanContext& context,
+                               std::optional<int64_t> missing = {}) const;
 
   const Schedule& drop_fraction() const { return drop_fraction_; }
 

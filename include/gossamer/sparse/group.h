@@ -23,7 +23,7 @@ class ParameterFilter {
  public:
   using Predicate = std::function<bool(const std::string& name, const Parameter& parameter)>;
 
-  ParameterFilter(const char* glob) : ParameterFilter(std::string(glob)) {}                          // NOLINT
+  ParameterFilter(const char* glob);  // NOLINT: ConfigError for a null pointer
   ParameterFilter(std::string glob) : ParameterFilter(std::vector<std::string>{std::move(glob)}) {}  // NOLINT
   ParameterFilter(std::initializer_list<std::string> globs) : ParameterFilter(std::vector<std::string>(globs)) {}
   ParameterFilter(std::vector<std::string> globs);  // NOLINT
@@ -34,11 +34,15 @@ class ParameterFilter {
 
   bool operator()(const SparseParameter& p) const { return predicate_(p.name(), p.param()); }
 
+  // For messages: "'fc1.*', 'fc2.*'", "a predicate".
+  const std::string& describe() const { return description_; }
+
  private:
   struct Checked {};
   ParameterFilter(Checked, Predicate predicate);
 
   Predicate predicate_;
+  std::string description_;
 };
 constexpr std::string_view config_type_name(const ParameterFilter*) { return "a ParameterFilter"; }
 
@@ -56,15 +60,18 @@ struct GroupEntry {
   std::shared_ptr<SparsityAlgorithm> algorithm;
 };
 
-// Each parameter goes to the first entry that takes it; one that none takes stays dense. Hooks and states are those of
+// Each parameter goes to the first entry that takes it; one that none takes stays dense. An entry whose filter matches
+// no parameter is warned about. Hooks and states are those of
 // its algorithms: a hook is registered with each, and in a state dict algorithm i has the keys algorithms.<i>.<key>.
 class Group final : public SparsityAlgorithm {
  public:
   Group() : SparsityAlgorithm("Group", {}) {}
   Group(std::initializer_list<GroupEntry> entries);
+  // The group that leaves every parameter dense, as `sparsity: null` asks for. Any other group needs an entry.
+  static Group none();
 
   // Before the group is applied (StateError after). Throws ConfigError for a Group, no algorithm, or one that the group
-  // has already.
+  // has already. An algorithm belongs to one group: applying a second one that has it throws StateError.
   void add(GroupEntry entry);
   // Takes over the entries of another group, which is empty then. Throws as add(), and changes nothing then.
   void extend(Group&& other);
@@ -99,6 +106,7 @@ class Group final : public SparsityAlgorithm {
   void discard() noexcept override;
   void run(optim::Optimizer* optimizer) override;
   std::vector<SparsityAlgorithm*> members() override;
+  bool may_be_empty() const override { return none_; }
 
  private:
   // The first entry that takes the parameter; null where none does.
@@ -106,7 +114,10 @@ class Group final : public SparsityAlgorithm {
   void check_not_applied(const char* op) const;
   void check_entry(const char* op, const GroupEntry& entry) const;
 
+  void warn_about_filters(const std::vector<SparseParameter>& parameters) const;
+
   std::vector<GroupEntry> entries_;
+  bool none_ = false;
 };
 
 }  // namespace gossamer::sparse

@@ -25,11 +25,12 @@ struct InitContext {
 using InitMethod = std::function<std::shared_ptr<const CsrPattern>(const InitContext&)>;
 constexpr std::string_view config_type_name(const InitMethod*) { return "an InitMethod"; }
 
-// Number of connections that are kept: int((1 - sparsity) * n), each operation in float32 as in the original.
+// Number of connections that are kept: int((1 - sparsity) * n), each operation in float32 as in the original, and from
+// 0 to n. Throws ConfigError for NaN or a negative n.
 int64_t num_kept(float sparsity, int64_t n);
 
 // The methods of cerebras.pytorch.sparse. Where there are groups, `n` is the size of a group, and every group keeps the
-// same number.
+// same number; ConfigError where they do not divide the parameter.
 
 // num_kept(sparsity, n) connections at random, without replacement, in time O(kept). The default.
 std::shared_ptr<const CsrPattern> random(const InitContext& context);
@@ -38,7 +39,7 @@ std::shared_ptr<const CsrPattern> topk(const InitContext& context);
 // The connections whose value is not 0, whatever the sparsity.
 std::shared_ptr<const CsrPattern> from_zeros(const InitContext& context);
 // Spread as evenly as possible: every row keeps each 1/(1 - sparsity)-th connection, shifted from row to row, in time
-// O(rows + kept * log(1/(1 - sparsity))). Groups are not looked at. Throws ConfigError for a sparsity of 1.
+// O(rows + kept * log(1/(1 - sparsity))). Groups are not looked at. Throws ConfigError unless 0 <= sparsity < 1.
 std::shared_ptr<const CsrPattern> checkerboard(const InitContext& context);
 
 // The method called "random", "topk", "from_zeros" or "checkerboard" (ConfigError).

@@ -27,6 +27,7 @@ class RigL final : public DropAndGrow {
 
  protected:
   TopologyChange first_change(const SparseParameter& parameter) const override;
+  void complete(InitContext& context) const override;
   Groups groups(const Parameter& parameter) const override;
 
  private:

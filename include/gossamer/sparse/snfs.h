@@ -14,7 +14,7 @@ struct SNFSOptions {
   Schedule drop_fraction = 0.5;  // share of the connections that an update drops
   UpdateSchedule update = {};    // default: every step
   double momentum = 0.9;         // the weight of a gradient falls by this factor with each step; in [0, 1)
-  int64_t window = 10;           // steps before and with an update whose gradients count, at least 1
+  int64_t window = 10;           // steps before and with an update whose gradients count, from 1 to 1,000,000
   bool redistribute = true;      // parameters share what grows; false: each grows what it has lost
   InitMethod init_method = random;
   uint64_t seed = 0;

@@ -37,7 +37,7 @@ struct Blocks {
 // DTypeError unless f32 or f64.
 Tensor make_mask_block_topk_sparsity(const Tensor& score, double sparsity, const Blocks& blocks);
 
-// Init methods that score a parameter's elements by magnitude. That of n of m throws ConfigError unless the algorithm's
+// Init methods that score a parameter's elements by magnitude. n_of_m_init's throws ConfigError unless the algorithm's
 // sparsity is 1 - n / m.
 InitMethod n_of_m_init(const NOfM& structure);
 InitMethod block_init(const Blocks& blocks);

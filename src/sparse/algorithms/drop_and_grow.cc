@@ -5,12 +5,15 @@
 
 #include "sparse/selection/growth.h"
 #include "sparse/selection/select.h"
+#include "sparse/settings/drop_fraction.h"
 
 namespace gossamer::sparse {
 
 DropAndGrow::DropAndGrow(std::string name, SparsitySettings settings, UpdateSchedule update, Schedule drop_fraction)
     : DynamicSparsityAlgorithm(std::move(name), std::move(settings), std::move(update)),
-      drop_fraction_(std::move(drop_fraction)) {}
+      drop_fraction_(std::move(drop_fraction)) {
+  check_drop_fraction(this->name(), drop_fraction_);
+}
 
 Groups DropAndGrow::groups(const Parameter& parameter) const {
   const MatrixSize size = as_matrix(parameter.shape());
@@ -28,27 +31,25 @@ std::optional<Positions> DropAndGrow::grow(const SparseParameter& parameter, con
 }
 
 TopologyChange DropAndGrow::plan(const SparseParameter& parameter, const PlanContext& context) {
-  const Parameter& p = parameter.param();
-  const Groups groups = this->groups(p);
-  Positions kept = largest_magnitudes(*p.topology(), p.values(), groups, num_to_keep(p, context));
-  std::vector<int64_t> missing(static_cast<size_t>(groups.count()), num_kept(context.sparsity, groups.size()));
-  if (groups.count() == 1) {
-    missing[0] -= static_cast<int64_t>(kept.size());
-  } else {
-    for (const int64_t at : kept) --missing[static_cast<size_t>(groups.of(at / groups.cols, at % groups.cols))];
-  }
-  for (int64_t& m : missing) m = std::max<int64_t>(m, 0);
-  auto grown = grow(parameter, context, {.kept = kept, .groups = groups, .missing = std::move(missing)});
-  if (!grown) return {};
-  return change_to(p, std::move(kept), std::move(*grown));
+  return drop_and_grow(parameter, context);
 }
 
 TopologyChange DropAndGrow::drop_and_grow(const SparseParameter& parameter, const PlanContext& context,
-                                          int64_t missing) const {
+                                          std::optional<int64_t> missing) const {
   const Parameter& p = parameter.param();
   const Groups groups = this->groups(p);
-  Positions kept = largest_magnitudes(*p.topology(), p.values(), groups, num_to_keep(p, context));
-  auto grown = grow(parameter, context, {.kept = kept, .groups = groups, .missing = {missing}});
+  Positions kept = largest_magnitudes(*p.topology(), drop_scores(p), groups, num_to_keep(p, context));
+  std::vector<int64_t> in_group(static_cast<size_t>(groups.count()),
+                                missing.value_or(num_kept(context.sparsity, groups.size())));
+  if (!missing) {
+    if (groups.count() == 1) {
+      in_group[0] -= static_cast<int64_t>(kept.size());
+    } else {
+      for (const int64_t at : kept) --in_group[static_cast<size_t>(groups.of(at / groups.cols, at % groups.cols))];
+    }
+    for (int64_t& m : in_group) m = std::max<int64_t>(m, 0);
+  }
+  auto grown = grow(parameter, context, {.kept = kept, .groups = groups, .missing = std::move(in_group)});
   if (!grown) return {};
   return change_to(p, std::move(kept), std::move(*grown));
 }

@@ -11,29 +11,8 @@
 
 namespace gossamer::sparse {
 
-namespace {
-
-// The method, asked for an equal number of connections in each group.
-InitMethod in_groups(InitMethod method, int64_t in, int64_t out) {
-  if (!method || (in <= 1 && out <= 1)) return method;
-  return [method = std::move(method), in, out](InitContext context) {
-    context.in_groups = std::max<int64_t>(1, in);
-    context.out_groups = std::max<int64_t>(1, out);
-    return method(context);
-  };
-}
-
-SparsitySettings balanced(const RigLOptions& options) {
-  SparsitySettings settings = settings_of(options);
-  settings.init_method =
-      in_groups(std::move(settings.init_method), options.balance_in_groups, options.balance_out_groups);
-  return settings;
-}
-
-}  // namespace
-
 RigL::RigL(RigLOptions options)
-    : DropAndGrow("RigL", balanced(options), options.update, options.drop_fraction),
+    : DropAndGrow("RigL", settings_of(options), options.update, options.drop_fraction),
       in_groups_(options.balance_in_groups),
       out_groups_(options.balance_out_groups) {
   if (in_groups_ < 0 || out_groups_ < 0) {
@@ -48,12 +27,18 @@ RigL::RigL(RigLOptions options)
 
 TopologyChange RigL::first_change(const SparseParameter& parameter) const {
   const MatrixSize size = as_matrix(parameter.param().shape());
-  if ((in_groups_ > 0 && size.cols % in_groups_ != 0) || (out_groups_ > 0 && size.rows % out_groups_ != 0)) {
+  const auto divides = [](int64_t groups, int64_t n) { return groups <= 1 || (n > 0 && n % groups == 0); };
+  if (!divides(in_groups_, size.cols) || !divides(out_groups_, size.rows)) {
     fail<ConfigError>("RigL",
                       fmt::format("the groups must divide '{}', {} x {}", parameter.name(), size.rows, size.cols),
                       fmt::format("balance_in_groups {}, balance_out_groups {}", in_groups_, out_groups_));
   }
   return DropAndGrow::first_change(parameter);
+}
+
+void RigL::complete(InitContext& context) const {
+  context.in_groups = std::max<int64_t>(1, in_groups_);
+  context.out_groups = std::max<int64_t>(1, out_groups_);
 }
 
 Groups RigL::groups(const Parameter& parameter) const {

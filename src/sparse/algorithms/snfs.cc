@@ -20,6 +20,13 @@
 
 namespace gossamer::sparse {
 
+namespace {
+
+// More steps than any memory holds the factors of.
+constexpr int64_t kMaxWindow = 1000000;
+
+}  // namespace
+
 SNFS::SNFS(SNFSOptions options)
     : DropAndGrow("SNFS", settings_of(options), options.update, options.drop_fraction),
       momentum_(options.momentum),
@@ -28,7 +35,9 @@ SNFS::SNFS(SNFSOptions options)
   if (!(momentum_ >= 0 && momentum_ < 1)) {
     fail<ConfigError>("SNFS", "momentum must be at least 0 and below 1", fmt::format("{}", momentum_));
   }
-  if (window_ < 1) fail<ConfigError>("SNFS", "window must be at least 1 step", fmt::format("{}", window_));
+  if (window_ < 1 || window_ > kMaxWindow) {
+    fail<ConfigError>("SNFS", fmt::format("window must be from 1 to {} steps", kMaxWindow), fmt::format("{}", window_));
+  }
 }
 
 void SNFS::arm_taps(const std::vector<SparseParameter>& parameters, bool counts) const noexcept {
@@ -63,9 +72,9 @@ std::vector<GradientTap::Past> read_past(const SparseParameter& parameter, State
   for (size_t i = 0; reader.contains(retained_key(parameter, i, "dy")); ++i) {
     const int64_t age = reader.scalar<int64_t>(retained_key(parameter, i, "age"));
     const int64_t newest = past.empty() ? std::numeric_limits<int64_t>::max() : past.back().age;
-    if (age < 1 || age > newest) {
-      reader.fault(retained_key(parameter, i, "age"), "1 or more, and fall from one use to the next",
-                   fmt::format("{}", age));
+    if (age < 1 || age > std::min(newest, kMaxWindow)) {
+      reader.fault(retained_key(parameter, i, "age"),
+                   fmt::format("from 1 to {}, and fall from one use to the next", kMaxWindow), fmt::format("{}", age));
     }
     const std::string x_key = retained_key(parameter, i, "x");
     const std::string dy_key = retained_key(parameter, i, "dy");
@@ -129,7 +138,7 @@ std::optional<double> SNFS::mean_momentum(const SparseParameter& parameter) cons
       }
     });
   });
-  if (!finite) return std::nullopt;
+  if (!finite || !std::isfinite(sum)) return std::nullopt;
   return alive.empty() ? 0 : sum / static_cast<double>(alive.size());
 }
 

@@ -12,8 +12,10 @@
 #include "parameter/access.h"
 #include "runtime/check.h"
 #include "sparse/selection/select.h"
+#include "sparse/settings/drop_fraction.h"
 #include "sparse/settings/settings_of.h"
 #include "tensor/dispatch.h"
+#include "tensor/mask_bytes.h"
 #include "tensor/state_reader.h"
 
 namespace gossamer::sparse {
@@ -31,6 +33,7 @@ TopKAST::TopKAST(TopKASTOptions options)
     : DynamicSparsityAlgorithm("TopKAST", settings_of(options), std::move(options.update)),
       forward_sparsity_(std::move(options.forward_sparsity)),
       drop_fraction_(std::move(options.drop_fraction)) {
+  check_drop_fraction(name(), drop_fraction_);
   forward_sparsity_.for_each([](const Schedule& schedule) {
     if (!schedule.is_constant()) return;
     if (const float s = schedule.at({}); !(s >= 0 && s < 1)) {
@@ -162,6 +165,7 @@ void TopKAST::load_state_dict(const StateDict& state) {
   }
   reader.finish("TopKAST::load_state_dict", "the forward patterns must be those of this model",
                 "load its state before");
+  for (const auto& [key, used] : own) check_mask_bytes("TopKAST::load_state_dict", used);
   std::vector<std::pair<Parameter, std::shared_ptr<const ForwardSubset>>> loaded;
   for (const SparseParameter& p : sparse_params()) {
     const auto found = own.find(forward_key(p));

@@ -24,6 +24,7 @@ void for_each_score(const Tensor& scores, F&& f) {
 }  // namespace
 
 Tensor checked_scores(const char* op, const Parameter& p, const ConnectionScores& score) {
+  if (!score) fail<ConfigError>(op, "scores must be callable", "an empty function");
   Tensor scores = score(p);
   if (!scores.defined() || scores.numel() != p.nnz()) {
     fail<ShapeError>(op, fmt::format("'{}' must have {} scores, one per connection", p.name(), p.nnz()),

@@ -20,7 +20,7 @@ class GradientGrowth {
   GradientGrowth(const Positions& present, const Groups& groups, const std::vector<int64_t>& missing);
 
   // The row blocks [n, cols] of the matrix, in order, all finite, f32 or f64 throughout. Overwrites the block's
-  // elements at present positions: it is scratch of whoever formed it (GradientTap::for_each_block).
+  // elements at present positions: it is scratch of GradientTap::for_each_block.
   void offer(int64_t row_begin, Tensor block);
 
   // The chosen positions, ascending; empties the selection.

@@ -20,6 +20,15 @@ namespace {
 
 Groups groups_of(const InitContext& context) {
   const MatrixSize size = as_matrix(context.parameter.param().shape());
+  const auto divides = [](int64_t groups, int64_t n) {
+    return groups == 1 || (groups > 1 && n > 0 && n % groups == 0);
+  };
+  if (!divides(context.in_groups, size.cols) || !divides(context.out_groups, size.rows)) {
+    fail<ConfigError>(
+        "init_method",
+        fmt::format("the groups must divide '{}', {} x {}", context.parameter.name(), size.rows, size.cols),
+        fmt::format("in_groups {}, out_groups {}", context.in_groups, context.out_groups));
+  }
   return {.rows = size.rows, .cols = size.cols, .out = context.out_groups, .in = context.in_groups};
 }
 
@@ -30,8 +39,12 @@ std::shared_ptr<const CsrPattern> pattern_of(const Groups& groups, const Positio
 }  // namespace
 
 int64_t num_kept(float sparsity, int64_t n) {
-  // Above 2^24 a float may be larger than the n it stands for.
-  return std::clamp<int64_t>(static_cast<int64_t>((1 - sparsity) * static_cast<float>(n)), 0, n);
+  if (std::isnan(sparsity)) fail<ConfigError>("num_kept", "sparsity must be a number", "NaN");
+  if (n < 0) fail<ConfigError>("num_kept", "n must be at least 0", fmt::format("{}", n));
+  const float kept = (1 - sparsity) * static_cast<float>(n);
+  if (!(kept > 0)) return 0;
+  // Above 2^24 a float may be larger than the n it stands for; from 2^63 on it has no int64_t.
+  return kept < 0x1p63F ? std::min(static_cast<int64_t>(kept), n) : n;
 }
 
 std::shared_ptr<const CsrPattern> random(const InitContext& context) {
@@ -77,8 +90,9 @@ std::shared_ptr<const CsrPattern> from_zeros(const InitContext& context) {
 std::shared_ptr<const CsrPattern> checkerboard(const InitContext& context) {
   const Groups groups = groups_of(context);
   const double density = 1 - static_cast<double>(context.sparsity);
-  if (!(density > 0))
-    fail<ConfigError>("checkerboard", "sparsity must be below 1", fmt::format("{}", context.sparsity));
+  if (!(density > 0 && density <= 1)) {
+    fail<ConfigError>("checkerboard", "sparsity must be at least 0 and below 1", fmt::format("{}", context.sparsity));
+  }
   // One row, long enough to be shifted, has a connection wherever the running sum of densities passes a whole number.
   const auto length =
       groups.cols + static_cast<int64_t>(std::ceil(static_cast<double>(groups.cols) / density + 1e-5)) - 1;
@@ -106,8 +120,8 @@ std::shared_ptr<const CsrPattern> checkerboard(const InitContext& context) {
       i = high;
     }
   };
-  for (int64_t row = 0; row < groups.rows; ++row) {
-    const int64_t begin = row * shift % std::max<int64_t>(length, 1);
+  int64_t begin = 0;
+  for (int64_t row = 0; row < groups.rows; ++row, begin = (begin + shift) % std::max<int64_t>(length, 1)) {
     const int64_t to_end = std::min(groups.cols, length - begin);
     add(row, begin, begin + to_end, 0);
     add(row, 0, groups.cols - to_end, to_end);

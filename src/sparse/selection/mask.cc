@@ -13,6 +13,7 @@
 #include "gossamer/sparse/init_method.h"
 #include "runtime/check.h"
 #include "tensor/dispatch.h"
+#include "tensor/mask_bytes.h"
 
 namespace gossamer::sparse {
 
@@ -24,6 +25,7 @@ void check_mask(std::string_view op, const Tensor& score, const Tensor& mask) {
                      mask.defined() ? mask.shape().to_string() : "an undefined tensor");
   }
   if (mask.dtype() != DType::boolean) fail<DTypeError>(op, "the mask must be bool", dtype_name(mask.dtype()));
+  check_mask_bytes(op, mask);
 }
 
 void check_sparsity(std::string_view op, float sparsity) {
@@ -47,11 +49,13 @@ struct Shaped {
 
 Shaped shape_score(std::string_view op, const Tensor& score, const ScoreShaper& shaper) {
   if (!score.defined()) fail<ShapeError>(op, "the score must be defined", "an undefined tensor");
+  if (!shaper) fail<ConfigError>(op, "the shaper must be callable", "an empty function");
   ShapedScore shaped = shaper(score);
   if (!shaped.tensor.defined() || shaped.tensor.numel() != score.numel() || shaped.tensor.rank() == 0) {
     fail<ShapeError>(op, fmt::format("the shaper must arrange all {} elements in dimensions", score.numel()),
                      shaped.tensor.defined() ? shaped.tensor.shape().to_string() : "an undefined tensor");
   }
+  if (!shaped.unshape) fail<ConfigError>(op, "the shaper's unshape must be callable", "an empty function");
   const int64_t n = shaped.tensor.dim(-1);
   return {std::move(shaped), n == 0 ? 0 : score.numel() / n, n};
 }

@@ -51,6 +51,7 @@ Tensor make_mask_n_of_m(const Tensor& score, const NOfM& structure) {
   if (size % m != 0) {
     fail<ShapeError>(kOp, fmt::format("m = {} must divide dimension {}", m, axis), score.shape().to_string());
   }
+  if (score.numel() == 0) return Tensor::zeros(score.shape(), DType::boolean);
   int64_t stride = 1;
   for (int i = axis + 1; i < rank; ++i) stride *= score.dim(i);
   Tensor mask = Tensor::zeros(score.shape(), DType::boolean);
@@ -81,14 +82,17 @@ Tensor make_mask_block_topk_sparsity(const Tensor& score, double sparsity, const
     fail<ConfigError>(kOp, "sparsity must lie in [0, 1]", fmt::format("{}", sparsity));
   }
   const auto [rows, cols] = as_matrix(score.shape());
-  const int64_t down = (rows + blocks.rows - 1) / blocks.rows;
-  const int64_t across = (cols + blocks.cols - 1) / blocks.cols;
+  // A block that is larger than the matrix counts as one of its size; sums of these sizes do not overflow.
+  const int64_t block_rows = std::min(blocks.rows, std::max<int64_t>(rows, 1));
+  const int64_t block_cols = std::min(blocks.cols, std::max<int64_t>(cols, 1));
+  const int64_t down = rows / block_rows + (rows % block_rows == 0 ? 0 : 1);
+  const int64_t across = cols / block_cols + (cols % block_cols == 0 ? 0 : 1);
   // Calls f(index of an element) for the elements of a block.
   const auto for_each_element = [&, rows = rows, cols = cols](int64_t block, auto&& f) {
-    const int64_t row = block / across * blocks.rows;
-    const int64_t col = block % across * blocks.cols;
-    for (int64_t r = row; r < std::min(rows, row + blocks.rows); ++r) {
-      for (int64_t c = col; c < std::min(cols, col + blocks.cols); ++c) f(r * cols + c);
+    const int64_t row = block / across * block_rows;
+    const int64_t col = block % across * block_cols;
+    for (int64_t r = row; r < row + std::min(block_rows, rows - row); ++r) {
+      for (int64_t c = col; c < col + std::min(block_cols, cols - col); ++c) f(r * cols + c);
     }
   };
   TopK best(num_kept(static_cast<float>(sparsity), down * across));

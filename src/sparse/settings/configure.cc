@@ -40,7 +40,27 @@ ParameterFilter make_filter(const Config* config, const std::string& path) {
   return globs;
 }
 
+// What earlier versions of the original called a key, and what surrounds the settings of sparsity in its files.
+void refuse_known_mistakes(const Config& config, const std::string& path) {
+  const ConfigMap& map = *config.get_if<ConfigMap>();
+  const auto has = [&](std::string_view key) {
+    return std::ranges::find(map, key, &ConfigMap::value_type::first) != map.end();
+  };
+  if (has("param_name_patterns")) {
+    fail<ConfigError>(path + ".param_name_patterns", "the key is called param_filter", "an old name of it",
+                      "did you mean 'param_filter'?");
+  }
+  if (has("algorithm") || has("type") || has("sparsity") || has("schedule")) return;
+  for (const std::string outer : {"trainer", "init"}) {
+    if (!has(outer)) continue;
+    fail<ConfigError>(
+        path, "the settings of sparsity must be given alone", fmt::format("a map with the key '{}'", outer),
+        fmt::format("pass config{}.at(\"init\").at(\"sparsity\")", outer == "trainer" ? ".at(\"trainer\")" : ""));
+  }
+}
+
 GroupEntry make_entry(const Config& config, const std::string& path) {
+  refuse_known_mistakes(config, path);
   ConfigReader reader(config, path);
   std::string key = "algorithm";
   if (reader.find("algorithm") == nullptr && reader.find("type") != nullptr) {
@@ -82,7 +102,8 @@ void add_entries(Group& group, const Config& config, const std::string& path, bo
     }
     return;
   }
-  if (config.get_if<int64_t>() != nullptr || config.get_if<double>() != nullptr) {
+  if (config.get_if<int64_t>() != nullptr || config.get_if<uint64_t>() != nullptr ||
+      config.get_if<double>() != nullptr) {
     group.add(make_entry(ConfigMap{{"sparsity", config}}, path));
     return;
   }
@@ -102,6 +123,7 @@ bool default_sparse_param_filter(const std::string& name, const Parameter& param
 }
 
 Group configure(const Config& config) {
+  if (config.is_null()) return Group::none();
   Group group;
   const auto* map = config.get_if<ConfigMap>();
   const bool wrapped = map != nullptr && map->size() == 1 && map->front().first == "groups";

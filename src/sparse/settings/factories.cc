@@ -9,6 +9,7 @@
 #include "gossamer/sparse/global_pruning.h"
 #include "gossamer/sparse/gmp.h"
 #include "gossamer/sparse/granet.h"
+#include "gossamer/sparse/mest.h"
 #include "gossamer/sparse/rigl.h"
 #include "gossamer/sparse/set.h"
 #include "gossamer/sparse/snfs.h"
@@ -48,6 +49,10 @@ void read_own(ConfigReader& reader, RigLOptions& options) {
   options.balance_out_groups = reader.integer("balance_out_groups", options.balance_out_groups);
 }
 
+void read_own(ConfigReader& reader, MESTOptions& options) {
+  options.gradient_weight = reader.number("gradient_weight", options.gradient_weight);
+}
+
 void read_own(ConfigReader& reader, SNFSOptions& options) {
   options.momentum = reader.number("momentum", options.momentum);
   options.window = reader.integer("window", options.window);
@@ -82,6 +87,7 @@ std::map<std::string, AlgorithmFactory> library_factories() {
           {"set", make<SET, SETOptions>},
           {"rigl", make<RigL, RigLOptions>},
           {"granet", make<GraNet, GraNetOptions>},
+          {"mest", make<MEST, MESTOptions>},
           {"snfs", make<SNFS, SNFSOptions>},
           {"global_pruning", make<GlobalPruning, GlobalPruningOptions>},
           {"topkast", make<TopKAST, TopKASTOptions>}};

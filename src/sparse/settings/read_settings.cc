@@ -17,12 +17,6 @@ InitMethod read_init_method(ConfigReader& reader) {
   return with_path(reader.path_of(kKey), [&] { return make_init_method(reader.text(kKey)); });
 }
 
-uint64_t read_seed(ConfigReader& reader) {
-  const int64_t seed = reader.integer("seed", 0);
-  if (seed < 0) fail<ConfigError>(reader.path_of("seed"), "it must not be negative", fmt::format("{}", seed));
-  return static_cast<uint64_t>(seed);
-}
-
 }  // namespace
 
 SparsitySettings read_settings(ConfigReader& reader) {
@@ -32,7 +26,7 @@ SparsitySettings read_settings(ConfigReader& reader) {
   }
   return {.sparsity = reader.schedule(named_schedule ? "schedule" : "sparsity"),
           .init_method = read_init_method(reader),
-          .seed = read_seed(reader)};
+          .seed = reader.unsigned_integer("seed", 0)};
 }
 
 UpdateSchedule read_update(ConfigReader& reader) {

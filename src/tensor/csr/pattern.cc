@@ -9,6 +9,7 @@
 
 #include "runtime/check.h"
 #include "tensor/csr/stream.h"
+#include "tensor/mask_bytes.h"
 
 namespace gossamer {
 
@@ -114,6 +115,7 @@ std::shared_ptr<const CsrPattern> CsrPattern::from_mask(const Tensor& mask) {
   const int64_t rows = size.rows, cols = size.cols;
   const bool* bits = mask.data<bool>();
   check_size(rows, cols);
+  check_mask_bytes("CsrPattern::from_mask", mask);
   std::vector<int64_t> row_ptr(static_cast<size_t>(rows + 1));
   parallel_runs(rows, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {

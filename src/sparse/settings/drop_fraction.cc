@@ -1,0 +1,34 @@
+#include "sparse/settings/drop_fraction.h"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "runtime/check.h"
+
+namespace gossamer::sparse {
+
+namespace {
+
+std::vector<double> values_named(const Schedule& s) {
+  using namespace schedule;
+  if (const auto* constant = s.get_if<Constant>()) return {constant->value};
+  if (const auto* linear = s.get_if<Linear>()) return {linear->init};
+  if (const auto* exp = s.get_if<Exp>()) return {exp->init};
+  if (const auto* power = s.get_if<Power>()) return {power->init};
+  if (const auto* cosine = s.get_if<Cosine>()) return {cosine->init, cosine->minimum};
+  if (const auto* cycling = s.get_if<Cycling>()) return cycling->values;
+  if (const auto* cubic = s.get_if<Cubic>()) return {cubic->init, cubic->final};
+  return {};
+}
+
+}  // namespace
+
+void check_drop_fraction(const std::string& op, const Schedule& drop_fraction) {
+  for (const double value : values_named(drop_fraction)) {
+    if (!(value >= 0 && value <= 1))
+      fail<ConfigError>(op, "drop_fraction must be from 0 to 1", fmt::format("{}", value));
+  }
+}
+
+}  // namespace gossamer::sparse

@@ -23,9 +23,9 @@ constexpr gs::optim::SgdOptions kSgd = {.lr = 0.1, .momentum = 0.9, .weight_deca
 
 gs::nn::Sequential make_network(uint64_t seed) {
   gs::Generator rng(seed);
-  return gs::nn::Sequential{gs::nn::named("fc1", gs::nn::Linear({.in = 784, .out = 1024}, rng)), gs::nn::ReLU(),
-                            gs::nn::named("fc2", gs::nn::Linear({.in = 1024, .out = 1024}, rng)), gs::nn::ReLU(),
-                            gs::nn::named("fc3", gs::nn::Linear({.in = 1024, .out = 10}, rng))};
+  return gs::nn::Sequential{gs::nn::Flatten(), gs::nn::named("fc1", gs::nn::Linear({.in = 784, .out = 1024}, rng)),
+                            gs::nn::ReLU(),    gs::nn::named("fc2", gs::nn::Linear({.in = 1024, .out = 1024}, rng)),
+                            gs::nn::ReLU(),    gs::nn::named("fc3", gs::nn::Linear({.in = 1024, .out = 10}, rng))};
 }
 
 double accuracy(gs::nn::Module& model, const gs::data::FashionMnist& data) {

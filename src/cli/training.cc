@@ -10,6 +10,7 @@
 #include "gossamer/autograd.h"
 #include "gossamer/data/loader.h"
 #include "gossamer/nn/activation.h"
+#include "gossamer/nn/flatten.h"
 #include "gossamer/nn/linear.h"
 #include "gossamer/ops.h"
 #include "gossamer/random.h"
@@ -52,9 +53,10 @@ double test_accuracy(nn::Module& model, const data::FashionMnist& data) {
 
 nn::Sequential make_network(uint64_t seed) {
   Generator rng(seed);
-  return nn::Sequential{nn::named("fc1", nn::Linear({.in = 784, .out = 1024}, rng)), nn::named("act1", nn::ReLU()),
-                        nn::named("fc2", nn::Linear({.in = 1024, .out = 1024}, rng)), nn::named("act2", nn::ReLU()),
-                        nn::named("fc3", nn::Linear({.in = 1024, .out = 10}, rng))};
+  return nn::Sequential{
+      nn::named("flatten", nn::Flatten()), nn::named("fc1", nn::Linear({.in = 784, .out = 1024}, rng)),
+      nn::named("act1", nn::ReLU()),       nn::named("fc2", nn::Linear({.in = 1024, .out = 1024}, rng)),
+      nn::named("act2", nn::ReLU()),       nn::named("fc3", nn::Linear({.in = 1024, .out = 10}, rng))};
 }
 
 StepResult training_step(nn::Module& model, optim::Optimizer& optimizer, const data::Batch& batch) {

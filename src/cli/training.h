@@ -26,7 +26,7 @@ struct TrainingResult {
   int64_t state_bytes = 0;   // peak of values, indices, gradients and optimizer states
 };
 
-// 784-1024-1024-10 with ReLU between; the layers are fc1, fc2, fc3.
+// 784-1024-1024-10 with ReLU between, on flattened images; the layers are fc1, fc2, fc3.
 nn::Sequential make_network(uint64_t seed);
 
 // Forward, loss, backward and update on one batch; returns logits and loss.

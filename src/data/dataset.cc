@@ -37,31 +37,59 @@ Tensor gather_rows(const Tensor& source, std::span<const int64_t> indices) {
 
 }  // namespace
 
-TensorDataset::TensorDataset(Tensor x, Tensor y) : x_(std::move(x)), y_(std::move(y)) {
-  const auto described = [](const Tensor& t) { return t.defined() ? t.shape().to_string() : "undefined"; };
-  const bool fits = x_.defined() && y_.defined() && x_.rank() > 0 && y_.rank() > 0 && x_.dim(0) == y_.dim(0);
+const Tensor& Batch::operator[](std::string_view name) const {
+  if (name == "x") return x;
+  if (name == "y") return y;
+  const auto found = more.find(std::string(name));
+  if (found == more.end()) {
+    std::string names = "x, y";
+    for (const auto& [other, tensor] : more) names += ", " + other;
+    fail<ConfigError>("Batch", fmt::format("the name must be one of {}", names), fmt::format("'{}'", name));
+  }
+  return found->second;
+}
+
+TensorDataset::TensorDataset(Tensor x, Tensor y, std::map<std::string, Tensor> more)
+    : all_{.x = std::move(x), .y = std::move(y), .more = std::move(more)} {
+  constexpr std::string_view kOp = "TensorDataset";
+  std::string given;
+  bool fits = true;
+  const auto look_at = [&](std::string_view name, const Tensor& t) {
+    given += fmt::format("{}{} {}", given.empty() ? "" : ", ", name, t.defined() ? t.shape().to_string() : "undefined");
+    fits = fits && t.defined() && t.rank() > 0;
+    fits = fits && t.dim(0) == all_.x.dim(0);
+  };
+  look_at("x", all_.x);
+  look_at("y", all_.y);
+  for (const auto& [name, tensor] : all_.more) {
+    look_at(name, tensor);
+    if (name == "x" || name == "y") {
+      fail<ConfigError>(kOp, "further inputs must not be called x or y", fmt::format("'{}'", name));
+    }
+  }
   if (!fits) {
-    fail<ShapeError>("TensorDataset", "x and y must have the same first dimension, the number of samples",
-                     fmt::format("x {}, y {}", described(x_), described(y_)));
+    fail<ShapeError>(kOp, "all tensors must have the same first dimension, the number of samples", given);
   }
 }
 
-int64_t TensorDataset::size() const { return x_.dim(0); }
+int64_t TensorDataset::size() const { return all_.x.dim(0); }
 
 Batch TensorDataset::gather(std::span<const int64_t> indices) const {
   check_indices("TensorDataset::gather", indices, size());
-  return {.x = gather_rows(x_, indices), .y = gather_rows(y_, indices)};
+  Batch batch{.x = gather_rows(all_.x, indices), .y = gather_rows(all_.y, indices)};
+  for (const auto& [name, tensor] : all_.more) batch.more.emplace(name, gather_rows(tensor, indices));
+  return batch;
 }
 
 ImageDataset::ImageDataset(LabeledImages images, const PixelScale& scale) : images_(std::move(images)) {
   constexpr std::string_view kOp = "ImageDataset";
-  const size_t features = images_.features > 0 ? static_cast<size_t>(images_.features) : 0;
-  const bool fits = features > 0 && images_.pixels.size() % features == 0 &&
-                    images_.pixels.size() / features == images_.labels.size();
+  const auto per_image = static_cast<size_t>(images_.shape.numel());
+  const bool fits = images_.shape.rank() == 3 && per_image > 0 && images_.pixels.size() % per_image == 0 &&
+                    images_.pixels.size() / per_image == images_.labels.size();
   if (!fits) {
-    fail<ShapeError>(kOp, "there must be `features` pixels, at least one, for each label",
-                     fmt::format("{} pixels, {} labels, features {}", images_.pixels.size(), images_.labels.size(),
-                                 images_.features));
+    fail<ShapeError>(kOp, "there must be an image [channels, height, width], of at least one pixel, for each label",
+                     fmt::format("{} pixels, {} labels, shape {}", images_.pixels.size(), images_.labels.size(),
+                                 images_.shape.to_string()));
   }
   for (const int64_t label : images_.labels) {
     if (label < 0 || label >= images_.classes) {
@@ -81,12 +109,14 @@ ImageDataset::ImageDataset(LabeledImages images, const PixelScale& scale) : imag
 Batch ImageDataset::gather(std::span<const int64_t> indices) const {
   check_indices("ImageDataset::gather", indices, size());
   const auto n = static_cast<int64_t>(indices.size());
-  Batch batch{.x = Tensor::empty({n, features()}, DType::f32), .y = Tensor::empty({n}, DType::i64)};
+  const Shape& image = images_.shape;
+  const int64_t size_of_image = image.numel();
+  Batch batch{.x = Tensor::empty({n, image[0], image[1], image[2]}, DType::f32), .y = Tensor::empty({n}, DType::i64)};
   float* x = batch.x.mutable_data<float>();
   int64_t* y = batch.y.mutable_data<int64_t>();
   for (const int64_t i : indices) {
-    const uint8_t* pixels = images_.pixels.data() + i * features();
-    x = std::transform(pixels, pixels + features(), x, [this](uint8_t p) { return value_of_pixel_[p]; });
+    const uint8_t* pixels = images_.pixels.data() + i * size_of_image;
+    x = std::transform(pixels, pixels + size_of_image, x, [this](uint8_t p) { return value_of_pixel_[p]; });
     *y++ = images_.labels[static_cast<size_t>(i)];
   }
   return batch;

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -45,7 +46,7 @@ std::shared_ptr<const ImageDataset> load_set(const FashionMnistOptions& options,
   const std::filesystem::path images_path = find_file(options.folder, prefix + "-images-idx3-ubyte");
   const std::filesystem::path labels_path = find_file(options.folder, prefix + "-labels-idx1-ubyte");
 
-  const IdxArray labels = read_idx(labels_path);
+  const IdxArray labels = read_idx(labels_path, {.max_bytes = options.max_images});
   if (labels.type != IdxType::U8 || labels.shape.size() != 1) {
     fail_array("labels must be bytes [n]", labels_path, labels);
   }
@@ -57,7 +58,9 @@ std::shared_ptr<const ImageDataset> load_set(const FashionMnistOptions& options,
         kRemedy);
   }
 
-  IdxArray images = read_idx(images_path);
+  constexpr int64_t kPixels = kSide * kSide;
+  const int64_t max_images = std::min(options.max_images, std::numeric_limits<int64_t>::max() / kPixels);
+  IdxArray images = read_idx(images_path, {.max_bytes = max_images * kPixels});
   if (images.type != IdxType::U8 || images.shape.size() != 3 || images.shape[1] != kSide || images.shape[2] != kSide) {
     fail_array("images must be bytes [n, 28, 28]", images_path, images);
   }
@@ -70,7 +73,7 @@ std::shared_ptr<const ImageDataset> load_set(const FashionMnistOptions& options,
   return std::make_shared<ImageDataset>(
       LabeledImages{.pixels = std::move(images.bytes),
                     .labels = std::vector<int64_t>(labels.bytes.begin(), labels.bytes.end()),
-                    .features = kSide * kSide,
+                    .shape = {1, kSide, kSide},
                     .classes = kClasses},
       options.scale);
 }

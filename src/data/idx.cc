@@ -11,8 +11,8 @@
 #include <string_view>
 #include <utility>
 
-#include "data/byte_source.h"
 #include "gossamer/error.h"
+#include "io/byte_source.h"
 #include "runtime/check.h"
 
 namespace gossamer::data {
@@ -24,7 +24,8 @@ constexpr int64_t kChunkBytes = int64_t{1} << 20;
 
 class Parser {
  public:
-  Parser(ByteSource& source, std::string_view op) : source_(source), op_(op) {}
+  Parser(io::ByteSource& source, std::string_view op, const IdxOptions& options)
+      : source_(source), op_(op), max_bytes_(options.max_bytes) {}
 
   IdxArray parse() {
     IdxArray array;
@@ -63,7 +64,8 @@ class Parser {
                 fmt::format("'{}' says {:02x}", source_.name(), code));
   }
 
-  // Bytes of all elements. Dimensions of 0 do not excuse the others: whoever multiplies a part of the shape is safe.
+  // Bytes of all elements. The other dimensions count beside a 0 too, so that the product of any part of the shape
+  // fits.
   int64_t checked_bytes(const IdxArray& array) const {
     int64_t bytes = element_size(array.type);
     for (const int64_t dim : array.shape) {
@@ -72,7 +74,12 @@ class Parser {
       }
       bytes *= std::max<int64_t>(dim, 1);
     }
-    return std::ranges::count(array.shape, 0) > 0 ? 0 : bytes;
+    if (std::ranges::count(array.shape, 0) > 0) return 0;
+    if (bytes > max_bytes_) {
+      fail<FormatError>(op_, fmt::format("the elements must take at most {} bytes", max_bytes_),
+                        fmt::format("'{}' declares {}", source_.name(), bytes), "raise max_bytes if that is right");
+    }
+    return bytes;
   }
 
   void read_elements(IdxArray& array) {
@@ -109,8 +116,9 @@ class Parser {
     fail<FormatError>(op_, must, given, "download or generate the file again");
   }
 
-  ByteSource& source_;
+  io::ByteSource& source_;
   std::string_view op_;
+  int64_t max_bytes_;
 };
 
 }  // namespace
@@ -131,12 +139,12 @@ int64_t element_size(IdxType type) noexcept {
   return 8;
 }
 
-IdxArray read_idx(const std::filesystem::path& path) {
-  return Parser(*open_file(path, "read_idx"), "read_idx").parse();
+IdxArray read_idx(const std::filesystem::path& path, const IdxOptions& options) {
+  return Parser(*io::open_file(path, "read_idx"), "read_idx", options).parse();
 }
 
-IdxArray parse_idx(std::span<const uint8_t> file, std::string_view name) {
-  return Parser(*open_memory(file, name), "parse_idx").parse();
+IdxArray parse_idx(std::span<const uint8_t> file, std::string_view name, const IdxOptions& options) {
+  return Parser(*io::open_memory(file, name), "parse_idx", options).parse();
 }
 
 }  // namespace gossamer::data

@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -20,6 +21,7 @@
 #include "gossamer/random.h"
 #include "runtime/check.h"
 #include "runtime/fork.h"
+#include "tensor/state_reader.h"
 
 namespace gossamer::data {
 namespace {
@@ -44,17 +46,19 @@ int64_t count_batches(int64_t samples, const DataLoaderOptions& options) {
 // The batches of one epoch in order, gathered when asked for.
 class BatchSequence {
  public:
-  BatchSequence(std::shared_ptr<const Dataset> dataset, const DataLoaderOptions& options, int64_t epoch)
+  // From batch number `first` on.
+  BatchSequence(std::shared_ptr<const Dataset> dataset, const DataLoaderOptions& options, int64_t epoch, int64_t first)
       : dataset_(std::move(dataset)),
         batch_size_(options.batch_size),
         order_(static_cast<size_t>(dataset_->size())),
-        batches_(count_batches(dataset_->size(), options)) {
+        batches_(count_batches(dataset_->size(), options)),
+        position_(first) {
     std::iota(order_.begin(), order_.end(), int64_t{0});
     if (options.shuffle) shuffle(order_, derive_key(options.seed, "epoch", epoch));
   }
 
   std::optional<Batch> next() {
-    if (position_ == batches_) return std::nullopt;
+    if (position_ >= batches_) return std::nullopt;
     const std::span rest = std::span<const int64_t>(order_).subspan(static_cast<size_t>(position_ * batch_size_));
     ++position_;
     return dataset_->gather(rest.first(std::min(rest.size(), static_cast<size_t>(batch_size_))));
@@ -65,7 +69,7 @@ class BatchSequence {
   int64_t batch_size_;
   std::vector<int64_t> order_;
   int64_t batches_;
-  int64_t position_ = 0;
+  int64_t position_;
 };
 
 // Runs a sequence on a thread, at most `depth` batches ahead of the consumer. Destruction stops the thread after the
@@ -131,7 +135,7 @@ class Prefetcher {
 
 class DataLoader::Iterator::Epoch {
  public:
-  Epoch(BatchSequence sequence, int64_t prefetch) {
+  Epoch(BatchSequence sequence, int64_t prefetch, std::shared_ptr<Position> position) : position_(std::move(position)) {
     if (prefetch > 0) {
       prefetcher_ = std::make_unique<Prefetcher>(std::move(sequence), static_cast<size_t>(prefetch));
     } else {
@@ -154,8 +158,10 @@ class DataLoader::Iterator::Epoch {
                        "begin a new epoch in the child, or set prefetch = 0");
     }
     std::optional<Batch> next = prefetcher_ ? prefetcher_->next() : sequence_->next();
-    if (next) current_ = std::move(*next);
-    return next.has_value();
+    if (!next) return false;
+    current_ = std::move(*next);
+    ++position_->batch;
+    return true;
   }
 
   Batch& current() { return current_; }
@@ -167,6 +173,7 @@ class DataLoader::Iterator::Epoch {
   std::optional<BatchSequence> sequence_;   // without prefetch
   std::unique_ptr<Prefetcher> prefetcher_;  // with it
   Batch current_;
+  std::shared_ptr<Position> position_;
 };
 
 DataLoader::Iterator::Iterator() noexcept = default;
@@ -197,10 +204,19 @@ DataLoader::DataLoader(std::shared_ptr<const Dataset> dataset, const DataLoaderO
   }
 }
 
+DataLoader::DataLoader(const DataLoader& other)
+    : dataset_(other.dataset_), options_(other.options_), epoch_(other.epoch_), first_batch_(other.first_batch_) {}
+
+DataLoader& DataLoader::operator=(const DataLoader& other) { return *this = DataLoader(other); }
+
 DataLoader::Iterator DataLoader::begin() {
-  Iterator first(std::make_unique<Iterator::Epoch>(BatchSequence(dataset_, options_, epoch_), options_.prefetch));
+  auto position = std::make_shared<Position>(Position{epoch_, first_batch_});
+  Iterator first(std::make_unique<Iterator::Epoch>(BatchSequence(dataset_, options_, epoch_, first_batch_),
+                                                   options_.prefetch, position));
   ++first;
+  pass_ = position;
   ++epoch_;
+  first_batch_ = 0;
   return first;
 }
 
@@ -210,6 +226,46 @@ void DataLoader::set_epoch(int64_t epoch) {
   if (epoch < 0)
     fail<ConfigError>("DataLoader::set_epoch", "epoch must not be negative", fmt::format("epoch {}", epoch));
   epoch_ = epoch;
+  first_batch_ = 0;
+  pass_.reset();
+}
+
+namespace {
+
+// What the order of the batches depends on besides the epoch, by the names in states.
+std::vector<std::pair<std::string, int64_t>> order_of(const Dataset& dataset, const DataLoaderOptions& options) {
+  return {{"samples", dataset.size()},
+          {"batch_size", options.batch_size},
+          {"shuffle", options.shuffle ? 1 : 0},
+          {"seed", static_cast<int64_t>(options.seed)}};
+}
+
+}  // namespace
+
+StateDict DataLoader::state_dict() const {
+  const auto pass = pass_.lock();
+  StateDict dict;
+  dict["epoch"] = state_scalar(pass ? pass->epoch : epoch_);
+  dict["batch"] = state_scalar(pass ? pass->batch : first_batch_);
+  for (const auto& [name, value] : order_of(*dataset_, options_)) dict[name] = state_scalar(value);
+  return dict;
+}
+
+void DataLoader::load_state_dict(const StateDict& dict) {
+  StateReader reader(dict);
+  const auto epoch = reader.scalar<int64_t>("epoch");
+  const auto batch = reader.scalar<int64_t>("batch");
+  if (epoch < 0) reader.fault("epoch", "0 or more", fmt::format("{}", epoch));
+  if (batch < 0 || batch > size()) reader.fault("batch", fmt::format("from 0 to {}", size()), fmt::format("{}", batch));
+  for (const auto& [name, value] : order_of(*dataset_, options_)) {
+    const auto saved = reader.scalar<int64_t>(name);
+    if (saved != value) reader.fault(name, fmt::format("{}", value), fmt::format("{}", saved));
+  }
+  reader.finish("DataLoader::load_state_dict", "the state must be that of this loader",
+                "make the loader with the data set and options of the one that was saved");
+  epoch_ = epoch;
+  first_batch_ = batch;
+  pass_.reset();
 }
 
 }  // namespace gossamer::data

@@ -1,15 +1,12 @@
 #include "gossamer/nn/activation.h"
 
-#include "gossamer/ops.h"
+#include "gossamer/ops/activation.h"
+#include "gossamer/ops/normalization.h"
 
 namespace gossamer::nn {
 
 Tensor ReLU::forward(const Tensor& x) { return relu(x); }
 
-std::unique_ptr<Module> ReLU::clone() const {
-  auto copy = std::make_unique<ReLU>();
-  copy->train(training());
-  return copy;
-}
+Tensor Softmax::forward(const Tensor& x) { return softmax(x, options_.dim); }
 
 }  // namespace gossamer::nn

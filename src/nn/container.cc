@@ -11,9 +11,13 @@ namespace gossamer::nn {
 Sequential& Sequential::append(NamedModule part) {
   if (!part.module)
     fail<StateError>("Sequential", "a part must hold a module", fmt::format("'{}' holds none", part.name));
-  modules_.reserve(modules_.size() + 1);
-  register_module(part.name, *part.module);
   modules_.push_back(std::move(part));
+  try {
+    register_module(modules_.back().name, *modules_.back().module);
+  } catch (...) {
+    modules_.pop_back();
+    throw;
+  }
   return *this;
 }
 

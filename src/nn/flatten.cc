@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "gossamer/ops.h"
+#include "gossamer/ops/shape.h"
 #include "runtime/check.h"
 
 namespace gossamer::nn {
@@ -25,12 +25,6 @@ Tensor Flatten::forward(const Tensor& x) {
   dims.push_back(merged);
   dims.insert(dims.end(), x.shape().begin() + last + 1, x.shape().end());
   return reshape(x, Shape(dims));
-}
-
-std::unique_ptr<Module> Flatten::clone() const {
-  auto copy = std::make_unique<Flatten>(options_);
-  copy->train(training());
-  return copy;
 }
 
 }  // namespace gossamer::nn

@@ -2,21 +2,22 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "gossamer/csr_pattern.h"
 #include "gossamer/functional.h"
-#include "gossamer/sparse/init_method.h"
+#include "gossamer/nn/init.h"
 #include "runtime/check.h"
-#include "runtime/log.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::nn {
 
 namespace {
 
 constexpr const char* kOp = "Linear";
+
+// Below 1 in float32.
+constexpr double kLargestSparsity = 1 - 1.0 / (1 << 24);
 
 void check(const LinearOptions& options) {
   if (options.in < 1 || options.out < 1) {
@@ -31,47 +32,24 @@ void check(const LinearOptions& options) {
   }
 }
 
-Parameter uniform_dense(const Shape& shape, DType dtype, uint64_t key, double bound) {
-  Tensor value = Tensor::empty(shape, dtype);
-  fill_uniform(value, key, -bound, bound);
-  return Parameter(value);
-}
-
-// The elements of uniform_dense at the positions of a random pattern.
-Parameter uniform_csr(const LinearOptions& options, uint64_t key, uint64_t pattern_key, double bound) {
-  const int64_t numel = options.in * options.out;
-  const int64_t kept = sparse::num_kept(static_cast<float>(options.sparsity), numel);
-  if (kept == 0) {
-    rt::warn("Linear: sparsity {} leaves a {} x {} weight without a connection", options.sparsity, options.out,
-             options.in);
-  }
-  const auto pattern =
-      CsrPattern::from_positions(options.out, options.in, sample_without_replacement(pattern_key, numel, kept));
-  Tensor values = Tensor::empty({kept}, options.dtype);
-  dispatch_floating(options.dtype, kOp, [&]<class T>() {
-    T* to = values.mutable_data<T>();
-    pattern->for_each([&](const SlotPosition& p) {
-      const auto element = static_cast<uint64_t>(p.row * options.in + p.col);
-      to[p.slot] = static_cast<T>(random_uniform(key, element, -bound, bound));
-    });
-  });
-  return Parameter::csr({options.out, options.in}, pattern, values);
-}
-
 }  // namespace
 
-Linear::Linear(const LinearOptions& options, Generator& rng) {
+Linear::Linear(const LinearOptions& options, Generator& rng) : options_(options) {
   check(options);
-  const uint64_t key = rng.next_key();
-  const uint64_t weight_key = derive_key(key, "weight", 0);
+  Generator after = rng;
+  const uint64_t key = after.next_key();
   const double bound = 1 / std::sqrt(static_cast<double>(options.in));
-  weight_ = static_cast<float>(options.sparsity) > 0
-                ? uniform_csr(options, weight_key, derive_key(key, "pattern", 0), bound)
-                : uniform_dense({options.out, options.in}, options.dtype, weight_key, bound);
+  weight_ =
+      init::make_parameter({.shape = {options.out, options.in}, .dtype = options.dtype, .sparsity = options.sparsity},
+                           derive_key(key, "pattern", 0));
+  init::uniform(weight_, derive_key(key, "weight", 0), {.low = -bound, .high = bound});
   register_parameter("weight", weight_);
-  if (!options.bias) return;
-  bias_ = uniform_dense({options.out}, options.dtype, derive_key(key, "bias", 0), bound);
-  register_parameter("bias", bias_);
+  if (options.bias) {
+    bias_ = init::make_parameter({.shape = {options.out}, .dtype = options.dtype}, 0);
+    init::uniform(bias_, derive_key(key, "bias", 0), {.low = -bound, .high = bound});
+    register_parameter("bias", bias_);
+  }
+  rng = after;
 }
 
 Linear::Linear(const Parameter& weight, const Parameter& bias) : weight_(weight), bias_(bias) {
@@ -85,16 +63,15 @@ Linear::Linear(const Parameter& weight, const Parameter& bias) : weight_(weight)
     fail<DTypeError>(kOp, "weight and bias must share a dtype",
                      fmt::format("{} and {}", dtype_name(weight.dtype()), dtype_name(bias.dtype())));
   }
+  options_ = {.in = weight.shape()[1],
+              .out = weight.shape()[0],
+              .bias = bias.defined(),
+              .sparsity = std::min(weight.sparsity(), kLargestSparsity),
+              .dtype = weight.dtype()};
   register_parameter("weight", weight_);
   if (bias_.defined()) register_parameter("bias", bias_);
 }
 
 Tensor Linear::forward(const Tensor& x) { return linear(x, weight_, bias_); }
-
-std::unique_ptr<Module> Linear::clone() const {
-  auto copy = std::make_unique<Linear>(weight_.clone(), bias_.defined() ? bias_.clone() : Parameter());
-  copy->train(training());
-  return copy;
-}
 
 }  // namespace gossamer::nn

@@ -4,11 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 #include <string_view>
+#include <unordered_set>
 
 #include "gossamer/sparse/algorithm.h"
 #include "nn/registry.h"
+#include "parameter/access.h"
 #include "runtime/check.h"
 
 namespace gossamer::nn {
@@ -17,12 +18,22 @@ namespace {
 
 constexpr std::string_view kMaskSuffix = "_mask";
 
-// Whether one name is that of the other's mask in a state dict.
-bool is_mask_of(const std::string& a, const std::string& b) {
-  const auto& [shorter, longer] = std::minmax(a, b, [](const auto& x, const auto& y) { return x.size() < y.size(); });
-  return longer.size() == shorter.size() + kMaskSuffix.size() && longer.starts_with(shorter) &&
-         longer.ends_with(kMaskSuffix);
-}
+// Undoes what came before it unless the rest succeeds.
+template <class F>
+class Rollback {
+ public:
+  explicit Rollback(F undo) : undo_(std::move(undo)) {}
+  ~Rollback() {
+    if (armed_) undo_();
+  }
+  Rollback(const Rollback&) = delete;
+  Rollback& operator=(const Rollback&) = delete;
+  void dismiss() { armed_ = false; }
+
+ private:
+  F undo_;
+  bool armed_ = true;
+};
 
 }  // namespace
 
@@ -43,7 +54,11 @@ Module& Module::operator=(Module&& other) {  // NOLINT(performance-noexcept-move
       if (child == before) child = registry_;
     }
     registry_->parent = parent;
-    update_names();
+    if (before) registry_->name = before->name;
+    registry_->known.reset();
+    Registry& root = parent->root();
+    root.collect();
+    Registry::set(root.names());
   }
   return *this;
 }
@@ -58,15 +73,21 @@ Module::Registry& Module::registry() const {
   return *registry_;
 }
 
-void Module::update_names() const {
-  std::shared_ptr<Registry> root = registry_;
-  while (const auto parent = root->parent.lock()) root = parent;
-  std::set<const void*> seen;
-  root->walk([&](const std::string& path, Registry& r) {
-    for (const auto& [name, p] : r.parameters) {
-      if (seen.insert(p.id()).second) p.set_name(Registry::join(path, name));
-    }
-  });
+Module::Registry::Names Module::Registry::names() {
+  std::unordered_set<const void*> seen;
+  Names names;
+  walk(
+      [&](const std::string& at, Registry& r) {
+        for (const auto& [own, p] : r.parameters) {
+          if (seen.insert(p.id()).second) names.emplace_back(p, join(at, own));
+        }
+      },
+      path());
+  return names;
+}
+
+void Module::Registry::set(Names names) noexcept {
+  for (auto& [p, name] : names) p.set_name(std::move(name));
 }
 
 void Module::check_name(const char* op, const std::string& name) const {
@@ -74,9 +95,7 @@ void Module::check_name(const char* op, const std::string& name) const {
   if (name.empty() || name.find('.') != std::string::npos) {
     fail<ConfigError>(op, "a name must not be empty and must not have a dot", fmt::format("'{}'", name));
   }
-  const auto taken = [&](const auto& entry) { return entry.first == name; };
-  if (std::ranges::any_of(r.parameters, taken) || std::ranges::any_of(r.buffers, taken) ||
-      std::ranges::any_of(r.children, taken)) {
+  if (r.taken.contains(name)) {
     fail<ConfigError>(op, "a name must be unique within its module", fmt::format("'{}' is taken", name));
   }
 }
@@ -84,8 +103,13 @@ void Module::check_name(const char* op, const std::string& name) const {
 void Module::check_entry(const char* op, const std::string& name) const {
   check_name(op, name);
   const Registry& r = registry();
-  const auto mixed_up = [&](const auto& entry) { return is_mask_of(entry.first, name); };
-  if (std::ranges::any_of(r.parameters, mixed_up) || std::ranges::any_of(r.buffers, mixed_up)) {
+  const auto is_entry = [&](const std::string& other) {
+    const auto found = r.taken.find(other);
+    return found != r.taken.end() && found->second == Registry::Kind::Entry;
+  };
+  std::string unmasked = name;
+  if (unmasked.ends_with(kMaskSuffix)) unmasked.resize(unmasked.size() - kMaskSuffix.size());
+  if (is_entry(name + std::string(kMaskSuffix)) || (unmasked != name && is_entry(unmasked))) {
     fail<ConfigError>(op, "a state dict keeps the mask of 'x' as 'x_mask', so only one of the two names is free",
                       fmt::format("'{}'", name));
   }
@@ -95,30 +119,72 @@ void Module::register_parameter(const std::string& name, const Parameter& parame
   constexpr const char* kOp = "register_parameter";
   check_entry(kOp, name);
   if (!parameter.defined()) fail<StateError>(kOp, fmt::format("'{}' must be defined", name), "an undefined parameter");
-  registry().parameters.emplace_back(name, parameter);
-  update_names();
+  Registry& r = registry();
+  r.parameters.emplace_back(name, parameter);
+  Rollback undo([&] {
+    r.parameters.pop_back();
+    r.taken.erase(name);
+  });
+  r.taken.emplace(name, Registry::Kind::Entry);
+  Registry& root = r.root();
+  std::string full = Registry::join(r.path(), name);
+  if (root.known->insert(parameter.id()).second) {
+    parameter.set_name(std::move(full));
+  } else {
+    Registry::set(root.names());
+  }
+  undo.dismiss();
 }
 
 void Module::register_buffer(const std::string& name, const Tensor& buffer) {
   constexpr const char* kOp = "register_buffer";
   check_entry(kOp, name);
   if (!buffer.defined()) fail<StateError>(kOp, fmt::format("'{}' must be defined", name), "an undefined tensor");
-  registry().buffers.emplace_back(name, buffer);
+  Registry& r = registry();
+  r.buffers.emplace_back(name, buffer);
+  Rollback undo([&] { r.buffers.pop_back(); });
+  r.taken.emplace(name, Registry::Kind::Entry);
+  undo.dismiss();
 }
 
 void Module::register_module(const std::string& name, Module& module) {
   constexpr const char* kOp = "register_module";
   check_name(kOp, name);
-  if (!module.registry().parent.expired()) {
+  Registry& r = registry();
+  Registry& child = module.registry();
+  if (!child.parent.expired()) {
     fail<ConfigError>(kOp, "a module belongs to one module at most", fmt::format("'{}' is registered already", name),
                       "make a second module of its parameters");
   }
-  for (auto r = registry_; r; r = r->parent.lock()) {
-    if (r == module.registry_) fail<ConfigError>(kOp, "a module must not contain itself", fmt::format("'{}'", name));
+  if (&r == &child || (!child.children.empty() && &r.root() == &child)) {
+    fail<ConfigError>(kOp, "a module must not contain itself", fmt::format("'{}'", name));
   }
-  registry().children.emplace_back(name, module.registry_);
-  module.registry().parent = registry_;
-  update_names();
+  auto& incoming = *child.root().known;
+  std::string own_name = name;
+  r.children.emplace_back(name, module.registry_);
+  Rollback undo([&] {
+    child.parent.reset();
+    r.children.pop_back();
+    r.taken.erase(name);
+  });
+  r.taken.emplace(name, Registry::Kind::Child);
+  child.parent = registry_;
+  child.name.swap(own_name);
+  if (!incoming.empty()) {
+    // The smaller set goes into the larger one, so that a tree of n parameters takes O(n log n) in all.
+    Registry& root = r.root();
+    const bool root_is_larger = root.known->size() >= incoming.size();
+    auto& large = root_is_larger ? *root.known : incoming;
+    auto& small = root_is_larger ? incoming : *root.known;
+    const bool shared = std::ranges::any_of(small, [&](const void* id) { return large.contains(id); });
+    Registry::Names names = (shared ? root : child).names();
+    large.reserve(large.size() + small.size());
+    large.merge(small);
+    if (!root_is_larger) root.known->swap(incoming);
+    Registry::set(std::move(names));
+  }
+  child.known.reset();
+  undo.dismiss();
 }
 
 Tensor Module::forward(const Tensor&) {
@@ -128,12 +194,12 @@ Tensor Module::forward(const Tensor&) {
 
 std::unique_ptr<Module> Module::clone() const {
   fail<StateError>("Module::clone", "the module must override clone()", "it does not",
-                   "construct another and call copy_state_from");
+                   "derive from Cloneable, or construct another and call copy_state_from");
 }
 
 std::vector<std::pair<std::string, Parameter>> Module::named_parameters() const {
   std::vector<std::pair<std::string, Parameter>> named;
-  std::set<const void*> seen;
+  std::unordered_set<const void*> seen;
   registry().walk([&](const std::string& path, Registry& r) {
     for (const auto& [name, p] : r.parameters) {
       if (seen.insert(p.id()).second) named.emplace_back(Registry::join(path, name), p);
@@ -199,14 +265,7 @@ void Module::copy_state_from(const Module& other) {
     fail<StateError>(kOp, "both modules must have the same parameters and buffers",
                      "their names, shapes or dtypes differ", "construct both with the same settings");
   }
-  for (size_t i = 0; i < mine.size(); ++i) {
-    const Parameter& to = mine[i].second;
-    const Parameter& from = theirs[i].second;
-    to.assign(from.dense(), from.pattern());
-    to.set_forward_pattern(from.forward_pattern());
-    to.set_requires_grad(from.requires_grad());
-    to.set_requires_dense(from.requires_dense());
-  }
+  for (size_t i = 0; i < mine.size(); ++i) ParameterAccess::copy(mine[i].second, theirs[i].second);
   for (size_t i = 0; i < my_buffers.size(); ++i) Tensor(my_buffers[i].second).copy_from(their_buffers[i].second);
   std::vector<bool> flags;
   other.registry().walk([&](const std::string&, Registry& r) { flags.push_back(r.training); });

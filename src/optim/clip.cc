@@ -11,6 +11,7 @@
 #include "kernels/reduce.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
+#include "runtime/processes.h"
 #include "tensor/arith.h"
 #include "tensor/dispatch.h"
 
@@ -71,10 +72,11 @@ double total_norm(const std::vector<Tensor>& grads, double p) {
     std::vector<double> norms;
     norms.reserve(grads.size());
     for (const Tensor& grad : grads) norms.push_back(max_norm_of(grad));
-    return max_abs(static_cast<int64_t>(norms.size()), norms.data());
+    return rt::max_over_processes(max_abs(static_cast<int64_t>(norms.size()), norms.data()));
   }
   double sum = 0;
   for (const Tensor& grad : grads) sum += power_sum(grad, p);
+  sum = rt::sum_over_processes(sum);
   return p == 2 ? std::sqrt(sum) : std::pow(sum, 1 / p);
 }
 

@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <map>
+#include <memory>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "gossamer/csr_pattern.h"
@@ -16,8 +18,6 @@
 
 namespace gossamer::optim {
 namespace {
-
-using Dict = std::map<std::string, Tensor>;
 
 std::string state_key(const std::string& parameter, std::string_view name) {
   return fmt::format("state.{}.{}", parameter, name);
@@ -62,9 +62,9 @@ std::vector<std::string> Optimizer::unique_names(std::string_view op) const {
   return names;
 }
 
-Dict Optimizer::state_dict() const {
+StateDict Optimizer::state_dict() const {
   const std::vector<std::string> names = unique_names("Optimizer::state_dict");
-  Dict dict;
+  StateDict dict;
   for (size_t i = 0; i < records_.size(); ++i) {
     ParameterRecord& record = *records_[i];
     declare_states(record);
@@ -79,37 +79,51 @@ Dict Optimizer::state_dict() const {
             in_slot_order(record, state) ? parameter.pattern()->to_canonical(state.tensor()) : state.tensor().clone();
       }
     }
-    dict[state_key(names[i], "step")] = Tensor::from<int64_t>({record.step}, Shape{});
+    dict[state_key(names[i], "step")] = state_scalar(record.step);
     if (parameter.is_csr()) {
-      dict[state_key(names[i], "pattern")] = Tensor::from<int64_t>({fingerprint(*parameter.pattern())}, Shape{});
+      dict[state_key(names[i], "pattern")] = state_scalar(fingerprint(*parameter.pattern()));
     }
   }
   for (size_t group = 0; group < num_param_groups(); ++group) {
-    dict[lr_key(group)] = Tensor::from<double>({lr(group)}, Shape{});
+    dict[lr_key(group)] = state_scalar(lr(group));
   }
   return dict;
 }
 
-void Optimizer::load_state_dict(const Dict& dict) {
-  const std::vector<std::string> names = unique_names("Optimizer::load_state_dict");
+void Optimizer::load_state_dict(const StateDict& dict) {
+  constexpr std::string_view kOp = "Optimizer::load_state_dict";
+  const std::vector<std::string> names = unique_names(kOp);
   check_options();
   StateReader reader(dict);
   std::vector<int64_t> steps;
+  std::vector<std::vector<StateRecord>> states;
   for (size_t i = 0; i < records_.size(); ++i) {
     ParameterRecord& record = *records_[i];
     declare_states(record);
+    const Parameter& parameter = record.parameter;
     const std::string step_key = state_key(names[i], "step");
     steps.push_back(reader.scalar<int64_t>(step_key));
     if (steps.back() < 0) reader.fault(step_key, "0 or more", fmt::format("{}", steps.back()));
-    if (record.parameter.is_csr()) {
+    if (parameter.is_csr()) {
       const std::string key = state_key(names[i], "pattern");
-      const int64_t expected = fingerprint(*record.parameter.pattern());
-      const int64_t saved = reader.scalar<int64_t>(key);
-      if (saved != expected) reader.fault(key, "that of the parameter's pattern", "that of another");
+      if (reader.scalar<int64_t>(key) != fingerprint(*parameter.pattern())) {
+        reader.fault(key, "that of the parameter's pattern", "that of another");
+      }
     }
-    for (const StateRecord& state : record.states) {
-      reader.check_tensor(state_key(names[i], state.name), steps.back() > 0, saved_shape(record, state),
-                          record.parameter.dtype());
+    for (StateRecord& state : states.emplace_back(record.states)) {
+      const Tensor saved = reader.find(state_key(names[i], state.name), saved_shape(record, state), parameter.dtype(),
+                                       steps.back() > 0 ? Entry::Required : Entry::Optional);
+      const bool slots = in_slot_order(record, state);
+      state.slots = nullptr;
+      state.dense = {};
+      if (!saved.defined()) continue;  // zeros that take no memory
+      Tensor data = slots ? parameter.pattern()->from_canonical(saved) : saved.clone();
+      if (state.requires_dense) {
+        state.dense = std::move(data);
+      } else {
+        state.slots = ParameterAccess::make_slot_array(parameter);
+        state.slots->data = std::move(data);
+      }
     }
   }
   std::vector<double> rates;
@@ -119,27 +133,9 @@ void Optimizer::load_state_dict(const Dict& dict) {
       reader.fault(lr_key(group), "finite and not negative", fmt::format("{}", rates.back()));
     }
   }
-  reader.finish("Optimizer::load_state_dict", fmt::format("the dict must be that of this {}", rule_name()),
+  reader.finish(kOp, fmt::format("the dict must be that of this {}", rule_name()),
                 "build the optimizer as it was saved, and load the model's state before");
 
-  std::vector<std::vector<StateRecord>> states;
-  for (size_t i = 0; i < records_.size(); ++i) {
-    const ParameterRecord& record = *records_[i];
-    std::vector<StateRecord>& loaded = states.emplace_back(record.states);
-    for (StateRecord& state : loaded) {
-      const auto saved = dict.find(state_key(names[i], state.name));
-      state.slots = nullptr;
-      state.dense = {};
-      if (saved == dict.end()) continue;
-      if (state.requires_dense) {
-        state.dense = saved->second.clone();
-        continue;
-      }
-      state.slots = ParameterAccess::make_slot_array(record.parameter);
-      state.slots->data = in_slot_order(record, state) ? record.parameter.pattern()->from_canonical(saved->second)
-                                                       : saved->second.clone();
-    }
-  }
   for (size_t group = 0; group < rates.size(); ++group) set_lr(group, rates[group]);
   for (size_t i = 0; i < records_.size(); ++i) {
     records_[i]->step = steps[i];

@@ -178,7 +178,7 @@ class Optimizer::Step {
     const Parameter& parameter = record.parameter;
     make_rows(parameter.values());
     make_rows(parameter.grad());
-    Update update{&record, {record.step + 1, {}, {}, {}}};
+    Update update{&record, {record.step + 1, {}, {}, {}, parameter.shape()}};
     bool stays_dense = false;
     for (const std::string& name : optimizer_.state_names(record.group)) {
       const size_t index = record.declare(name);

@@ -24,6 +24,8 @@ struct ParameterAccess {
   // One per parameter, shared with the nodes of its uses.
   static GradientTap& tap(const Parameter& p);
 
+  // `to` becomes a copy of `from` in all but its name, without a gradient. StateError where it has slot arrays.
+  static void copy(const Parameter& to, const Parameter& from);
   // The two halves of Parameter::set_forward_pattern, for a pattern that the parameter is about to have, too.
   static std::shared_ptr<const ForwardSubset> make_forward_subset(std::string_view op, const CsrPattern& whole,
                                                                   const std::shared_ptr<const CsrPattern>& subset);

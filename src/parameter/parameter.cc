@@ -194,13 +194,7 @@ Parameter Parameter::clone() const {
   check_defined("Parameter::clone");
   auto state = std::make_shared<State>();
   state->name = state_->name;
-  state->shape = state_->shape;
-  state->weight.pattern = state_->weight.pattern;
-  state->weight.subset = state_->weight.subset;
-  state->requires_dense = state_->requires_dense;
-  state->weight.execution = state_->weight.execution;
-  state->weight.values = state_->weight.values.clone();
-  state->weight.values.set_requires_grad(state_->weight.values.requires_grad());
+  state->copy(*state_);
   return Parameter(std::move(state));
 }
 
@@ -213,6 +207,16 @@ int64_t Parameter::index_bytes() const {
 const CsrWeight& ParameterAccess::weight(const Parameter& p) {
   p.check_defined("Parameter");
   return p.state_->weight;
+}
+void ParameterAccess::copy(const Parameter& to, const Parameter& from) {
+  to.check_defined("Parameter");
+  from.check_defined("Parameter");
+  std::erase_if(to.state_->arrays, [](const std::weak_ptr<SlotArray>& weak) { return weak.expired(); });
+  if (!to.state_->arrays.empty()) {
+    fail<StateError>("copy_state_from", fmt::format("'{}' must not have optimizer states yet", to.name()), "it has",
+                     "copy before the first step, or call load_state_dict");
+  }
+  to.state_->copy(*from.state_);
 }
 GradientTap& ParameterAccess::tap(const Parameter& p) { return *weight(p).tap; }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gossamer/parameter.h"
@@ -24,6 +25,19 @@ struct Parameter::State {
   std::weak_ptr<const void> claim;
 
   State() { weight.tap = std::make_shared<GradientTap>(); }
+
+  // All that a copy shares with its original: everything but the name, gradients, and who else uses the parameter.
+  void copy(const State& from) {
+    Tensor values = from.weight.values.clone();
+    values.set_requires_grad(from.weight.values.requires_grad());
+    shape = from.shape;
+    weight.pattern = from.weight.pattern;
+    weight.subset = from.weight.subset;
+    weight.execution = from.weight.execution;
+    weight.values = std::move(values);
+    requires_dense = from.requires_dense;
+    last_change = from.last_change;
+  }
 };
 
 }  // namespace gossamer

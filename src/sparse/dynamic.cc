@@ -61,7 +61,7 @@ void DynamicSparsityAlgorithm::adopt() noexcept {
   arm_taps(sparse_params(), next_counts_);
 }
 
-void DynamicSparsityAlgorithm::load_state_dict(const AlgorithmState& state) {
+void DynamicSparsityAlgorithm::load_state_dict(const StateDict& state) {
   Saved saved(*this);
   SparsityAlgorithm::load_state_dict(state);
   for (const Attachment& a : attachments()) arm_taps(a.parameters, counts_after(a.time.step));

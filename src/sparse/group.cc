@@ -327,16 +327,16 @@ std::string state_prefix(size_t algorithm) { return fmt::format("algorithms.{}."
 
 }  // namespace
 
-AlgorithmState Group::state_dict() const {
-  AlgorithmState state;
+StateDict Group::state_dict() const {
+  StateDict state;
   for (size_t i = 0; i < entries_.size(); ++i) {
     for (const auto& [key, tensor] : entries_[i].algorithm->state_dict()) state[state_prefix(i) + key] = tensor;
   }
   return state;
 }
 
-void Group::load_state_dict(const AlgorithmState& state) {
-  std::vector<AlgorithmState> parts(entries_.size());
+void Group::load_state_dict(const StateDict& state) {
+  std::vector<StateDict> parts(entries_.size());
   for (const auto& [key, tensor] : state) {
     size_t i = 0;
     while (i < parts.size() && !key.starts_with(state_prefix(i))) ++i;
@@ -348,7 +348,7 @@ void Group::load_state_dict(const AlgorithmState& state) {
     parts[i][key.substr(state_prefix(i).size())] = tensor;
   }
   // An algorithm of the application may hold more than what is saved of it here.
-  std::vector<AlgorithmState> before;
+  std::vector<StateDict> before;
   for (const GroupEntry& entry : entries_) before.push_back(entry.algorithm->state_dict());
   Saved saved(*this);
   size_t loaded = 0;

@@ -67,18 +67,18 @@ void SparsityAlgorithm::announce() {
   for (PreparedChange& change : *changes_) change.refresh();
 }
 
-AlgorithmState SparsityAlgorithm::state_dict() const {
-  AlgorithmState state;
+StateDict SparsityAlgorithm::state_dict() const {
+  StateDict state;
   const auto save = [&](size_t i, const ScheduleTime& time) {
-    state[step_key(i)] = Tensor::from<int64_t>({time.step}, Shape{});
-    state[updates_key(i)] = Tensor::from<int64_t>({time.updates}, Shape{});
+    state[step_key(i)] = state_scalar(time.step);
+    state[updates_key(i)] = state_scalar(time.updates);
   };
   for (size_t i = 0; i < attachments_.size(); ++i) save(i, attachments_[i].time);
   if (attachments_.empty()) save(0, {});
   return state;
 }
 
-void SparsityAlgorithm::load_state_dict(const AlgorithmState& state) {
+void SparsityAlgorithm::load_state_dict(const StateDict& state) {
   constexpr const char* kOp = "SparsityAlgorithm::load_state_dict";
   check_applied(kOp);
   StateReader reader(state);

@@ -5,6 +5,7 @@
 #include "kernels/reduce.h"
 #include "kernels/update.h"
 #include "runtime/parallel.h"
+#include "runtime/processes.h"
 #include "tensor/dispatch.h"
 #include "tensor/layout.h"
 
@@ -49,7 +50,7 @@ bool all_finite(const Tensor& x) {
     rt::parallel_chunks(x.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
       if (!kernels::all_finite(end - begin, data + begin)) finite.store(false, std::memory_order_relaxed);
     });
-    return finite.load();
+    return rt::all_processes(finite.load());
   });
 }
 

@@ -1,69 +1,62 @@
-// Reads a state, tensors by name, and collects all that is wrong with it before anything is taken up.
+// Reads a StateDict, and collects all that is wrong with it before anything is taken up.
 #pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
-#include <map>
-#include <set>
-#include <string>
-#include <string_view>
-#include <vector>
-
+#include "gossamer/state_dict.h"
 #include "gossamer/tensor.h"
-#include "runtime/check.h"
 
 namespace gossamer {
 
+// Whether an entry that is absent counts as missing.
+enum class Entry { Required, Optional };
+
 class StateReader {
  public:
-  explicit StateReader(const std::map<std::string, Tensor>& state) : state_(state) {}
+  explicit StateReader(const StateDict& dict, const LoadOptions& options = {}) : dict_(dict), options_(options) {}
 
-  // Null where the entry is missing; that is a fault only when it is required.
-  const Tensor* find(const std::string& key, bool required) {
-    known_.insert(key);
-    const auto found = state_.find(key);
-    if (found != state_.end() && found->second.defined()) return &found->second;
-    if (required || found != state_.end()) faults_.push_back(fmt::format("{} is missing", key));
-    return nullptr;
-  }
+  bool contains(const std::string& name) const { return dict_.contains(name); }
 
+  // The tensor called `name`; undefined where it is absent or does not fit.
+  Tensor find(const std::string& name, Entry entry = Entry::Required);
+  Tensor find(const std::string& name, const Shape& shape, DType dtype, Entry entry = Entry::Required);
+
+  // The only element of a tensor; 0 where it is absent or does not fit.
   template <class T>
-  T scalar(const std::string& key) {
-    const Tensor* tensor = find(key, true);
-    if (tensor == nullptr) return T(0);
-    if (tensor->dtype() != dtype_of<T> || tensor->numel() != 1) {
-      fault(key, fmt::format("one {}", dtype_name(dtype_of<T>)), describe(*tensor));
-      return T(0);
-    }
-    return tensor->data<T>()[0];
+  T scalar(const std::string& name) {
+    const Tensor tensor = find_scalar(name, dtype_of<T>);
+    return tensor.defined() ? tensor.data<T>()[0] : T(0);
   }
 
-  void check_tensor(const std::string& key, bool required, const Shape& shape, DType dtype) {
-    const Tensor* tensor = find(key, required);
-    if (tensor == nullptr || (tensor->shape() == shape && tensor->dtype() == dtype)) return;
-    fault(key, fmt::format("{} {}", dtype_name(dtype), shape.to_string()), describe(*tensor));
+  // Notes what is wrong with an entry.
+  void fault(std::string_view name, std::string_view must, std::string_view given) {
+    faults_.push_back(fmt::format("'{}' must be {}, not {}", name, must, given));
   }
 
-  void fault(const std::string& key, const std::string& must, const std::string& given) {
-    faults_.push_back(fmt::format("{} must be {}, not {}", key, must, given));
-  }
-
-  // Throws FormatError when there was any fault, or the state has entries that nobody asked for.
-  void finish(std::string_view op, std::string_view must, std::string_view remedy) {
-    for (const auto& [key, tensor] : state_) {
-      if (!known_.contains(key)) faults_.push_back(fmt::format("{} is unexpected", key));
-    }
-    if (!faults_.empty()) fail<FormatError>(op, must, fmt::format("{}", fmt::join(faults_, ", ")), remedy);
-  }
+  // What was passed over. Throws FormatError where there was any fault, or, with strict, a name that is missing or was
+  // not looked for. `remedy_of_names` takes the place of the remedy where names do not fit.
+  LoadResult finish(std::string_view op, std::string_view must, std::string_view remedy,
+                    std::string_view remedy_of_names = {});
 
  private:
-  static std::string describe(const Tensor& tensor) {
-    return fmt::format("{} {}", dtype_name(tensor.dtype()), tensor.shape().to_string());
-  }
+  Tensor find_scalar(const std::string& name, DType dtype);
 
-  const std::map<std::string, Tensor>& state_;
-  std::set<std::string> known_;
+  const StateDict& dict_;
+  LoadOptions options_;
+  std::vector<std::string> known_;
   std::vector<std::string> faults_;
+  LoadResult result_;
 };
+
+// A scalar as an entry of a StateDict.
+template <class T>
+Tensor state_scalar(T value) {
+  return Tensor::from<T>({value}, Shape{});
+}
 
 }  // namespace gossamer

@@ -36,6 +36,11 @@ class CheckLayers(unittest.TestCase):
         self.assert_violation("src/sparse/a.cc", '"gossamer/nn/module.h"', "layer sparse must not include layer nn")
         self.assert_violation("include/gossamer/tensor.h", '"gossamer/ops.h"', "layer tensor must not include layer ops")
 
+    def test_files_are_read_below_what_is_made_of_them(self):
+        self.assert_allowed("src/data/a.cc", '"io/byte_source.h"')
+        self.assert_allowed("src/io/a.cc", '"gossamer/state_dict.h"')
+        self.assert_violation("src/io/a.cc", '"gossamer/parameter.h"', "io must not include layer parameter")
+
     def test_equals_do_not_include_each_other(self):
         self.assert_violation("src/nn/a.cc", '"gossamer/data/loader.h"', "nn must not include layer data")
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,7 +23,7 @@ std::vector<T> values(const Tensor& t) {
 std::vector<int64_t> dims(const Tensor& t) { return {t.shape().begin(), t.shape().end()}; }
 
 LabeledImages two_images() {
-  return {.pixels = {0, 51, 255, 128, 10, 20}, .labels = {1, 0}, .features = 3, .classes = 2};
+  return {.pixels = {0, 51, 255, 128, 10, 20}, .labels = {1, 0}, .shape = {1, 1, 3}, .classes = 2};
 }
 
 TEST(TensorDataset, GathersRowsInTheOrderOfTheIndicesWithRepeats) {
@@ -51,6 +52,8 @@ TEST(TensorDataset, RefusesTensorsThatDoNotBelongTogether) {
   const Tensor x = Tensor::zeros({3, 2});
   const std::string message = message_of<ShapeError>([&] { TensorDataset(x, Tensor::zeros({2}, DType::i64)); });
   EXPECT_TRUE(contains(message, "x [3, 2], y [2]")) << message;
+  EXPECT_THROW(TensorDataset(x, Tensor::zeros({3}), {{"mask", Tensor::zeros({4})}}), ShapeError);
+  EXPECT_THROW(TensorDataset(x, Tensor::zeros({3}), {{"y", Tensor::zeros({3})}}), ConfigError);
   EXPECT_THROW(TensorDataset(x, Tensor()), ShapeError);
   EXPECT_THROW(TensorDataset(x, Tensor::zeros({})), ShapeError);
 }
@@ -67,12 +70,32 @@ TEST(Datasets, RefuseAnIndexOutsideTheSamples) {
 TEST(ImageDataset, MapsPixelsToTheUnitIntervalByDefault) {
   const ImageDataset dataset(two_images());
   EXPECT_EQ(dataset.size(), 2);
-  EXPECT_EQ(dataset.features(), 3);
+  EXPECT_EQ(dataset.image_shape(), Shape({1, 1, 3}));
   EXPECT_EQ(dataset.classes(), 2);
   const Batch batch = dataset.gather(std::vector<int64_t>{1, 0});
-  EXPECT_EQ(dims(batch.x), (std::vector<int64_t>{2, 3}));
+  EXPECT_EQ(dims(batch.x), (std::vector<int64_t>{2, 1, 1, 3}));
   EXPECT_EQ(values<float>(batch.x), (std::vector<float>{128 / 255.0F, 10 / 255.0F, 20 / 255.0F, 0, 0.2F, 1}));
   EXPECT_EQ(values<int64_t>(batch.y), (std::vector<int64_t>{0, 1}));
+}
+
+TEST(ImageDataset, KeepsChannelsHeightAndWidth) {
+  LabeledImages images{.pixels = Bytes(2 * 3 * 4 * 5), .labels = {0, 0}, .shape = {3, 4, 5}, .classes = 1};
+  for (size_t i = 0; i < images.pixels.size(); ++i) images.pixels[i] = static_cast<uint8_t>(i);
+  const Batch batch = ImageDataset(std::move(images)).gather(std::vector<int64_t>{1});
+  EXPECT_EQ(dims(batch.x), (std::vector<int64_t>{1, 3, 4, 5}));
+  EXPECT_EQ(batch.x.data<float>()[17], static_cast<float>((60 + 17) / 255.0));
+}
+
+TEST(Batch, GivesItsTensorsByName) {
+  const TensorDataset dataset(Tensor::from<float>({1, 2}, {2}), Tensor::from<int64_t>({3, 4}, {2}),
+                              {{"mask", Tensor::from<int32_t>({5, 6, 7, 8}, {2, 2})}, {"age", Tensor::zeros({2})}});
+  const Batch batch = dataset.gather(std::vector<int64_t>{1, 0});
+  EXPECT_EQ(values<int32_t>(batch["mask"]), (std::vector<int32_t>{7, 8, 5, 6}));
+  EXPECT_TRUE(batch["x"].shares_storage_with(batch.x));
+  EXPECT_TRUE(batch["y"].shares_storage_with(batch.y));
+  EXPECT_EQ(batch.more.size(), 2U);
+  const std::string message = message_of<ConfigError>([&] { (void)batch["masks"]; });
+  EXPECT_TRUE(contains(message, "x, y, age, mask; 'masks'")) << message;
 }
 
 TEST(ImageDataset, StandardizesWithMeanAndStd) {
@@ -91,8 +114,9 @@ TEST(ImageDataset, RefusesCountsAndLabelsThatDoNotFit) {
   };
   EXPECT_THROW(build([](LabeledImages& i) { i.pixels.pop_back(); }), ShapeError);
   EXPECT_THROW(build([](LabeledImages& i) { i.labels.push_back(0); }), ShapeError);
-  EXPECT_THROW(build([](LabeledImages& i) { i.features = 0; }), ShapeError);
-  EXPECT_THROW(build([](LabeledImages& i) { i.features = -3; }), ShapeError);
+  EXPECT_THROW(build([](LabeledImages& i) { i.shape = {1, 0, 3}; }), ShapeError);
+  EXPECT_THROW(build([](LabeledImages& i) { i.shape = {1, 3}; }), ShapeError);
+  EXPECT_THROW(build([](LabeledImages& i) { i.shape = {}; }), ShapeError);
   EXPECT_THROW(build([](LabeledImages& i) { i.labels[0] = 2; }), ShapeError);
   EXPECT_THROW(build([](LabeledImages& i) { i.labels[0] = -1; }), ShapeError);
 }

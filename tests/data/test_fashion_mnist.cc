@@ -53,9 +53,10 @@ TEST_F(FashionMnistFolder, IsReadWithAndWithoutGz) {
   const FashionMnist sets = load();
   EXPECT_EQ(sets.train->size(), kTrain);
   EXPECT_EQ(sets.test->size(), kTest);
-  EXPECT_EQ(sets.train->features(), 784);
+  EXPECT_EQ(sets.train->image_shape(), Shape({1, 28, 28}));
   EXPECT_EQ(sets.train->classes(), 10);
   const Batch last = sets.train->gather(std::vector<int64_t>{2});
+  EXPECT_EQ(last.x.shape(), Shape({1, 1, 28, 28}));
   EXPECT_EQ(last.y.item<int64_t>(), 4);
   EXPECT_EQ(last.x.data<float>()[5], static_cast<float>((2 * 784 + 5) % 256 / 255.0));
 }
@@ -111,6 +112,15 @@ TEST_F(FashionMnistFolder, RejectsImagesOfAnotherSize) {
 TEST_F(FashionMnistFolder, RejectsLabelsAndImagesThatChangedPlaces) {
   folder_.write("t10k-labels-idx1-ubyte", images(kTest));
   expect_fault({path("t10k-labels-idx1-ubyte"), "labels must be bytes [n]"});
+}
+
+TEST_F(FashionMnistFolder, RefusesMoreImagesThanAllowedBeforeItReadsThem) {
+  const auto load_at_most = [&](int64_t images) {
+    return message_of<FormatError>([&] { load_fashion_mnist({.folder = folder_.path(), .max_images = images}); });
+  };
+  EXPECT_TRUE(contains(load_at_most(2), "at most 2 bytes; " + path("train-labels-idx1-ubyte.gz") + " declares 3"));
+  folder_.write("train-images-idx3-ubyte", idx_bytes(0x08, {4, 28, 28}, {}));
+  EXPECT_TRUE(contains(load_at_most(3), path("train-images-idx3-ubyte") + " declares 3136"));
 }
 
 TEST_F(FashionMnistFolder, RejectsElementsThatAreNoBytes) {

@@ -273,6 +273,80 @@ TEST(DataLoader, KeepsItsEpochWhenTheFirstBatchFails) {
   }
 }
 
+TEST(DataLoaderState, ResumesInTheMiddleOfAnEpochWithTheBatchesThatRemained) {
+  const DataLoaderOptions options{.batch_size = 4, .seed = 6};
+  DataLoader unbroken = make_loader(18, options);
+  order_of(unbroken);
+  const auto epoch1 = batches_of(unbroken);
+  const auto epoch2 = batches_of(unbroken);
+  for (const int64_t prefetch : kPrefetchDepths) {
+    for (size_t done = 0; done <= epoch1.size(); ++done) {
+      DataLoaderOptions with_depth = options;
+      with_depth.prefetch = prefetch;
+      DataLoader saved = make_loader(18, with_depth);
+      order_of(saved);
+      StateDict state = saved.state_dict();
+      size_t taken = 0;
+      for ([[maybe_unused]] const Batch& batch : saved) {
+        if (taken++ < done) state = saved.state_dict();
+      }
+      EXPECT_EQ(state.at("epoch").item<int64_t>(), 1);
+      EXPECT_EQ(state.at("batch").item<int64_t>(), static_cast<int64_t>(done));
+
+      DataLoader resumed = make_loader(18, with_depth);
+      resumed.load_state_dict(state);
+      EXPECT_EQ(resumed.epoch(), 1);
+      EXPECT_EQ(batches_of(resumed), std::vector(epoch1.begin() + static_cast<std::ptrdiff_t>(done), epoch1.end()));
+      EXPECT_EQ(batches_of(resumed), epoch2);
+    }
+  }
+}
+
+TEST(DataLoaderState, BetweenPassesIsAtTheStartOfTheNext) {
+  const auto position = [](const DataLoader& loader) {
+    const StateDict state = loader.state_dict();
+    return std::pair(state.at("epoch").item<int64_t>(), state.at("batch").item<int64_t>());
+  };
+  DataLoader loader = make_loader(9, {.batch_size = 3});
+  EXPECT_EQ(position(loader), std::pair(int64_t{0}, int64_t{0}));
+  order_of(loader);
+  EXPECT_EQ(position(loader), std::pair(int64_t{1}, int64_t{0}));
+  {
+    const auto pass = loader.begin();
+    EXPECT_EQ(position(loader), std::pair(int64_t{1}, int64_t{1}));
+    EXPECT_EQ(position(DataLoader(loader)), std::pair(int64_t{2}, int64_t{0}));  // a copy has no pass
+    const DataLoader moved = std::move(loader);
+    EXPECT_EQ(position(moved), std::pair(int64_t{1}, int64_t{1}));
+    loader = moved;
+  }
+  EXPECT_EQ(position(loader), std::pair(int64_t{2}, int64_t{0}));
+  const StateDict middle = [&] {
+    const auto pass = loader.begin();
+    return loader.state_dict();
+  }();
+  loader.load_state_dict(middle);
+  EXPECT_EQ(position(loader), std::pair(int64_t{2}, int64_t{1}));
+  loader.set_epoch(7);
+  EXPECT_EQ(position(loader), std::pair(int64_t{7}, int64_t{0}));
+}
+
+TEST(DataLoaderState, OfAnotherOrderIsAFormatErrorThatChangesNothing) {
+  const StateDict state = make_loader(10, {.batch_size = 4, .seed = 3}).state_dict();
+  DataLoader other = make_loader(11, {.batch_size = 5, .shuffle = false, .seed = 4});
+  other.set_epoch(2);
+  StateDict bad = state;
+  bad["epoch"] = Tensor::from<int64_t>({-1}, Shape{});
+  bad["batch"] = Tensor::from<int64_t>({4}, Shape{});
+  bad["extra"] = Tensor::zeros({});
+  const std::string message = message_of<FormatError>([&] { other.load_state_dict(bad); });
+  for (const char* fault : {"'epoch' must be 0 or more, not -1", "'batch' must be from 0 to 3, not 4",
+                            "'samples' must be 11, not 10", "'batch_size' must be 5, not 4",
+                            "'shuffle' must be 0, not 1", "'seed' must be 4, not 3", "'extra' is unexpected"}) {
+    EXPECT_TRUE(contains(message, fault)) << fault << " is not in " << message;
+  }
+  EXPECT_EQ(other.epoch(), 2);
+}
+
 TEST(DataLoader, RefusesSettingsOutOfRange) {
   const auto dataset = std::make_shared<CountingDataset>(4);
   EXPECT_THROW(DataLoader(nullptr), ConfigError);

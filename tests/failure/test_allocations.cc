@@ -137,7 +137,7 @@ TEST(FailedAllocation, LeavesMeetingsOfModelOptimizerAndAlgorithmUndone) {
         for (const Parameter& p : model->parameters()) bytes += bytes_of(p);
         return bytes;
       }
-      static std::string bytes_of(const sparse::AlgorithmState& state) {
+      static std::string bytes_of(const StateDict& state) {
         std::string bytes;
         for (const auto& [name, tensor] : state) bytes += name + test::bytes_of(tensor);
         return bytes;

@@ -9,6 +9,7 @@
 
 #include "gossamer/csr_pattern.h"
 #include "gossamer/error.h"
+#include "gossamer/nn/cloneable.h"
 #include "gossamer/nn/linear.h"
 #include "gossamer/nn/module.h"
 #include "gossamer/ops.h"
@@ -37,7 +38,7 @@ inline Tensor uniform(const Shape& shape, uint64_t key, DType dtype = DType::f32
 }
 
 // A custom module: two layers as members by value, and a buffer.
-struct Net : Module {
+struct Net : Cloneable<Net> {
   Linear fc1;
   Linear fc2;
   Tensor scale = Tensor::full({}, 2);
@@ -48,12 +49,6 @@ struct Net : Module {
     register_buffer("scale", scale);
   }
   Tensor forward(const Tensor& x) override { return mul(fc2(relu(fc1(x))), scale); }
-  std::unique_ptr<Module> clone() const override {
-    Generator rng(0);
-    auto copy = std::make_unique<Net>(rng);
-    copy->copy_state_from(*this);
-    return copy;
-  }
 };
 
 inline Net make_net(uint64_t seed) {

@@ -18,6 +18,13 @@ TEST(ReLU, KeepsWhatIsPositive) {
   EXPECT_FALSE(layer.clone()->training());
 }
 
+TEST(Softmax, SumsToOneAlongItsDimension) {
+  const Tensor x = Tensor::from<float>({0, std::log(3.0F), 0, 0}, {2, 2});
+  expect_close(Softmax()(x), Tensor::from<float>({0.25, 0.75, 0.5, 0.5}, {2, 2}));
+  expect_close(Softmax({.dim = 0})(x), Tensor::from<float>({0.5, 0.75, 0.5, 0.25}, {2, 2}));
+  EXPECT_THROW(Softmax({.dim = 2})(x), ShapeError);
+}
+
 TEST(Flatten, MergesAllButTheFirstDimensionByDefault) {
   Flatten layer;
   const Tensor x = uniform({5, 2, 3}, 1);
@@ -119,6 +126,18 @@ TEST(Dropout, ContinuesItsSequenceAfterAStateDict) {
   const Tensor third = unbroken(x);
   expect_equal(resumed(x), third);
   expect_equal((*copy)(x), third);
+}
+
+TEST(Dropout, DrawsFromAGivenKeyAndTakesNoneThen) {
+  Generator rng(1);
+  Dropout first({.p = 0.5, .key = 77}, rng);
+  EXPECT_EQ(rng.count(), 0U);
+  Dropout second({.p = 0.5}, rng);
+  Dropout third(second.options(), rng);
+  EXPECT_EQ(rng.count(), 1U);
+  const Tensor x = Tensor::ones({64});
+  expect_equal(third(x), second(x));
+  expect_equal(first(x), Dropout({.p = 0.5, .key = 77}, rng)(x));
 }
 
 TEST(Dropout, RefusesAProbabilityOutOfRangeAndTakesNoKeyForIt) {

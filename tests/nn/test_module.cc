@@ -266,6 +266,38 @@ TEST(Module, CopiesNoStateFromAModuleOfOtherNamesOrShapes) {
   expect_equal(ones.dense(), Tensor::ones({2}));
 }
 
+TEST(Module, NamesTwentyThousandLayersOfOneSequence) {
+  Sequential model;
+  for (int i = 0; i < 20000; ++i) {
+    Open layer;
+    layer.register_parameter("w", parameter({1}));
+    model.append(std::move(layer));
+  }
+  const auto named = model.named_parameters();
+  ASSERT_EQ(named.size(), 20000U);
+  EXPECT_EQ(named[19999].first, "19999.w");
+  EXPECT_EQ(named[12345].second.name(), "12345.w");
+}
+
+TEST(Module, NamesAParameterByItsFirstPlaceWhereverItIsRegisteredLater) {
+  const Parameter shared = parameter();
+  Open first;
+  Open second;
+  Open outer;
+  outer.register_module("first", first);
+  outer.register_module("second", second);
+  second.register_parameter("w", shared);
+  EXPECT_EQ(shared.name(), "second.w");
+  Open inner;
+  inner.register_parameter("tied", shared);
+  EXPECT_EQ(shared.name(), "tied");
+  first.register_module("inner", inner);
+  EXPECT_EQ(shared.name(), "first.inner.tied");
+  outer.register_parameter("top", shared);
+  EXPECT_EQ(shared.name(), "top");
+  EXPECT_EQ(names_of(outer.named_parameters()), Names{"top"});
+}
+
 TEST(Module, SaysWhatAClassHasToOverride) {
   Open m;
   EXPECT_THROW(m(Tensor::ones({1})), StateError);

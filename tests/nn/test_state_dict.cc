@@ -147,8 +147,8 @@ TEST(StateDict, ListsAllFaultsInOneErrorAndChangesNothing) {
   dict["fc3.weight"] = Tensor::ones({1});
   dict["fc2.weight"] = Tensor();
   const std::string message = message_of<FormatError>([&] { net.load_state_dict(dict); });
-  for (const char* fault : {"'fc2.weight_mask' is missing", "'fc1.weight' has a mask",
-                            "'fc1.bias' is f32 [4], not f32 [3]", "'fc2.bias' is f64 [2], not f32 [2]",
+  for (const char* fault : {"'fc2.weight_mask' is missing", "'fc1.weight' must be dense",
+                            "'fc1.bias' must be f32 [3], not f32 [4]", "'fc2.bias' must be f32 [2], not f64 [2]",
                             "'scale' is missing", "'fc3.weight' is unexpected", "'fc2.weight' is undefined"}) {
     EXPECT_TRUE(contains(message, fault)) << fault << " in: " << message;
   }
@@ -163,7 +163,8 @@ TEST(StateDict, RefusesMasksOfAnotherTypeOrShape) {
        {Tensor::ones({3, 4}), Tensor::ones({4, 3}, DType::boolean), Tensor::ones({12}, DType::boolean)}) {
     StateDict dict = make_net(2).state_dict();
     dict["fc1.weight_mask"] = mask;
-    EXPECT_TRUE(contains(message_of<FormatError>([&] { net.load_state_dict(dict); }), "'fc1.weight_mask' is"));
+    EXPECT_TRUE(
+        contains(message_of<FormatError>([&] { net.load_state_dict(dict); }), "'fc1.weight_mask' must be bool [3, 4]"));
   }
   expect_unchanged(net, before);
 }

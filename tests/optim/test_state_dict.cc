@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -15,7 +14,7 @@
 namespace gossamer::optim {
 namespace {
 
-using Dict = std::map<std::string, Tensor>;
+using Dict = gossamer::StateDict;
 
 // A bias, and a weight whose pattern the kernels stream in an order of their own.
 struct Model {
@@ -128,9 +127,9 @@ TEST(OptimizerStateDict, ListsEveryFaultAndChangesNothing) {
   dict["state.fc.bias.max_exp_avg_sq"] = Tensor::full({3}, 7);
   const std::string message = message_of<FormatError>([&] { optimizer.load_state_dict(dict); });
   for (const char* fault :
-       {"state.fc.bias.exp_avg is missing", "state.fc.bias.exp_avg_sq must be f32 [3], not f32 [4]",
-        "state.fc.weight.exp_avg must be f32 [5], not f64 [5]", "state.fc.weight.step must be 0 or more, not -1",
-        "param_groups.0.lr must be finite and not negative, not nan", "param_groups.1.lr is unexpected"}) {
+       {"'state.fc.bias.exp_avg' is missing", "'state.fc.bias.exp_avg_sq' must be f32 [3], not f32 [4]",
+        "'state.fc.weight.exp_avg' must be f32 [5], not f64 [5]", "'state.fc.weight.step' must be 0 or more, not -1",
+        "'param_groups.0.lr' must be finite and not negative, not nan", "'param_groups.1.lr' is unexpected"}) {
     EXPECT_NE(message.find(fault), std::string::npos) << fault << " is not in " << message;
   }
   const Dict after = optimizer.state_dict();
@@ -147,8 +146,8 @@ TEST(OptimizerStateDict, RefusesScalarsOfAnotherType) {
   dict["state.fc.bias.step"] = Tensor::zeros({1});
   dict["param_groups.0.lr"] = Tensor::zeros({2}, DType::f64);
   const std::string message = message_of<FormatError>([&] { optimizer.load_state_dict(dict); });
-  EXPECT_NE(message.find("state.fc.bias.step must be one i64, not f32 [1]"), std::string::npos) << message;
-  EXPECT_NE(message.find("param_groups.0.lr must be one f64, not f64 [2]"), std::string::npos) << message;
+  EXPECT_NE(message.find("'state.fc.bias.step' must be one i64, not f32 [1]"), std::string::npos) << message;
+  EXPECT_NE(message.find("'param_groups.0.lr' must be one f64, not f64 [2]"), std::string::npos) << message;
 }
 
 TEST(OptimizerStateDict, RefusesStatesOfAnotherPatternWithEquallyManyNonzeros) {

@@ -234,7 +234,7 @@ TEST(Group, APlanThatThrowsChangesNoneOfItsAlgorithms) {
               {"fc2.weight", SET({.sparsity = 0.5, .drop_fraction = 0.5, .growth_scores = scores})}};
   group.apply(parameters);
   give_gradients(parameters, 200);
-  const AlgorithmState before = group.state_dict();
+  const StateDict before = group.state_dict();
   const std::string masks[] = {mask_string(parameters[0]), mask_string(parameters[2])};
   EXPECT_THROW(group.update(), std::runtime_error);
   EXPECT_EQ(mask_string(parameters[0]), masks[0]);

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -105,7 +104,7 @@ struct Training {
   }
 };
 
-void expect_same(const std::map<std::string, Tensor>& a, const std::map<std::string, Tensor>& b) {
+void expect_same(const StateDict& a, const StateDict& b) {
   ASSERT_EQ(a.size(), b.size());
   for (const auto& [key, tensor] : a) {
     SCOPED_TRACE(key);
@@ -144,7 +143,7 @@ INSTANTIATE_TEST_SUITE_P(, Resume, testing::ValuesIn(kinds()), [](const auto& te
 
 SET every_second_step() { return SET({.sparsity = 0.5, .drop_fraction = 0.5, .update = {.freq = 2}}); }
 
-AlgorithmState state_of(int64_t step, int64_t updates) {
+StateDict state_of(int64_t step, int64_t updates) {
   return {{"optimizers.0.step", Tensor::from<int64_t>({step}, Shape{})},
           {"optimizers.0.updates", Tensor::from<int64_t>({updates}, Shape{})}};
 }
@@ -183,21 +182,21 @@ TEST(AlgorithmStateDict, ListsEveryFaultAndChangesNothing) {
   EXPECT_THROW(algorithm.load_state_dict(state_of(1, 0)), StateError);
   algorithm.apply({p});
   algorithm.load_state_dict(state_of(4, 2));
-  const auto refuse = [&](const AlgorithmState& state, const std::vector<std::string>& parts) {
+  const auto refuse = [&](const StateDict& state, const std::vector<std::string>& parts) {
     const std::string message = message_of<FormatError>([&] { algorithm.load_state_dict(state); });
     for (const std::string& part : parts) EXPECT_TRUE(contains(message, part));
     expect_same(algorithm.state_dict(), state_of(4, 2));
   };
-  refuse({}, {"optimizers.0.step is missing", "optimizers.0.updates is missing"});
-  refuse(state_of(-1, 0), {"optimizers.0.step must be from 0 to 9007199254740992, not -1"});
-  refuse(state_of(std::numeric_limits<int64_t>::max(), 0), {"optimizers.0.step must be from 0 to 9007199254740992"});
-  refuse(state_of(2, 3), {"optimizers.0.updates must be from 0 to 2, not 3"});
-  AlgorithmState state = state_of(1, 0);
+  refuse({}, {"'optimizers.0.step' is missing", "'optimizers.0.updates' is missing"});
+  refuse(state_of(-1, 0), {"'optimizers.0.step' must be from 0 to 9007199254740992, not -1"});
+  refuse(state_of(std::numeric_limits<int64_t>::max(), 0), {"'optimizers.0.step' must be from 0 to 9007199254740992"});
+  refuse(state_of(2, 3), {"'optimizers.0.updates' must be from 0 to 2, not 3"});
+  StateDict state = state_of(1, 0);
   state["optimizers.1.step"] = state["optimizers.0.step"];
-  refuse(state, {"optimizers.1.step is unexpected"});
+  refuse(state, {"'optimizers.1.step' is unexpected"});
   state = state_of(1, 0);
   state["optimizers.0.step"] = Tensor::from<float>({1}, Shape{});
-  refuse(state, {"optimizers.0.step must be one i64"});
+  refuse(state, {"'optimizers.0.step' must be one i64"});
 }
 
 TEST(AlgorithmStateDict, OfAGroupIsTakenUpByAllItsAlgorithmsOrByNone) {
@@ -205,10 +204,10 @@ TEST(AlgorithmStateDict, OfAGroupIsTakenUpByAllItsAlgorithmsOrByNone) {
   Group group = group_of();
   group.apply({dense_parameter("a", {4, 4}, 5), dense_parameter("b", {4, 4}, 6)});
   group.update();
-  AlgorithmState state = group.state_dict();
+  StateDict state = group.state_dict();
   EXPECT_EQ(state.size(), 4U);
   EXPECT_EQ(state.at("algorithms.1.optimizers.0.step").item<int64_t>(), 1);
-  const AlgorithmState before = group.state_dict();
+  const StateDict before = group.state_dict();
   state["algorithms.0.optimizers.0.step"] = Tensor::from<int64_t>({9}, Shape{});
   state["algorithms.1.optimizers.0.step"] = Tensor::from<int64_t>({-9}, Shape{});
   EXPECT_THROW(group.load_state_dict(state), FormatError);

@@ -118,20 +118,20 @@ TEST(ResumeAlgorithms, AStateThatDoesNotFitIsAFormatErrorThatChangesNothing) {
     const MakeAlgorithm& make = kAlgorithms.at(name);
     const Training saved(make);
     for (uint64_t step = 1; step <= 6; ++step) saved.step(step);
-    const AlgorithmState good = saved.algorithm->state_dict();
+    const StateDict good = saved.algorithm->state_dict();
     const Training other(make, saved);
     const auto forward = other.parameters[0].forward_pattern();
-    const auto refuses = [&](const AlgorithmState& state, const char* what) {
+    const auto refuses = [&](const StateDict& state, const char* what) {
       EXPECT_TRUE(contains(message_of<FormatError>([&] { other.algorithm->load_state_dict(state); }), what));
       EXPECT_EQ(other.parameters[0].forward_pattern(), forward);
       EXPECT_EQ(other.algorithm->state_dict().size(), good.size());
     };
     for (const auto& [key, tensor] : good) {
-      AlgorithmState bad = good;
+      StateDict bad = good;
       bad[key] = Tensor::zeros({3, 1}, DType::i32);
       refuses(bad, key.c_str());
     }
-    AlgorithmState bad = good;
+    StateDict bad = good;
     bad["forward.c"] = bad["retained.c.0.dy"] = Tensor::zeros({1});
     refuses(bad, "is unexpected");
   }
@@ -141,7 +141,7 @@ TEST(ResumeAlgorithms, TheAgesOfWhatIsRetainedFall) {
   const MakeAlgorithm& make = kAlgorithms.at("SNFS");
   const Training saved(make);
   for (uint64_t step = 1; step <= 3; ++step) saved.step(step);
-  AlgorithmState state = saved.algorithm->state_dict();
+  StateDict state = saved.algorithm->state_dict();
   EXPECT_EQ(state.at("retained.a.0.age").item<int64_t>(), 2);
   EXPECT_EQ(state.at("retained.a.1.age").item<int64_t>(), 1);
   EXPECT_TRUE(state.contains("retained.b.0.x"));   // step 2

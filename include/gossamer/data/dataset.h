@@ -3,17 +3,24 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "gossamer/tensor.h"
 
 namespace gossamer::data {
 
-// A model's input and its target; the first dimension of both counts the samples.
+// A model's input, its target, and what else it takes: the first dimension of each counts the samples.
 struct Batch {
   Tensor x;
   Tensor y;
+  std::map<std::string, Tensor> more = {};  // further inputs by name, such as a "mask"
+
+  // The tensor called "x", "y" or by a name in `more`. Throws ConfigError that lists the names.
+  const Tensor& operator[](std::string_view name) const;
 };
 
 // What a DataLoader reads. Derive from it for samples that do not fit memory or are made on the fly.
@@ -33,26 +40,26 @@ class Dataset {
   Dataset& operator=(const Dataset&) = default;
 };
 
-// Two tensors of any element type: x [n, ...] and y [n, ...]. It shares their storage: do not write to them while a
-// loader runs.
+// Tensors of any element type: x [n, ...], y [n, ...], and further inputs [n, ...] by name. It shares their storage: do
+// not write to them while a loader runs.
 class TensorDataset final : public Dataset {
  public:
-  // Throws ShapeError when a tensor is undefined or a scalar, or the first dimensions differ.
-  TensorDataset(Tensor x, Tensor y);
+  // Throws ShapeError when a tensor is undefined or a scalar, or the first dimensions differ; ConfigError when one of
+  // the further names is "x" or "y".
+  TensorDataset(Tensor x, Tensor y, std::map<std::string, Tensor> more = {});
 
   int64_t size() const override;
   Batch gather(std::span<const int64_t> indices) const override;
 
  private:
-  Tensor x_;
-  Tensor y_;
+  Batch all_;
 };
 
-// Grey images with class labels, as read from a file.
+// Images with class labels, as read from a file.
 struct LabeledImages {
-  std::vector<uint8_t> pixels;  // [n, features], row-major
+  std::vector<uint8_t> pixels;  // [n, channels, height, width], row-major
   std::vector<int64_t> labels;  // [n], each in [0, classes)
-  int64_t features = 0;         // pixels per image
+  Shape shape;                  // of one image: [channels, height, width]
   int64_t classes = 0;
 };
 
@@ -65,15 +72,16 @@ struct PixelScale {
 // Images kept as bytes, a quarter of what floats take; gather() converts a batch at a time.
 class ImageDataset final : public Dataset {
  public:
-  // Throws ShapeError when the numbers of pixels and labels do not fit or a label is no class; ConfigError unless
-  // scale.mean is finite and scale.std is finite and positive.
+  // Throws ShapeError when the shape is not that of an image, the numbers of pixels and labels do not fit or a label is
+  // no class; ConfigError unless scale.mean is finite and scale.std is finite and positive.
   explicit ImageDataset(LabeledImages images, const PixelScale& scale = {});
 
   int64_t size() const override { return static_cast<int64_t>(images_.labels.size()); }
-  int64_t features() const { return images_.features; }
+  // [channels, height, width]
+  const Shape& image_shape() const { return images_.shape; }
   int64_t classes() const { return images_.classes; }
 
-  // x: f32 [indices, features], scaled; y: i64 [indices].
+  // x: f32 [indices, channels, height, width], scaled; y: i64 [indices].
   Batch gather(std::span<const int64_t> indices) const override;
 
  private:

@@ -2,6 +2,7 @@
 // clothes.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 
@@ -15,9 +16,10 @@ struct FashionMnistOptions {
   std::filesystem::path folder = "/usr/share/datasets/fashion-mnist";
   // The usual choice of those who standardize is {.mean = 0.2860, .std = 0.3530}, measured on the training images.
   PixelScale scale = {};
+  int64_t max_images = 1'000'000;  // of a file; one that declares more is refused before memory is taken
 };
 
-// 60000 images for training and 10000 for testing, 784 features, 10 classes.
+// 60000 images [1, 28, 28] for training and 10000 for testing, 10 classes.
 struct FashionMnist {
   std::shared_ptr<const ImageDataset> train;
   std::shared_ptr<const ImageDataset> test;

@@ -21,13 +21,17 @@ struct IdxArray {
   std::vector<uint8_t> bytes;  // row-major elements in the byte order of this machine
 };
 
+struct IdxOptions {
+  int64_t max_bytes = int64_t{1} << 30;  // of all elements; a file that declares more is refused before memory is taken
+};
+
 // Reads an IDX file, plain or compressed by gzip; the content decides which, not the file's name. Memory grows with the
 // data that is really there, never with what a header claims, and decompression stops at the first surplus byte.
 // Throws FormatError, naming the file and the fault, when the file is missing or unreadable, is not IDX, is truncated
-// or corrupt, declares a size that overflows, or holds bytes after the last element.
-IdxArray read_idx(const std::filesystem::path& path);
+// or corrupt, declares a size above the limit, or holds bytes after the last element.
+IdxArray read_idx(const std::filesystem::path& path, const IdxOptions& options = {});
 
 // The same for an uncompressed IDX file that is already in memory. `name` stands for the file in error messages.
-IdxArray parse_idx(std::span<const uint8_t> file, std::string_view name = "(memory)");
+IdxArray parse_idx(std::span<const uint8_t> file, std::string_view name = "(memory)", const IdxOptions& options = {});
 
 }  // namespace gossamer::data

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "gossamer/data/dataset.h"
+#include "gossamer/state_dict.h"
 
 namespace gossamer::data {
 
@@ -23,14 +24,20 @@ struct DataLoaderOptions {
 
 // Each pass over the loader is an epoch:
 //   for (auto& batch : loader) { ... batch.x, batch.y ... }
-// A pass may be left early, and may outlive the loader. It is used from one thread at a time. In the child of a fork a
-// pass that prefetches cannot go on (StateError); a new one can begin.
+// A pass may be left early, and may outlive the loader. It is used from one thread at a time. A copy of the loader
+// takes over its options and its next epoch, not a pass that runs. In the child of a fork a pass that prefetches cannot
+// go on (StateError); a new one can begin.
 class DataLoader {
  public:
   class Iterator;
 
   // Throws ConfigError when there is no dataset, batch_size < 1 or prefetch < 0.
   explicit DataLoader(std::shared_ptr<const Dataset> dataset, const DataLoaderOptions& options = {});
+  DataLoader(const DataLoader& other);
+  DataLoader& operator=(const DataLoader& other);
+  DataLoader(DataLoader&&) noexcept = default;
+  DataLoader& operator=(DataLoader&&) noexcept = default;
+  ~DataLoader() = default;
 
   // Starts epoch() and counts it up. What the dataset throws, in whatever thread, is rethrown here or by the iterator's
   // increment, after the batches before it.
@@ -44,10 +51,28 @@ class DataLoader {
   // Resumes at the start of an epoch. Throws ConfigError when epoch < 0.
   void set_epoch(int64_t epoch);
 
+  // Where the latest pass is, for a resumed run; between passes, at the start of the next. i64 scalars:
+  //   epoch, batch                        the epoch of the pass, and how many of its batches were given out: the batch
+  //                                       in hand counts as done
+  //   samples, batch_size, shuffle, seed  what the order depends on besides
+  StateDict state_dict() const;
+  // Takes up a state_dict(): the next pass gives the batches that remained, bit for bit, and none where the last one
+  // had been given out; the passes after it are whole. Passes that run already go on as they are. Throws FormatError
+  // listing everything that does not fit, such as another batch_size or seed, before anything changes.
+  void load_state_dict(const StateDict& dict);
+
  private:
+  // Where a pass is; shared with its iterator, which lets go of it at the end.
+  struct Position {
+    int64_t epoch = 0;
+    int64_t batch = 0;
+  };
+
   std::shared_ptr<const Dataset> dataset_;
   DataLoaderOptions options_;
   int64_t epoch_ = 0;
+  int64_t first_batch_ = 0;             // of the next pass
+  std::weak_ptr<const Position> pass_;  // the latest
 };
 
 // A move-only input iterator. Destroying it ends its epoch.

@@ -1,17 +1,31 @@
 // Activation functions as modules.
 #pragma once
 
-#include <memory>
-
-#include "gossamer/nn/module.h"
+#include "gossamer/nn/cloneable.h"
 
 namespace gossamer::nn {
 
 // max(x, 0), any shape.
-class ReLU final : public Module {
+class ReLU final : public Cloneable<ReLU> {
  public:
   Tensor forward(const Tensor& x) override;
-  std::unique_ptr<Module> clone() const override;
+};
+
+struct SoftmaxOptions {
+  int dim = -1;  // the dimension that sums to 1; negative counts from the end
+};
+
+// exp(x) / sum(exp(x)) along one dimension, any shape of rank 1 or more (ShapeError). cross_entropy takes the logits
+// themselves; this is for serving.
+class Softmax final : public Cloneable<Softmax> {
+ public:
+  explicit Softmax(const SoftmaxOptions& options = {}) : options_(options) {}
+
+  const SoftmaxOptions& options() const { return options_; }
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  SoftmaxOptions options_;
 };
 
 }  // namespace gossamer::nn

@@ -1,9 +1,7 @@
 // Flatten: several dimensions become one.
 #pragma once
 
-#include <memory>
-
-#include "gossamer/nn/module.h"
+#include "gossamer/nn/cloneable.h"
 
 namespace gossamer::nn {
 
@@ -13,13 +11,14 @@ struct FlattenOptions {
 };
 
 // [n, 28, 28] -> [n, 784] by default. The result is a view.
-class Flatten final : public Module {
+class Flatten final : public Cloneable<Flatten> {
  public:
   explicit Flatten(const FlattenOptions& options = {}) : options_(options) {}
 
+  const FlattenOptions& options() const { return options_; }
+
   // Throws ShapeError where a dimension does not exist, or start_dim comes after end_dim.
   Tensor forward(const Tensor& x) override;
-  std::unique_ptr<Module> clone() const override;
 
  private:
   FlattenOptions options_;

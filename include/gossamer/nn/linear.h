@@ -2,9 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 
-#include "gossamer/nn/module.h"
+#include "gossamer/nn/cloneable.h"
 #include "gossamer/random.h"
 
 namespace gossamer::nn {
@@ -18,7 +17,7 @@ struct LinearOptions {
 };
 
 // y = x Wᵀ + b: x [..., in] -> [..., out]. Parameters: weight [out, in], bias [out].
-class Linear final : public Module {
+class Linear final : public Cloneable<Linear> {
  public:
   // Weight and bias are uniform in ±1/sqrt(in) (the default of torch.nn.Linear). One key is taken from rng whatever the
   // options, and elements are functions of (key, index): a layer created with sparsity s is the dense one of the same
@@ -30,14 +29,16 @@ class Linear final : public Module {
   explicit Linear(const Parameter& weight, const Parameter& bias = {});
 
   // Throws ShapeError unless x is [..., in]; DTypeError unless it has the layer's dtype.
+  // What the layer was made with, or what makes one like it.
+  const LinearOptions& options() const { return options_; }
   Tensor forward(const Tensor& x) override;
-  std::unique_ptr<Module> clone() const override;
 
   const Parameter& weight() const { return weight_; }
   // Undefined without bias.
   const Parameter& bias() const { return bias_; }
 
  private:
+  LinearOptions options_;
   Parameter weight_;
   Parameter bias_;
 };

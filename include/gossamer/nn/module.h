@@ -1,6 +1,6 @@
 // Module: the base of layers and networks. It knows its parameters, buffers and child modules by name.
 //
-//   struct Net : nn::Module {
+//   struct Net : nn::Cloneable<Net> {
 //     nn::Linear fc1, fc2;
 //     explicit Net(Generator& rng) : fc1({.in = 784, .out = 300}, rng), fc2({.in = 300, .out = 10}, rng) {
 //       register_module("fc1", fc1);
@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "gossamer/nn/state_dict.h"
 #include "gossamer/parameter.h"
+#include "gossamer/state_dict.h"
 #include "gossamer/tensor.h"
 
 namespace gossamer::sparse {
@@ -24,6 +24,10 @@ class SparsityAlgorithm;
 }
 
 namespace gossamer::nn {
+
+using gossamer::LoadOptions;
+using gossamer::LoadResult;
+using gossamer::StateDict;
 
 // Movable, not copyable (clone()). Names, parameters and flags live in a registry that moves along, so a module may be
 // moved, with its members, after it was registered in another; registries and Parameters outlive the modules. A module
@@ -39,11 +43,9 @@ class Module {
   virtual Tensor forward(const Tensor& x);
   Tensor operator()(const Tensor& x) { return forward(x); }
 
-  // An independent module with equal parameters, buffers and flags, and no gradients. The built-in modules implement
-  // it; elsewhere it throws StateError. A custom module makes another one and calls copy_state_from:
-  //   auto copy = std::make_unique<Net>(rng);
-  //   copy->copy_state_from(*this);
-  //   return copy;
+  // An independent module with equal parameters, buffers and flags, and no gradients. A module that derives from
+  // Cloneable has it; elsewhere it throws StateError unless overridden, by constructing another module and calling its
+  // copy_state_from(*this).
   virtual std::unique_ptr<Module> clone() const;
 
   // The module's own first, then those of its children, in the order of registration. One that comes under several
@@ -51,7 +53,7 @@ class Module {
   std::vector<Parameter> parameters() const;
   std::vector<std::pair<std::string, Parameter>> named_parameters() const;
   std::vector<std::pair<std::string, Tensor>> named_buffers() const;
-  // This module under "", then its descendants. The pointers are good until one of the modules moves or goes.
+  // This module under "", then its descendants. The pointers are valid until one of the modules is moved or destroyed.
   std::vector<std::pair<std::string, Module*>> named_modules();
 
   // Training is what a new module is in; evaluation turns off dropout. For all children too.
@@ -66,7 +68,8 @@ class Module {
   // Gives parameters() to the algorithm, which makes those that it wants CSR.
   void apply(sparse::SparsityAlgorithm& algorithm);
 
-  // Copies of all parameters and buffers.
+  // Copies of all parameters and buffers: "fc1.weight" is a parameter in its dense shape, 0 where pruned, or a buffer.
+  // A CSR parameter has its mask beside it, "fc1.weight_mask", bool, of the same shape.
   StateDict state_dict() const;
   // Takes up parameters, patterns and buffers. A parameter with a mask beside it becomes CSR with that pattern; one
   // without a mask keeps its form: a dense one is dense, and for a CSR one the mask counts as missing. Gradients are
@@ -94,6 +97,7 @@ class Module {
   void register_module(const std::string& name, Module& module);
 
   // What clone() needs: elements, patterns, buffers and flags of a module with the same names and shapes (StateError).
+  // For a new module: StateError where an optimizer keeps states of a parameter.
   void copy_state_from(const Module& other);
 
  private:
@@ -101,7 +105,6 @@ class Module {
   Registry& registry() const;
   void check_name(const char* op, const std::string& name) const;
   void check_entry(const char* op, const std::string& name) const;
-  void update_names() const;
 
   std::shared_ptr<Registry> registry_;  // null when moved from
 };

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -18,6 +17,7 @@
 
 #include "gossamer/csr_pattern.h"
 #include "gossamer/parameter.h"
+#include "gossamer/state_dict.h"
 #include "gossamer/tensor.h"
 
 namespace gossamer::optim {
@@ -29,7 +29,7 @@ class StepFollower;      // what takes part in every step, such as a sparsity al
 class State {
  public:
   // The elements, aligned with Parameter::values(); in the parameter's shape when requires_dense. Writing them changes
-  // the state. A step that changes the pattern replaces the tensor.
+  // the state. A step that changes the pattern and load_state_dict() replace the tensor.
   Tensor tensor() const;
   operator Tensor() const { return tensor(); }
 
@@ -63,12 +63,17 @@ class ParameterState {
   std::shared_ptr<ParameterRecord> record_;
 };
 
-// One parameter in one step, as a rule sees it: flat arrays of one length and one dtype (f32 or f64).
+// One parameter in one step, as a rule sees it: arrays of one length and one dtype (f32 or f64).
 struct ParameterUpdate {
   int64_t step;                // 1 at the first update of the parameter
   Tensor values;               // written through mutable_data
   Tensor grad;                 // read only
   std::vector<Tensor> states;  // in the order of the rule's state_names; written through mutable_data
+  // The parameter's own shape, for rules that look at rows and columns (factored moments, orthogonalized updates).
+  // Where values.numel() == shape.numel() the arrays are its elements, row-major. Where they are fewer, the parameter
+  // is CSR and they hold its nonzeros in slot order, which is unspecified: such a rule then updates element by element,
+  // or throws StateError.
+  Shape shape;
 };
 
 // Movable, not copyable; a moved-from optimizer may only be destroyed or assigned to. Optimizer, parameters and
@@ -132,10 +137,10 @@ class Optimizer {
   //   state.<parameter>.pattern    i64 scalar, a fingerprint of the pattern; only where the parameter is CSR
   //   param_groups.<index>.lr      f64 scalar
   // Tensors are copies. Throws StateError unless all parameters have names that differ.
-  std::map<std::string, Tensor> state_dict() const;
+  StateDict state_dict() const;
   // Takes up a state_dict(); the model's own state must be loaded before, since states belong to a pattern. Throws
   // FormatError listing everything that does not fit, before anything changes.
-  void load_state_dict(const std::map<std::string, Tensor>& dict);
+  void load_state_dict(const StateDict& dict);
 
  protected:
   Optimizer();

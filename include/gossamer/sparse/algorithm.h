@@ -7,7 +7,6 @@
 
 #include <concepts>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +19,7 @@
 #include "gossamer/sparse/schedule.h"
 #include "gossamer/sparse/sparse_parameter.h"
 #include "gossamer/sparse/sparsity.h"
+#include "gossamer/state_dict.h"
 
 namespace gossamer {
 class PreparedChange;  // internal
@@ -37,8 +37,7 @@ struct SparsitySettings {
   uint64_t seed = 0;                // everything random is keyed by (seed, parameter name, step)
 };
 
-// What state_dict() gives: tensors by name.
-using AlgorithmState = std::map<std::string, Tensor>;
+using AlgorithmState = StateDict;
 
 // Base of all algorithms; by itself it keeps the first patterns. Movable (what was moved from may only be destroyed or
 // assigned to); model, optimizer and algorithm may be moved and destroyed in any order, and an optimizer whose
@@ -122,11 +121,11 @@ class SparsityAlgorithm {
   //   optimizers.<i>.step, .updates   i64 scalars: steps taken, and how many of them were update steps; i counts the
   //                                   attached optimizers in the order in which they were applied, 0 where none is
   // Every schedule is a function of the two, so there is nothing else to save.
-  virtual AlgorithmState state_dict() const;
+  virtual StateDict state_dict() const;
   // Takes up a state_dict(), after the algorithm was applied to the model and to its optimizers (StateError before the
   // model). A state of one optimizer may also come before that optimizer is applied. Throws FormatError listing
   // everything that does not fit, before anything changes.
-  virtual void load_state_dict(const AlgorithmState& state);
+  virtual void load_state_dict(const StateDict& state);
 
  protected:
   // Throws ConfigError when a constant sparsity is below 0 or not below 1; `name` begins the message.

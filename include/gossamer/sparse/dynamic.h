@@ -35,7 +35,7 @@ class DynamicSparsityAlgorithm : public SparsityAlgorithm {
   // finite keeps its pattern. What a plan throws leaves everything as it was, the step included.
   void update(optim::Optimizer* optimizer = nullptr) final { SparsityAlgorithm::update(optimizer); }
 
-  void load_state_dict(const AlgorithmState& state) override;
+  void load_state_dict(const StateDict& state) override;
 
   const UpdateSchedule& update_schedule() const { return update_; }
 

@@ -88,8 +88,8 @@ class Group final : public SparsityAlgorithm {
 
   RemovableHandle register_target_sparsity_hook(SparsityHook hook) override;
   RemovableHandle register_computed_sparsity_hook(SparsityHook hook) override;
-  AlgorithmState state_dict() const override;
-  void load_state_dict(const AlgorithmState& state) override;
+  StateDict state_dict() const override;
+  void load_state_dict(const StateDict& state) override;
 
  protected:
   std::vector<SparseParameter> select(std::vector<SparseParameter> parameters) const override;

@@ -39,8 +39,8 @@ class SNFS final : public DropAndGrow {
   // Between the first step of a window and its update the factors retained so far are part of the state:
   //   retained.<parameter>.<i>.dy, .x   of the i-th use, oldest first; no x where the layer ran on dense weights
   //   retained.<parameter>.<i>.age      i64 scalar, steps ago
-  AlgorithmState state_dict() const override;
-  void load_state_dict(const AlgorithmState& state) override;
+  StateDict state_dict() const override;
+  void load_state_dict(const StateDict& state) override;
 
  protected:
   int64_t retained_steps() const override { return window_; }

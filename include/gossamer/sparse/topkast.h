@@ -42,8 +42,8 @@ class TopKAST final : public DynamicSparsityAlgorithm {
 
   // forward.<parameter> says which connections are in A: bool, one for each connection of B in row-major order. Load
   // the model's state first.
-  AlgorithmState state_dict() const override;
-  void load_state_dict(const AlgorithmState& state) override;
+  StateDict state_dict() const override;
+  void load_state_dict(const StateDict& state) override;
 
   // The sum over all parameters of w^2 in A and w^2 / D outside, where D is the density of A: a scalar to add to the
   // loss, times a factor, so that connections outside A have to earn their magnitude.

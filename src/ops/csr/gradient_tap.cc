@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <utility>
 
 #include "autograd/meta.h"
 #include "runtime/blas.h"
 #include "runtime/check.h"
+#include "runtime/processes.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer {
@@ -128,6 +130,7 @@ void GradientTap::for_each_block(int64_t rows, int64_t cols,
         // beta 0 overwrites, whatever the scratch holds.
         for (int64_t j = 0; j < n * cols; ++j) sum[j] = (beta == 0 ? 0 : beta * sum[j]) + part[j];
       }
+      rt::sum_over_processes(std::span(block.mutable_data<T>(), static_cast<size_t>(block.numel())));
       f(row, block);
     }
   });

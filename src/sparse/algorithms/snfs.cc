@@ -65,37 +65,37 @@ std::string retained_key(const SparseParameter& parameter, size_t use, const cha
 }
 
 // The factors of a parameter, as far as the state has them; what is wrong with them goes to the reader.
-std::vector<GradientTap::Past> read_past(const SparseParameter& parameter, const AlgorithmState& state,
-                                         StateReader& reader) {
+std::vector<GradientTap::Past> read_past(const SparseParameter& parameter, StateReader& reader) {
   std::vector<GradientTap::Past> past;
   const Parameter& p = parameter.param();
   const MatrixSize size = as_matrix(p.shape());
-  for (size_t i = 0; state.contains(retained_key(parameter, i, "dy")); ++i) {
+  for (size_t i = 0; reader.contains(retained_key(parameter, i, "dy")); ++i) {
     const int64_t age = reader.scalar<int64_t>(retained_key(parameter, i, "age"));
     const int64_t newest = past.empty() ? std::numeric_limits<int64_t>::max() : past.back().age;
     if (age < 1 || age > std::min(newest, kMaxWindow)) {
       reader.fault(retained_key(parameter, i, "age"),
                    fmt::format("from 1 to {}, and fall from one use to the next", kMaxWindow), fmt::format("{}", age));
     }
-    const Tensor* x = reader.find(retained_key(parameter, i, "x"), false);
-    const Tensor dy = state.at(retained_key(parameter, i, "dy"));
-    const int64_t n = dy.defined() && dy.rank() > 0 ? dy.dim(0) : 0;
-    reader.check_tensor(retained_key(parameter, i, "dy"), true, x == nullptr ? p.shape() : Shape({n, size.rows}),
-                        p.dtype());
-    if (x != nullptr) reader.check_tensor(retained_key(parameter, i, "x"), true, {n, size.cols}, p.dtype());
-    past.push_back({age, x == nullptr ? Tensor() : x->clone(), dy.defined() ? dy.clone() : dy});
+    const std::string x_key = retained_key(parameter, i, "x");
+    const std::string dy_key = retained_key(parameter, i, "dy");
+    const Tensor any = reader.find(dy_key);
+    const int64_t n = any.defined() && any.rank() > 0 ? any.dim(0) : 0;
+    const bool product = reader.contains(x_key);
+    const Tensor dy = reader.find(dy_key, product ? Shape({n, size.rows}) : p.shape(), p.dtype());
+    const Tensor x = reader.find(x_key, {n, size.cols}, p.dtype(), Entry::Optional);
+    past.push_back({age, x.defined() ? x.clone() : x, dy.defined() ? dy.clone() : dy});
   }
   return past;
 }
 
 }  // namespace
 
-AlgorithmState SNFS::state_dict() const {
-  AlgorithmState state = DropAndGrow::state_dict();
+StateDict SNFS::state_dict() const {
+  StateDict state = DropAndGrow::state_dict();
   for (const SparseParameter& p : sparse_params()) {
     const auto past = ParameterAccess::tap(p.param()).past();
     for (size_t i = 0; i < past.size(); ++i) {
-      state[retained_key(p, i, "age")] = Tensor::from<int64_t>({past[i].age}, Shape{});
+      state[retained_key(p, i, "age")] = state_scalar(past[i].age);
       state[retained_key(p, i, "dy")] = past[i].dy.clone();
       if (past[i].x.defined()) state[retained_key(p, i, "x")] = past[i].x.clone();
     }
@@ -103,13 +103,13 @@ AlgorithmState SNFS::state_dict() const {
   return state;
 }
 
-void SNFS::load_state_dict(const AlgorithmState& state) {
-  AlgorithmState own;
-  AlgorithmState rest;
+void SNFS::load_state_dict(const StateDict& state) {
+  StateDict own;
+  StateDict rest;
   for (const auto& [key, tensor] : state) (key.starts_with("retained.") ? own : rest)[key] = tensor;
   StateReader reader(own);
   std::vector<std::vector<GradientTap::Past>> pasts;
-  for (const SparseParameter& p : sparse_params()) pasts.push_back(read_past(p, own, reader));
+  for (const SparseParameter& p : sparse_params()) pasts.push_back(read_past(p, reader));
   reader.finish("SNFS::load_state_dict", "what was retained must be that of this SNFS", "");
   Saved saved(*this);
   DropAndGrow::load_state_dict(rest);

@@ -143,8 +143,8 @@ std::vector<int64_t> slots_in_forward(const Parameter& parameter) {
 
 }  // namespace
 
-AlgorithmState TopKAST::state_dict() const {
-  AlgorithmState state = DynamicSparsityAlgorithm::state_dict();
+StateDict TopKAST::state_dict() const {
+  StateDict state = DynamicSparsityAlgorithm::state_dict();
   for (const SparseParameter& p : sparse_params()) {
     if (!p.param().forward_pattern()) continue;
     Tensor used = Tensor::empty({p.param().nnz()}, DType::boolean);
@@ -155,13 +155,13 @@ AlgorithmState TopKAST::state_dict() const {
   return state;
 }
 
-void TopKAST::load_state_dict(const AlgorithmState& state) {
-  AlgorithmState own;
-  AlgorithmState rest;
+void TopKAST::load_state_dict(const StateDict& state) {
+  StateDict own;
+  StateDict rest;
   for (const auto& [key, tensor] : state) (key.starts_with("forward.") ? own : rest)[key] = tensor;
   StateReader reader(own);
   for (const SparseParameter& p : sparse_params()) {
-    reader.check_tensor(forward_key(p), false, {p.param().nnz()}, DType::boolean);
+    reader.find(forward_key(p), {p.param().nnz()}, DType::boolean, Entry::Optional);
   }
   reader.finish("TopKAST::load_state_dict", "the forward patterns must be those of this model",
                 "load its state before");

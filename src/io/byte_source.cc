@@ -1,5 +1,5 @@
 // Memory, plain files and gzip files (zlib) as streams of bytes.
-#include "data/byte_source.h"
+#include "io/byte_source.h"
 
 #include <zlib.h>
 
@@ -16,7 +16,7 @@
 #include "gossamer/error.h"
 #include "runtime/check.h"
 
-namespace gossamer::data {
+namespace gossamer::io {
 namespace {
 
 constexpr std::array kGzipMagic = {uint8_t{0x1f}, uint8_t{0x8b}};
@@ -157,4 +157,4 @@ std::unique_ptr<ByteSource> open_file(const std::filesystem::path& path, std::st
   return std::make_unique<GzipSource>(std::move(file), op);
 }
 
-}  // namespace gossamer::data
+}  // namespace gossamer::io

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace gossamer::data {
+namespace gossamer::io {
 
 class ByteSource {
  public:
@@ -37,4 +37,4 @@ std::unique_ptr<ByteSource> open_memory(std::span<const uint8_t> bytes, std::str
 // name.
 std::unique_ptr<ByteSource> open_file(const std::filesystem::path& path, std::string_view op);
 
-}  // namespace gossamer::data
+}  // namespace gossamer::io

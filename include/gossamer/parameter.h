@@ -101,6 +101,9 @@ class Parameter {
   void apply(const TopologyChange& change) const;
   // Throws what apply() would, and changes nothing.
   void check(const TopologyChange& change) const;
+  // Throws StateError unless values, gradient and slot arrays have the sizes that the pattern says. O(1): every step
+  // of an optimizer begins with it.
+  void validate() const;
   // Replaces pattern and elements, as a checkpoint does: `pattern` null makes it dense. `dense` has the parameter's
   // shape and dtype (ShapeError, DTypeError). The gradient is cleared; slot arrays of survivors stay.
   void assign(const Tensor& dense, std::shared_ptr<const CsrPattern> pattern) const;
@@ -125,6 +128,8 @@ class Parameter {
 
  private:
   friend struct ParameterAccess;
+  friend class PreparedChange;
+  friend class ParameterSnapshot;
 
   struct State;
   explicit Parameter(std::shared_ptr<State> state);

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "autograd/meta.h"
@@ -21,26 +23,34 @@ using NodePtr = std::shared_ptr<Node>;
 
 autograd::Record& record_of(const NodePtr& node) { return NodeAccess::record(*node); }
 
-// Marks a walk of this thread, which no other may begin within: its sums would reach leaves before the outer walk is
-// known to succeed.
+// A walk of this thread, with the effects of its nodes. No other may begin within it: its sums would reach leaves
+// before the outer walk is known to succeed.
 class Walk {
  public:
   Walk() {
-    if (t_running) {
+    if (t_walk != nullptr) {
       fail<StateError>("backward", "one graph is walked at a time", "it is called from the backward of a node",
                        "return the gradients from the node instead");
     }
-    t_running = true;
+    t_walk = this;
   }
-  ~Walk() { t_running = false; }
+  ~Walk() { t_walk = nullptr; }
   Walk(const Walk&) = delete;
   Walk& operator=(const Walk&) = delete;
 
+  // Null where this thread walks no graph.
+  static Walk* running() { return t_walk; }
+  void add(std::unique_ptr<autograd::Effect> effect) { effects_.push_back(std::move(effect)); }
+  void commit() noexcept {
+    for (const auto& effect : effects_) effect->commit();
+  }
+
  private:
-  static thread_local bool t_running;
+  static thread_local Walk* t_walk;
   NoGrad no_grad_;
+  std::vector<std::unique_ptr<autograd::Effect>> effects_;
 };
-thread_local bool Walk::t_running = false;
+thread_local Walk* Walk::t_walk = nullptr;
 
 // All nodes that lead to `root`, outputs first. Holding them keeps release() from freeing one under the walk.
 std::vector<NodePtr> collect(const NodePtr& root) {
@@ -114,7 +124,40 @@ void accumulate(Tensor& sum, Tensor grad) {
   add_into(sum, grad);
 }
 
+// What a leaf gets: a new gradient, or a sum to be added in place.
+struct LeafSum {
+  std::shared_ptr<Meta> meta;
+  Tensor sum;
+  bool in_place = false;
+
+  // Takes all memory; commit() cannot fail.
+  void prepare() {
+    if (!meta->grad.defined()) {
+      // A gradient that shares storage (with the caller's, or with another leaf's) becomes the leaf's own.
+      if (!sum.owns_storage_alone()) sum = sum.clone();
+      return;
+    }
+    in_place = meta->grad.owns_storage_alone();
+    if (in_place) return prepare_add(meta->grad, sum);
+    Tensor whole = meta->grad.clone();
+    add_into(whole, sum);
+    sum = std::move(whole);
+  }
+  void commit() noexcept {
+    if (in_place) {
+      add_into(meta->grad, sum);
+    } else {
+      meta->grad = std::move(sum);
+    }
+  }
+};
+
 }  // namespace
+
+void autograd::at_end_of_walk(std::unique_ptr<Effect> effect) {
+  if (Walk::running() == nullptr) return effect->commit();
+  Walk::running()->add(std::move(effect));
+}
 
 void Tensor::backward() const {
   if (numel() != 1) {
@@ -133,15 +176,15 @@ void Tensor::backward(const Tensor& grad) const {
     fail<ShapeError>("backward", fmt::format("the gradient must be {} {}", dtype_name(dtype_), shape_.to_string()),
                      describe(grad));
   }
-  const Walk walk;
-  std::vector<std::pair<std::shared_ptr<Meta>, Tensor>> leaves;
+  Walk walk;
+  std::vector<LeafSum> leaves;
   std::unordered_map<const Meta*, size_t> leaf_index;
   std::unordered_map<const Node*, Tensor> pending;
   const auto hand_on = [&](const std::shared_ptr<Meta>& meta, Tensor g) {
     if (meta->node) return accumulate(pending[meta->node.get()], std::move(g));
     const auto [it, fresh] = leaf_index.emplace(meta.get(), leaves.size());
-    if (fresh) leaves.emplace_back(meta, Tensor());
-    accumulate(leaves[it->second].second, std::move(g));
+    if (fresh) leaves.push_back({meta, Tensor()});
+    accumulate(leaves[it->second].sum, std::move(g));
   };
 
   const std::vector<NodePtr> nodes = meta_->node ? collect(meta_->node) : std::vector<NodePtr>();
@@ -158,13 +201,9 @@ void Tensor::backward(const Tensor& grad) const {
     // Saved tensors go as soon as they were used, so that the peak falls during the walk.
     release(record);
   }
-  // All that can fail comes before the first leaf takes its gradient. One that shares storage (with the caller's, or
-  // with another leaf's) becomes the leaf's own.
-  for (auto& [meta, sum] : leaves) {
-    if (meta->grad.defined()) accumulate(sum, meta->grad);
-    if (!sum.owns_storage_alone()) sum = sum.clone();
-  }
-  for (auto& [meta, sum] : leaves) meta->grad = std::move(sum);
+  for (LeafSum& leaf : leaves) leaf.prepare();
+  for (LeafSum& leaf : leaves) leaf.commit();
+  walk.commit();
 }
 
 }  // namespace gossamer

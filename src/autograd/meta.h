@@ -27,8 +27,24 @@ struct Edge {
 
 struct Record;
 
-// Makes backward into this leaf, which its owner replaces, a StateError that gives `reason`.
-void retire_leaf(const Tensor& leaf, std::string reason);
+// Makes backward into this leaf, which its owner replaces, a StateError that gives `reason`; an empty one takes it
+// back.
+void retire_leaf(const Tensor& leaf, std::string reason) noexcept;
+
+// The gradient of a leaf: to look at without another handle, to take away, to put in place unchecked.
+const Tensor& leaf_grad(const Tensor& leaf) noexcept;
+Tensor take_grad(const Tensor& leaf) noexcept;
+void give_grad(const Tensor& leaf, Tensor grad) noexcept;
+
+// What a node does beside its gradients, such as keeping factors of them: done when the walk hands its gradients to
+// the leaves, dropped where it throws.
+class Effect {
+ public:
+  virtual ~Effect() = default;
+  virtual void commit() noexcept = 0;
+};
+// For the walk that is under way on this thread; without one it is done at once.
+void at_end_of_walk(std::unique_ptr<Effect> effect);
 
 }  // namespace autograd
 

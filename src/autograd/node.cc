@@ -78,9 +78,13 @@ void Tensor::set_grad(Tensor grad) const {
 
 namespace autograd {
 
-void retire_leaf(const Tensor& leaf, std::string reason) {
+void retire_leaf(const Tensor& leaf, std::string reason) noexcept {
   if (const auto& meta = TensorAccess::meta(leaf)) meta->retired = std::move(reason);
 }
+
+const Tensor& leaf_grad(const Tensor& leaf) noexcept { return TensorAccess::meta(leaf)->grad; }
+Tensor take_grad(const Tensor& leaf) noexcept { return std::exchange(TensorAccess::meta(leaf)->grad, {}); }
+void give_grad(const Tensor& leaf, Tensor grad) noexcept { TensorAccess::meta(leaf)->grad = std::move(grad); }
 
 bool is_recorded(std::span<const Tensor> inputs) {
   return grad_enabled() && std::ranges::any_of(inputs, &Tensor::requires_grad);

@@ -13,8 +13,10 @@
 
 #include "gossamer/csr_pattern.h"
 #include "gossamer/nn/module.h"
+#include "parameter/change.h"
 #include "runtime/check.h"
 #include "runtime/log.h"
+#include "tensor/arith.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer::nn {
@@ -141,7 +143,16 @@ LoadResult Module::load_state_dict(const StateDict& dict, const LoadOptions& opt
   for (const Assignment& a : assignments) {
     if (a.pattern) warn_about_hidden_values(a.name, a.dense, *a.pattern);
   }
-  for (const Assignment& a : assignments) a.parameter.assign(a.dense, a.pattern);
+  std::vector<PreparedChange> changes;
+  changes.reserve(assignments.size());
+  for (const Assignment& a : assignments) {
+    changes.push_back(PreparedChange::assignment(a.parameter, a.dense, a.pattern));
+  }
+  for (const auto& [buffer, source] : copies) {
+    make_rows(buffer);
+    make_rows(source);
+  }
+  for (PreparedChange& change : changes) change.commit();
   for (auto& [buffer, source] : copies) buffer.copy_from(source);
   return result;
 }

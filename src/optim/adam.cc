@@ -60,10 +60,12 @@ void update_adam(std::string_view rule, const Options& options, ParameterUpdate&
 
 void AdamRule::check(const Options& options) { check_adam(kName, options); }
 std::vector<std::string> AdamRule::state_names(const Options& options) { return adam_states(options.amsgrad); }
-void AdamRule::update(const Options& options, ParameterUpdate& update) { update_adam(kName, options, update); }
+void AdamRule::update(const Options& options, ParameterUpdate& update) noexcept { update_adam(kName, options, update); }
 
 void AdamWRule::check(const Options& options) { check_adam(kName, options); }
 std::vector<std::string> AdamWRule::state_names(const Options& options) { return adam_states(options.amsgrad); }
-void AdamWRule::update(const Options& options, ParameterUpdate& update) { update_adam(kName, options, update); }
+void AdamWRule::update(const Options& options, ParameterUpdate& update) noexcept {
+  update_adam(kName, options, update);
+}
 
 }  // namespace gossamer::optim

@@ -11,6 +11,7 @@
 #include "kernels/reduce.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
+#include "tensor/arith.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer::optim {
@@ -108,7 +109,9 @@ double clip_grad_norm(const std::vector<Parameter>& params, double max_norm, con
 void clip_grad_value(const std::vector<Parameter>& params, double clip_value) {
   constexpr std::string_view kOp = "clip_grad_value";
   check_bound(kOp, "clip_value", clip_value);
-  for (Tensor& grad : defined_grads(params)) {
+  std::vector<Tensor> grads = defined_grads(params);
+  for (const Tensor& grad : grads) make_rows(grad);  // all memory before the first is clipped
+  for (Tensor& grad : grads) {
     dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
       T* g = grad.mutable_data<T>();
       const T bound = static_cast<T>(clip_value);

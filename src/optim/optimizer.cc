@@ -7,9 +7,9 @@
 
 #include "gossamer/csr_pattern.h"
 #include "gossamer/error.h"
+#include "optim/follower.h"
 #include "optim/record.h"
 #include "runtime/check.h"
-#include "tensor/arith.h"
 
 namespace gossamer::optim {
 namespace {
@@ -90,50 +90,6 @@ void Optimizer::declare_states(ParameterRecord& record) const {
   for (const std::string& name : state_names(record.group)) record.declare(name);
 }
 
-void Optimizer::step() {
-  check_options();
-  std::vector<ParameterRecord*> updated;
-  for (const auto& record : records_) {
-    if (record->parameter.grad().defined()) updated.push_back(record.get());
-  }
-  const auto finite = [](const ParameterRecord* record) { return all_finite(record->parameter.grad()); };
-  if (!skip_nonfinite() || std::ranges::all_of(updated, finite)) {
-    for (ParameterRecord* record : updated) update_parameter(*record);
-  }
-  for (const auto& f : after_step_) f(*this);
-}
-
-void Optimizer::update_parameter(ParameterRecord& record) const {
-  const Parameter& parameter = record.parameter;
-  ParameterUpdate slots{record.step + 1, parameter.values(), parameter.grad(), {}};
-  std::vector<bool> stays_dense;
-  for (const std::string& name : state_names(record.group)) {
-    const size_t index = record.declare(name);
-    slots.states.push_back(record.allocate(index));
-    stays_dense.push_back(record.states[index].requires_dense);
-  }
-  if (parameter.is_csr() && std::ranges::find(stays_dense, true) != stays_dense.end()) {
-    update_with_dense_states(record.group, *parameter.pattern(), stays_dense, slots);
-  } else {
-    apply_rule(record.group, slots);
-  }
-  ++record.step;
-}
-
-void Optimizer::update_with_dense_states(size_t group, const CsrPattern& pattern, const std::vector<bool>& stays_dense,
-                                         ParameterUpdate& slots) const {
-  // A dense state meets dense arrays only: the others are scattered, the rule runs, and what lives is gathered.
-  ParameterUpdate dense{slots.step, pattern.dense(slots.values), pattern.dense(slots.grad), {}};
-  for (size_t i = 0; i < slots.states.size(); ++i) {
-    dense.states.push_back(stays_dense[i] ? slots.states[i] : pattern.dense(slots.states[i]));
-  }
-  apply_rule(group, dense);
-  slots.values.copy_from(pattern.gather(dense.values));
-  for (size_t i = 0; i < slots.states.size(); ++i) {
-    if (!stays_dense[i]) slots.states[i].copy_from(pattern.gather(dense.states[i]));
-  }
-}
-
 void Optimizer::zero_grad() {
   for (const auto& record : records_) record->parameter.zero_grad();
 }
@@ -163,9 +119,14 @@ int64_t Optimizer::state_bytes() const {
   return bytes;
 }
 
-void Optimizer::after_step(std::function<void(Optimizer&)> f) {
+void Optimizer::add_after_step(std::function<void(Optimizer&)> f, bool may_throw) {
   if (!f) fail<ConfigError>("Optimizer::after_step", "the function must be callable", "an empty function");
-  after_step_.push_back(std::move(f));
+  after_step_.push_back({std::move(f), may_throw});
+}
+
+void OptimizerAccess::follow(Optimizer& optimizer, std::shared_ptr<StepFollower> follower) {
+  std::erase_if(optimizer.followers_, [](const auto& other) { return !other->alive(); });
+  optimizer.followers_.push_back(std::move(follower));
 }
 
 }  // namespace gossamer::optim

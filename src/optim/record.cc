@@ -1,7 +1,12 @@
 #include "optim/record.h"
 
+#include <fmt/format.h>
+
+#include <utility>
+
 #include "gossamer/csr_pattern.h"
 #include "parameter/access.h"
+#include "runtime/check.h"
 
 namespace gossamer::optim {
 
@@ -18,16 +23,20 @@ size_t ParameterRecord::declare(std::string_view name) {
   return states.size() - 1;
 }
 
-Tensor ParameterRecord::allocate(size_t index) {
-  StateRecord& state = states[index];
-  if (!state.allocated()) {
-    if (state.requires_dense) {
-      state.dense = Tensor::zeros(parameter.shape(), parameter.dtype());
-    } else {
-      state.slots = ParameterAccess::make_slot_array(parameter);
-    }
+StateRecord ParameterRecord::with_memory(size_t index) const {
+  StateRecord state = states[index];
+  if (state.allocated()) return state;
+  if (state.requires_dense) {
+    state.dense = Tensor::zeros(parameter.shape(), parameter.dtype());
+  } else {
+    state.slots = ParameterAccess::make_slot_array(parameter);
   }
-  return state.tensor();
+  return state;
+}
+
+Tensor ParameterRecord::allocate(size_t index) {
+  if (!states[index].allocated()) states[index] = with_memory(index);
+  return states[index].tensor();
 }
 
 void ParameterRecord::release(size_t index) {
@@ -38,20 +47,32 @@ void ParameterRecord::release(size_t index) {
 void ParameterRecord::set_requires_dense(size_t index, bool requires_dense) {
   StateRecord& state = states[index];
   if (state.requires_dense == requires_dense) return;
+  StateRecord next = {.name = state.name, .requires_dense = requires_dense, .slots = nullptr, .dense = {}};
   if (state.allocated()) {
     const auto& pattern = parameter.pattern();
+    const Tensor data = state.tensor();
     if (requires_dense) {
-      const Tensor data = state.slots->data;
-      state.dense = pattern ? pattern->dense(data).alias(parameter.shape()) : data;
-      state.slots = nullptr;
+      next.dense = pattern ? pattern->dense(data).alias(parameter.shape()) : data;
     } else {
-      const std::shared_ptr<SlotArray> slots = ParameterAccess::make_slot_array(parameter);
-      slots->data = pattern ? pattern->gather(state.dense) : state.dense;
-      state.slots = slots;
-      state.dense = {};
+      next.slots = ParameterAccess::make_slot_array(parameter);
+      next.slots->data = pattern ? pattern->gather(data) : data;
     }
   }
-  state.requires_dense = requires_dense;
+  state = std::move(next);
+}
+
+void ParameterRecord::validate() const {
+  parameter.validate();
+  for (const StateRecord& state : states) {
+    if (!state.allocated()) continue;
+    const Shape shape = state.slots ? parameter.values().shape() : parameter.shape();
+    const Tensor data = state.tensor();
+    if (data.shape() == shape && data.dtype() == parameter.dtype()) continue;
+    fail<StateError>(fmt::format("state '{}' of '{}'", state.name, parameter.name()),
+                     fmt::format("it must be {} {}", dtype_name(parameter.dtype()), shape.to_string()),
+                     fmt::format("{} {}", dtype_name(data.dtype()), data.shape().to_string()),
+                     "construct the optimizer anew");
+  }
 }
 
 }  // namespace gossamer::optim

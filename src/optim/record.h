@@ -37,11 +37,15 @@ struct ParameterRecord {
   std::optional<size_t> find(std::string_view name) const;
   // Adds the state where it does not exist yet; its index.
   size_t declare(std::string_view name);
+  // The state with its memory, zeros where it has none yet; the record stays as it is.
+  StateRecord with_memory(size_t index) const;
   // The elements of a state, allocated as zeros when asked for first.
   Tensor allocate(size_t index);
   // Back to zeros that take no memory.
   void release(size_t index);
   void set_requires_dense(size_t index, bool requires_dense);
+  // Throws StateError unless parameter and states have the sizes that the pattern says.
+  void validate() const;
 };
 
 }  // namespace gossamer::optim

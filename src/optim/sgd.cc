@@ -28,7 +28,7 @@ std::vector<std::string> SgdRule::state_names(const Options& options) {
   return {"momentum_buffer"};
 }
 
-void SgdRule::update(const Options& options, ParameterUpdate& update) {
+void SgdRule::update(const Options& options, ParameterUpdate& update) noexcept {
   dispatch_floating(update.values.dtype(), kName, [&]<class T>() {
     const kernels::SgdScalars<T> scalars{
         .lr = static_cast<T>(options.lr),

@@ -122,21 +122,28 @@ void Optimizer::load_state_dict(const Dict& dict) {
   reader.finish("Optimizer::load_state_dict", fmt::format("the dict must be that of this {}", rule_name()),
                 "build the optimizer as it was saved, and load the model's state before");
 
-  for (size_t group = 0; group < rates.size(); ++group) set_lr(group, rates[group]);
+  std::vector<std::vector<StateRecord>> states;
   for (size_t i = 0; i < records_.size(); ++i) {
-    ParameterRecord& record = *records_[i];
-    record.step = steps[i];
-    for (size_t s = 0; s < record.states.size(); ++s) {
-      const auto saved = dict.find(state_key(names[i], record.states[s].name));
-      if (saved == dict.end()) {
-        record.release(s);
+    const ParameterRecord& record = *records_[i];
+    std::vector<StateRecord>& loaded = states.emplace_back(record.states);
+    for (StateRecord& state : loaded) {
+      const auto saved = dict.find(state_key(names[i], state.name));
+      state.slots = nullptr;
+      state.dense = {};
+      if (saved == dict.end()) continue;
+      if (state.requires_dense) {
+        state.dense = saved->second.clone();
         continue;
       }
-      Tensor state = record.allocate(s);
-      state.copy_from(in_slot_order(record, record.states[s])
-                          ? record.parameter.pattern()->from_canonical(saved->second)
-                          : saved->second);
+      state.slots = ParameterAccess::make_slot_array(record.parameter);
+      state.slots->data = in_slot_order(record, state) ? record.parameter.pattern()->from_canonical(saved->second)
+                                                       : saved->second.clone();
     }
+  }
+  for (size_t group = 0; group < rates.size(); ++group) set_lr(group, rates[group]);
+  for (size_t i = 0; i < records_.size(); ++i) {
+    records_[i]->step = steps[i];
+    records_[i]->states = std::move(states[i]);
   }
 }
 

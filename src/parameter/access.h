@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string_view>
 
 #include "gossamer/parameter.h"
 #include "ops/csr/gradient_tap.h"
@@ -23,6 +24,11 @@ struct ParameterAccess {
   // One per parameter, shared with the nodes of its uses.
   static GradientTap& tap(const Parameter& p);
 
+  // The two halves of Parameter::set_forward_pattern, for a pattern that the parameter is about to have, too.
+  static std::shared_ptr<const ForwardSubset> make_forward_subset(std::string_view op, const CsrPattern& whole,
+                                                                  const std::shared_ptr<const CsrPattern>& subset);
+  static void set_forward_subset(const Parameter& p, std::shared_ptr<const ForwardSubset> subset) noexcept;
+
   // A new array of zeros that follows the pattern.
   static std::shared_ptr<SlotArray> make_slot_array(const Parameter& p);
 
@@ -30,8 +36,8 @@ struct ParameterAccess {
   static bool is_claimed(const Parameter& p);
   static void claim(const Parameter& p, const std::shared_ptr<const void>& token);
 
-  // f sees the input of every linear(x, this weight) until it is replaced; an empty function ends it. f must not throw,
-  // and forward must not run on several threads meanwhile.
+  // f sees the input of every linear(x, this weight) until it is replaced; an empty function ends it. f may end itself;
+  // what it throws comes out of the product. Forward must not run on several threads meanwhile.
   static void observe_inputs(const Parameter& p, std::function<void(const Tensor& x)> f);
   static void show_input(const Parameter& p, const Tensor& x);
 };

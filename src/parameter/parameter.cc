@@ -5,45 +5,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "autograd/meta.h"
 #include "ops/csr/scatter.h"
 #include "parameter/access.h"
+#include "parameter/change.h"
+#include "parameter/state.h"
 #include "runtime/check.h"
-#include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
-
-struct Parameter::State {
-  std::string name;
-  Shape shape;
-  CsrWeight weight;  // of a dense parameter the values alone
-  bool requires_dense = false;
-  ChangeCounts last_change;
-  std::function<void(const Tensor&)> input_observer;
-  std::vector<std::weak_ptr<SlotArray>> arrays;
-  std::weak_ptr<const void> claim;
-
-  State() { weight.tap = std::make_shared<GradientTap>(); }
-};
-
-namespace {
-
-// array[new slot] = old[source], 0 where the slot is new.
-Tensor remap(const Tensor& old, const std::vector<int64_t>& source) {
-  Tensor moved = Tensor::empty({static_cast<int64_t>(source.size())}, old.dtype());
-  dispatch_all(old.dtype(), [&]<class T>() {
-    const T* from = old.data<T>();
-    T* to = moved.mutable_data<T>();
-    rt::parallel_chunks(moved.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
-      std::transform(source.begin() + begin, source.begin() + end, to + begin,
-                     [&](int64_t s) { return s < 0 ? T(0) : from[s]; });
-    });
-  });
-  return moved;
-}
-
-}  // namespace
 
 Parameter::Parameter(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
@@ -174,61 +142,31 @@ void Parameter::check(const TopologyChange& change) const {
   }
 }
 
-void Parameter::apply(const TopologyChange& change) const {
-  check(change);
-  if (change.source.empty() && change.pattern->nnz() > 0) {
-    apply(TopologyChange::between(*topology(), change.pattern));
-    return;
-  }
-  State& s = *state_;
-  const int64_t grown = std::ranges::count(change.source, -1);
-  const int64_t kept = change.pattern->nnz() - grown;
-  s.last_change = {s.last_change.changes + 1, kept, nnz() - kept, grown};
-  // The old pattern and its plans go first, then one array after the other: the peak is one array above the sum.
-  s.weight.subset = nullptr;
-  s.weight.pattern = change.pattern;
-  Tensor values = remap(s.weight.values, change.source);
-  values.set_requires_grad(s.weight.values.requires_grad());
-  if (const Tensor grad = s.weight.values.grad(); grad.defined()) {
-    s.weight.values.set_grad({});
-    values.set_grad(remap(grad, change.source));
-  }
-  autograd::retire_leaf(s.weight.values, fmt::format("the pattern of '{}' changed since the forward pass", s.name));
-  s.weight.values = values;
-  values = {};
-  std::erase_if(s.arrays, [](const std::weak_ptr<SlotArray>& weak) { return weak.expired(); });
-  for (const std::weak_ptr<SlotArray>& weak : s.arrays) {
-    if (const auto array = weak.lock()) array->data = remap(array->data, change.source);
-  }
-}
+void Parameter::apply(const TopologyChange& change) const { PreparedChange(*this, change).commit(); }
 
 void Parameter::assign(const Tensor& dense, std::shared_ptr<const CsrPattern> pattern) const {
   check_defined("Parameter::assign");
-  State& s = *state_;
-  const std::string op = fmt::format("Parameter::assign('{}')", s.name);
-  if (!dense.defined() || dense.shape() != s.shape) {
-    fail<ShapeError>(op, fmt::format("the value must have shape {}", s.shape.to_string()),
-                     dense.defined() ? dense.shape().to_string() : "an undefined tensor");
+  PreparedChange::assignment(*this, dense, std::move(pattern)).commit();
+}
+
+void Parameter::validate() const {
+  check_defined("Parameter::validate");
+  const State& s = *state_;
+  const Shape slots = is_csr() ? Shape{s.weight.pattern->nnz()} : s.shape;
+  const auto check_array = [&](const Tensor& array, const char* what) {
+    if (array.defined() && array.shape() == slots && array.dtype() == dtype()) return;
+    fail<StateError>(fmt::format("'{}'", s.name),
+                     fmt::format("{} must be {} {}", what, dtype_name(dtype()), slots.to_string()),
+                     array.defined() ? fmt::format("{} {}", dtype_name(array.dtype()), array.shape().to_string())
+                                     : "an undefined tensor",
+                     "change patterns with Parameter::apply");
+  };
+  check_array(s.weight.values, "values");
+  if (const Tensor grad = s.weight.values.grad(); grad.defined()) check_array(grad, "the gradient");
+  for (const std::weak_ptr<SlotArray>& weak : s.arrays) {
+    if (const auto array = weak.lock()) check_array(array->data, "a state");
   }
-  if (dense.dtype() != dtype()) {
-    fail<DTypeError>(op, fmt::format("the value must be {}", dtype_name(dtype())), dtype_name(dense.dtype()),
-                     "convert with .to(dtype)");
-  }
-  const MatrixSize size = as_matrix(s.shape);
-  const auto target = pattern ? pattern : CsrPattern::full(size.rows, size.cols);
-  apply({target});
-  zero_grad();
-  s.weight.values.copy_from(target->gather(dense));
-  if (!pattern) {
-    // The dense storage has the parameter's own shape, and so has its leaf; slot arrays follow.
-    const bool requires_grad = s.weight.values.requires_grad();
-    s.weight.pattern = nullptr;
-    s.weight.values = s.weight.values.alias(s.shape);
-    s.weight.values.set_requires_grad(requires_grad);
-    for (const std::weak_ptr<SlotArray>& weak : s.arrays) {
-      if (const auto array = weak.lock()) array->data = array->data.alias(s.shape);
-    }
-  }
+  if (is_csr()) s.weight.check(s.name);
 }
 
 const ChangeCounts& Parameter::last_change() const {
@@ -244,17 +182,12 @@ void Parameter::set_forward_pattern(const std::shared_ptr<const CsrPattern>& sub
   }
   const std::string op = fmt::format("Parameter::set_forward_pattern('{}')", name());
   if (!is_csr()) fail<StateError>(op, "the parameter must be CSR", "it is dense", "call model.apply(sparsity) before");
-  TopologyChange change = TopologyChange::between(*pattern(), subset);
-  if (const auto missing = std::ranges::count(change.source, -1); missing > 0) {
-    fail<ConfigError>(op, "the subset must lie within the pattern", fmt::format("{} connections do not", missing));
-  }
-  state_->weight.subset =
-      std::make_shared<ForwardSubset>(ForwardSubset{std::move(change.pattern), std::move(change.source)});
+  state_->weight.subset = ParameterAccess::make_forward_subset(op, *pattern(), subset);
 }
 
 std::shared_ptr<const CsrPattern> Parameter::forward_pattern() const {
   check_defined("Parameter::forward_pattern");
-  return state_->weight.subset ? state_->weight.subset->pattern : nullptr;
+  return state_->weight.subset ? state_->weight.subset->pattern() : nullptr;
 }
 
 Parameter Parameter::clone() const {
@@ -274,9 +207,7 @@ Parameter Parameter::clone() const {
 int64_t Parameter::index_bytes() const {
   if (!is_csr()) return 0;
   const ForwardSubset* subset = state_->weight.subset.get();
-  return pattern()->bytes() +
-         (subset == nullptr ? 0
-                            : subset->pattern->bytes() + static_cast<int64_t>(subset->source.size() * sizeof(int64_t)));
+  return pattern()->bytes() + (subset == nullptr ? 0 : subset->bytes());
 }
 
 const CsrWeight& ParameterAccess::weight(const Parameter& p) {
@@ -285,9 +216,20 @@ const CsrWeight& ParameterAccess::weight(const Parameter& p) {
 }
 GradientTap& ParameterAccess::tap(const Parameter& p) { return *weight(p).tap; }
 
+std::shared_ptr<const ForwardSubset> ParameterAccess::make_forward_subset(
+    std::string_view op, const CsrPattern& whole, const std::shared_ptr<const CsrPattern>& subset) {
+  TopologyChange change = TopologyChange::between(whole, subset);
+  return std::make_shared<const ForwardSubset>(op, whole.nnz(), std::move(change.pattern), std::move(change.source));
+}
+void ParameterAccess::set_forward_subset(const Parameter& p, std::shared_ptr<const ForwardSubset> subset) noexcept {
+  p.state_->weight.subset = std::move(subset);
+}
+
 std::shared_ptr<SlotArray> ParameterAccess::make_slot_array(const Parameter& p) {
   p.check_defined("make_slot_array");
   auto array = std::make_shared<SlotArray>(SlotArray{Tensor::zeros(p.values().shape(), p.dtype())});
+  // Those of optimizers that are gone would otherwise stay until the next change of the pattern.
+  std::erase_if(p.state_->arrays, [](const std::weak_ptr<SlotArray>& weak) { return weak.expired(); });
   p.state_->arrays.push_back(array);
   return array;
 }
@@ -303,10 +245,11 @@ void ParameterAccess::claim(const Parameter& p, const std::shared_ptr<const void
 
 void ParameterAccess::observe_inputs(const Parameter& p, std::function<void(const Tensor& x)> f) {
   p.check_defined("observe_inputs");
-  p.state_->input_observer = std::move(f);
+  p.state_->input_observer = f ? std::make_shared<const std::function<void(const Tensor&)>>(std::move(f)) : nullptr;
 }
 void ParameterAccess::show_input(const Parameter& p, const Tensor& x) {
-  if (const auto& f = p.state_->input_observer) f(x.detach());
+  // Held: an observer may end itself.
+  if (const auto f = p.state_->input_observer) (*f)(x.detach());
 }
 
 }  // namespace gossamer

@@ -11,15 +11,13 @@
 #include "gossamer/optim/optimizer.h"
 #include "gossamer/random.h"
 #include "parameter/access.h"
+#include "parameter/change.h"
 #include "runtime/check.h"
 #include "runtime/log.h"
+#include "sparse/anchor.h"
 #include "sparse/warn_if_empty.h"
 
 namespace gossamer::sparse {
-
-struct SparsityAlgorithm::Anchor {
-  SparsityAlgorithm* algorithm;
-};
 
 SparsityAlgorithm::SparsityAlgorithm(std::string name, SparsitySettings settings)
     : name_(std::move(name)),
@@ -41,7 +39,7 @@ SparsityAlgorithm::SparsityAlgorithm(std::string name, SparsitySettings settings
 
 void SparsityAlgorithm::release_taps() noexcept {
   for (const SparseParameter& p : sparse_params_) {
-    ParameterAccess::tap(p.param()).arm(false);
+    ParameterAccess::tap(p.param()).arm(GradientTap::Retain::Nothing);
     ParameterAccess::tap(p.param()).forget();
   }
 }
@@ -110,26 +108,20 @@ TopologyChange SparsityAlgorithm::first_change(const SparseParameter& parameter)
   return {std::move(pattern)};
 }
 
-std::vector<TopologyChange> SparsityAlgorithm::first_changes(const std::vector<SparseParameter>& parameters) const {
-  std::vector<TopologyChange> changes;
-  for (const SparseParameter& p : parameters) changes.push_back(first_change(p));
-  return changes;
+void SparsityAlgorithm::prepare_first_changes(const std::vector<SparseParameter>& parameters) {
+  std::vector<std::pair<SparseParameter, TopologyChange>> changes;
+  for (const SparseParameter& p : parameters) changes.emplace_back(p, first_change(p));
+  prepare_changes(std::move(changes));
+  for (PreparedChange& change : *changes_) change.move_values_now();
 }
 
-void SparsityAlgorithm::adopt(std::vector<SparseParameter> parameters) {
-  sparse_params_ = std::move(parameters);
+void SparsityAlgorithm::prepare_adopt(std::vector<SparseParameter> parameters) { adopting_ = std::move(parameters); }
+
+void SparsityAlgorithm::adopt() noexcept {
+  sparse_params_ = std::exchange(adopting_, {});
+  changes_ = nullptr;
   applied_ = true;
 }
-
-namespace {
-
-void carry_out(const std::vector<SparseParameter>& parameters, std::vector<TopologyChange> changes) {
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    if (changes[i].pattern) parameters[i].apply(std::exchange(changes[i], {}));
-  }
-}
-
-}  // namespace
 
 void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
   constexpr const char* kOp = "model.apply(sparsity)";
@@ -156,17 +148,30 @@ void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
     fail<StateError>(kOp, "a parameter may belong to one algorithm only",
                      fmt::format("'{}' belongs to another", p.name()), "combine algorithms with a Group");
   }
-  carry_out(candidates, first_changes(candidates));
-  for (const SparseParameter& p : candidates) ParameterAccess::claim(p.param(), claim_);
-  if (candidates.empty() && !may_be_empty()) {
-    rt::warn("{}: {} leaves all {} parameters dense", kOp, name_, parameters.size());
+  try {
+    prepare_first_changes(candidates);
+    prepare_adopt(candidates);
+    if (candidates.empty() && !may_be_empty()) {
+      rt::warn("{}: {} leaves all {} parameters dense", kOp, name_, parameters.size());
+    }
+  } catch (...) {
+    discard();
+    throw;
   }
-  adopt(std::move(candidates));
+  carry_out_changes();
+  for (const SparseParameter& p : candidates) ParameterAccess::claim(p.param(), claim_);
+  adopt();
 }
 
 void SparsityAlgorithm::initialize() {
   check_applied("initialize");
-  carry_out(sparse_params_, first_changes(sparse_params_));
+  try {
+    prepare_first_changes(sparse_params_);
+  } catch (...) {
+    discard();
+    throw;
+  }
+  carry_out_changes();
 }
 
 std::vector<SparseParameter> SparsityAlgorithm::get_sparse_params(const std::vector<Parameter>& parameters) const {
@@ -184,83 +189,6 @@ std::vector<SparseParameter> SparsityAlgorithm::get_sparse_params(const optim::O
 std::optional<SparseParameter> SparsityAlgorithm::get_sparse_param(const Parameter& parameter) const {
   const auto found = std::ranges::find(sparse_params_, parameter, &SparseParameter::param);
   return found == sparse_params_.end() ? std::nullopt : std::optional(*found);
-}
-
-// ---- Meeting optimizers ----
-
-void SparsityAlgorithm::apply(optim::Optimizer& optimizer) {
-  constexpr const char* kOp = "optimizer.apply(sparsity)";
-  check_applied(kOp);
-  if (std::ranges::find(attachments_, optimizer.id(), &Attachment::optimizer) != attachments_.end()) {
-    rt::log(LogLevel::Warning,
-            "optimizer.apply(sparsity): applied to this optimizer before; the second call does nothing");
-    return;
-  }
-  const std::vector<SparseParameter> own = get_sparse_params(optimizer);
-  if (own.empty() && num_sparse_params() > 0) {
-    fail<ConfigError>(kOp, "the optimizer must have a parameter of the algorithm", "it has none of them",
-                      "construct it from the parameters of the same model");
-  }
-  for (const SparseParameter& p : own) {
-    const Attachment* other = attachment_of(p);
-    if (other != nullptr && !other->alive.expired()) {
-      fail<StateError>(kOp, "a parameter may belong to one optimizer only",
-                       fmt::format("'{}' belongs to another", p.name()));
-    }
-  }
-  const auto alive = std::make_shared<const int>(0);
-  attach(optimizer, alive);
-  // Not `this`: the algorithm may move, or be gone before the optimizer.
-  optimizer.after_step([anchor = anchor_, alive](optim::Optimizer& o) {
-    if (anchor->algorithm != nullptr && anchor->algorithm->autoupdate()) anchor->algorithm->update(&o);
-  });
-}
-
-void SparsityAlgorithm::attach(optim::Optimizer& optimizer, const std::weak_ptr<const void>& alive) {
-  Attachment fresh{optimizer.id(), {}, get_sparse_params(optimizer), alive};
-  // An optimizer that takes the place of a destroyed one goes on at its step.
-  for (const SparseParameter& p : fresh.parameters) {
-    const Attachment* before = attachment_of(p);
-    if (before != nullptr && before->time.step > fresh.time.step) fresh.time = before->time;
-  }
-  std::erase_if(attachments_, [](const Attachment& a) { return a.alive.expired(); });
-  attachments_.push_back(std::move(fresh));
-}
-
-const SparsityAlgorithm::Attachment* SparsityAlgorithm::attachment_of(const SparseParameter& parameter) const {
-  const auto found = std::ranges::find_if(attachments_, [&](const Attachment& a) {
-    return std::ranges::find(a.parameters, parameter.param(), &SparseParameter::param) != a.parameters.end();
-  });
-  return found == attachments_.end() ? nullptr : &*found;
-}
-
-SparsityAlgorithm::Attachment& SparsityAlgorithm::attachment(optim::Optimizer* optimizer) {
-  check_applied("update");
-  if (optimizer != nullptr) {
-    const auto found = std::ranges::find(attachments_, optimizer->id(), &Attachment::optimizer);
-    if (found == attachments_.end()) {
-      fail<StateError>("update", "the optimizer must be attached", "it is not",
-                       "call optimizer.apply(sparsity) before");
-    }
-    return *found;
-  }
-  if (attachments_.empty()) attachments_.push_back({0, {}, sparse_params_, {}});
-  if (attachments_.size() > 1) {
-    fail<StateError>("update", "with several optimizers attached, one must be named",
-                     fmt::format("{} are attached", attachments_.size()), "call update(&optimizer)");
-  }
-  return attachments_.front();
-}
-
-// ---- Steps ----
-
-void SparsityAlgorithm::update(optim::Optimizer* optimizer) {
-  Attachment& a = attachment(optimizer);
-  ScheduleTime next = a.time;
-  ++next.step;
-  const auto told = targets(a, next);
-  a.time = next;
-  call_hooks(a, told);
 }
 
 float SparsityAlgorithm::sparsity_at(const SparseParameter& parameter, const ScheduleTime& time) const {

@@ -8,8 +8,10 @@
 
 #include "gossamer/random.h"
 #include "parameter/access.h"
+#include "parameter/change.h"
 #include "runtime/check.h"
 #include "runtime/log.h"
+#include "sparse/saved.h"
 #include "sparse/warn_if_empty.h"
 #include "tensor/arith.h"
 #include "tensor/csr/stream.h"
@@ -31,49 +33,79 @@ DynamicSparsityAlgorithm::DynamicSparsityAlgorithm(std::string name, SparsitySet
   update_.check();
 }
 
-void DynamicSparsityAlgorithm::adopt(std::vector<SparseParameter> parameters) {
-  SparsityAlgorithm::adopt(std::move(parameters));
-  const bool all_dense =
-      std::ranges::all_of(sparse_params(), [](const SparseParameter& p) { return p.pattern()->is_full(); });
-  if (starts_dense() && all_dense && num_sparse_params() > 0 && is_chosen(init_method())) {
+bool DynamicSparsityAlgorithm::counts_after(int64_t step) const {
+  if (!wants_dense_gradient()) return false;
+  for (int64_t ahead = 1; ahead <= retained_steps(); ++ahead) {
+    if (update_.is_update_step(step + ahead)) return true;
+  }
+  return false;
+}
+
+void DynamicSparsityAlgorithm::prepare_adopt(std::vector<SparseParameter> parameters) {
+  next_counts_ = counts_after(0);
+  const bool all_full = std::ranges::all_of(parameters, [&](const SparseParameter& p) {
+    const PreparedChange* change = change_of(p.param());
+    return (change == nullptr ? p.pattern() : change->pattern())->is_full();
+  });
+  if (starts_dense() && all_full && !parameters.empty() && is_chosen(init_method())) {
     rt::warn(
         "model.apply(sparsity): {} starts dense, as step 0 is no update step, and does not use its init_method; "
         "leave it out, or let the updates start at step 0",
         name());
   }
-  arm_taps({.parameters = sparse_params()});
+  SparsityAlgorithm::prepare_adopt(std::move(parameters));
+}
+
+void DynamicSparsityAlgorithm::adopt() noexcept {
+  SparsityAlgorithm::adopt();
+  arm_taps(sparse_params(), next_counts_);
 }
 
 void DynamicSparsityAlgorithm::load_state_dict(const AlgorithmState& state) {
+  Saved saved(*this);
   SparsityAlgorithm::load_state_dict(state);
-  for (const Attachment& a : attachments()) arm_taps(a);
+  for (const Attachment& a : attachments()) arm_taps(a.parameters, counts_after(a.time.step));
+  saved.keep();
 }
 
-void DynamicSparsityAlgorithm::arm_taps(const Attachment& attachment) const {
+void DynamicSparsityAlgorithm::arm_taps(const std::vector<SparseParameter>& parameters, bool counts) const noexcept {
   if (!wants_dense_gradient()) return;
-  const bool next = update_.is_update_step(attachment.time.step + 1);
-  for (const SparseParameter& p : attachment.parameters) {
+  for (const SparseParameter& p : parameters) {
     ParameterAccess::tap(p.param()).clear();
-    ParameterAccess::tap(p.param()).arm(next);
+    ParameterAccess::tap(p.param()).arm(counts ? GradientTap::Retain::Uses : GradientTap::Retain::AcrossSteps);
   }
 }
 
+void DynamicSparsityAlgorithm::end_step_of_taps(const std::vector<SparseParameter>& parameters) const noexcept {
+  if (!wants_dense_gradient()) return;
+  const auto next = next_counts_ ? GradientTap::Retain::Uses : GradientTap::Retain::AcrossSteps;
+  for (const SparseParameter& p : parameters) ParameterAccess::tap(p.param()).end_step_of_sum(next);
+}
+
+std::vector<Parameter> DynamicSparsityAlgorithm::begin(optim::Optimizer* optimizer) {
+  SparsityAlgorithm::begin(optimizer);
+  Step& step = current_step();
+  is_update_ = update_.is_update_step(step.time.step);
+  next_counts_ = counts_after(step.time.step);
+  std::vector<Parameter> read;
+  if (!is_update_) return read;
+  for (const SparseParameter& p : step_attachment().parameters) read.push_back(p.param());
+  return read;
+}
+
 void DynamicSparsityAlgorithm::prepare(optim::Optimizer* optimizer) {
-  const Attachment& a = attachment(optimizer);
-  ScheduleTime time = a.time;
-  ++time.step;
-  Prepared prepared{.time_after = time, .changes = {}, .targets = targets(a, time)};
-  if (update_.is_update_step(time.step)) {
+  const ScheduleTime time = current_step().time;
+  if (is_update_) {
     bool all_finite = true;
     std::vector<Planned> planned;
-    for (const SparseParameter& p : a.parameters) {
+    for (const SparseParameter& p : step_attachment().parameters) {
       const Tensor grad = p.param().grad();
       if (!grad.defined()) continue;
       if (!gossamer::all_finite(grad)) {
         all_finite = false;
         continue;
       }
-      if (wants_dense_gradient()) ParameterAccess::tap(p.param()).check_unwritten(p.name());
+      if (wants_dense_gradient()) ParameterAccess::tap(p.param()).check(p.name());
       const uint64_t key = derive_key(settings().seed, p.name(), time.step);
       planned.push_back({p, {.sparsity = sparsity_at(p, time), .time = time, .key = key}});
     }
@@ -86,6 +118,7 @@ void DynamicSparsityAlgorithm::prepare(optim::Optimizer* optimizer) {
       fail<StateError>("plan_all", fmt::format("there must be a change for each of {} parameters", planned.size()),
                        fmt::format("{}", changes.size()));
     }
+    std::vector<std::pair<SparseParameter, TopologyChange>> of_parameters;
     for (size_t i = 0; i < planned.size(); ++i) {
       const auto& [p, context] = planned[i];
       if (!changes[i].pattern) {
@@ -95,23 +128,19 @@ void DynamicSparsityAlgorithm::prepare(optim::Optimizer* optimizer) {
       }
       p.param().check(changes[i]);
       warn_if_empty(p, *changes[i].pattern, context.sparsity);
-      prepared.changes.emplace_back(p, std::move(changes[i]));
+      of_parameters.emplace_back(p, std::move(changes[i]));
     }
+    prepare_changes(std::move(of_parameters));
     // As in the original, a cycling sparsity repeats its value after an update that met such a gradient.
-    if (all_finite) ++prepared.time_after.updates;
+    if (all_finite) ++current_step().time_after.updates;
   }
-  prepared_ = std::move(prepared);
+  SparsityAlgorithm::prepare(optimizer);
 }
 
-void DynamicSparsityAlgorithm::update(optim::Optimizer* optimizer) {
-  if (!prepared_) prepare(optimizer);
-  Prepared prepared = std::move(*prepared_);
-  prepared_.reset();
-  for (auto& [p, change] : prepared.changes) p.apply(std::exchange(change, {}));
-  Attachment& a = attachment(optimizer);
-  a.time = prepared.time_after;
-  arm_taps(a);
-  call_hooks(a, prepared.targets);
+void DynamicSparsityAlgorithm::carry_out() noexcept {
+  if (!step_began()) return;
+  end_step_of_taps(step_attachment().parameters);
+  SparsityAlgorithm::carry_out();
 }
 
 std::vector<TopologyChange> DynamicSparsityAlgorithm::plan_all(std::span<const Planned> planned) {
@@ -138,11 +167,11 @@ Tensor DynamicSparsityAlgorithm::update_mask(const SparseParameter&, const Tenso
 void DynamicSparsityAlgorithm::for_each_gradient_block(const SparseParameter& parameter,
                                                        const std::function<void(int64_t, const Tensor&)>& f) const {
   const GradientTap& tap = ParameterAccess::tap(parameter.param());
+  tap.check(parameter.name());
   if (tap.empty()) {
     fail<StateError>(fmt::format("dense gradient of '{}'", parameter.name()), "backward must have retained its factors",
                      "it did not", "override wants_dense_gradient, and run backward after model.apply(sparsity)");
   }
-  tap.check_unwritten(parameter.name());
   const MatrixSize size = as_matrix(parameter.param().shape());
   tap.for_each_block(size.rows, size.cols, f);
 }

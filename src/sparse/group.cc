@@ -9,8 +9,10 @@
 #include <string_view>
 
 #include "gossamer/optim/optimizer.h"
+#include "parameter/snapshot.h"
 #include "runtime/check.h"
 #include "runtime/log.h"
+#include "sparse/saved.h"
 
 namespace gossamer::sparse {
 
@@ -132,6 +134,7 @@ void Group::extend(Group&& other) {
   check_not_applied(kOp);
   other.check_not_applied(kOp);
   for (const GroupEntry& entry : other.entries_) check_entry(kOp, entry);
+  entries_.reserve(entries_.size() + other.entries_.size());
   std::ranges::move(other.entries_, std::back_inserter(entries_));
   other.entries_.clear();
 }
@@ -171,14 +174,20 @@ TopologyChange Group::first_change(const SparseParameter& parameter) const {
   return match(parameter)->algorithm->first_change(parameter);
 }
 
-void Group::adopt(std::vector<SparseParameter> parameters) {
+void Group::prepare_adopt(std::vector<SparseParameter> parameters) {
   for (const GroupEntry& entry : entries_) {
     std::vector<SparseParameter> own;
     std::ranges::copy_if(parameters, std::back_inserter(own),
                          [&](const SparseParameter& p) { return match(p) == &entry; });
-    entry.algorithm->adopt(std::move(own));
+    entry.algorithm->changes_ = changes_;
+    entry.algorithm->prepare_adopt(std::move(own));
   }
-  SparsityAlgorithm::adopt(std::move(parameters));
+  SparsityAlgorithm::prepare_adopt(std::move(parameters));
+}
+
+void Group::adopt() noexcept {
+  for (const GroupEntry& entry : entries_) entry.algorithm->adopt();
+  SparsityAlgorithm::adopt();
 }
 
 SparsityAlgorithm& Group::operator[](size_t index) const {
@@ -188,9 +197,20 @@ SparsityAlgorithm& Group::operator[](size_t index) const {
   return *entries_[index].algorithm;
 }
 
-void Group::attach(optim::Optimizer& optimizer, const std::weak_ptr<const void>& alive) {
-  SparsityAlgorithm::attach(optimizer, alive);
-  for (const GroupEntry& entry : entries_) entry.algorithm->attach(optimizer, alive);
+void Group::prepare_attach(optim::Optimizer& optimizer, const std::weak_ptr<const void>& alive) {
+  SparsityAlgorithm::prepare_attach(optimizer, alive);
+  for (const GroupEntry& entry : entries_) entry.algorithm->prepare_attach(optimizer, alive);
+}
+
+void Group::attach() noexcept {
+  SparsityAlgorithm::attach();
+  for (const GroupEntry& entry : entries_) entry.algorithm->attach();
+}
+
+std::vector<SparsityAlgorithm*> Group::members() {
+  std::vector<SparsityAlgorithm*> members = SparsityAlgorithm::members();
+  for (const GroupEntry& entry : entries_) members.push_back(entry.algorithm.get());
+  return members;
 }
 
 const Sparsity& Group::sparsity() const {
@@ -205,30 +225,100 @@ float Group::target_sparsity(const SparseParameter& parameter) const {
                     fmt::format("'{}'", parameter.name()));
 }
 
-void Group::update(optim::Optimizer* optimizer) {
-  Attachment& own = attachment(optimizer);
-  // Whatever throws, and whichever algorithm does not use what it prepared: nothing is left over for a later step.
-  struct Discard {
-    const std::vector<GroupEntry>& entries;
-    ~Discard() {
-      for (const GroupEntry& entry : entries) entry.algorithm->discard();
-    }
-  } const discard{entries_};
-  for (const GroupEntry& entry : entries_) entry.algorithm->prepare(optimizer);
-  ++own.time.step;
-  for (const GroupEntry& entry : entries_) entry.algorithm->update(optimizer);
+bool Group::plans_steps() const {
+  return std::ranges::all_of(entries_, [](const GroupEntry& entry) { return entry.algorithm->plans_steps(); });
 }
 
+std::vector<Parameter> Group::begin(optim::Optimizer* optimizer) {
+  std::vector<Parameter> read = SparsityAlgorithm::begin(optimizer);
+  for (const GroupEntry& entry : entries_) {
+    if (!entry.algorithm->plans_steps()) continue;
+    const std::vector<Parameter> of_entry = entry.algorithm->begin(optimizer);
+    read.insert(read.end(), of_entry.begin(), of_entry.end());
+  }
+  return read;
+}
+
+void Group::prepare(optim::Optimizer* optimizer) {
+  for (const GroupEntry& entry : entries_) {
+    if (entry.algorithm->plans_steps()) entry.algorithm->prepare(optimizer);
+  }
+}
+
+void Group::announce() {
+  for (const GroupEntry& entry : entries_) {
+    if (entry.algorithm->plans_steps()) entry.algorithm->announce();
+  }
+}
+
+void Group::carry_out() noexcept {
+  for (const GroupEntry& entry : entries_) {
+    if (entry.algorithm->plans_steps()) entry.algorithm->carry_out();
+  }
+  SparsityAlgorithm::carry_out();
+}
+
+void Group::discard() noexcept {
+  for (const GroupEntry& entry : entries_) entry.algorithm->discard();
+  SparsityAlgorithm::discard();
+}
+
+void Group::run(optim::Optimizer* optimizer) {
+  begin(optimizer);
+  prepare(optimizer);
+  for (const GroupEntry& entry : entries_) {
+    if (!entry.algorithm->plans_steps()) entry.algorithm->update(optimizer);
+  }
+  announce();
+  carry_out();
+}
+
+void Group::update(optim::Optimizer* optimizer) {
+  if (plans_steps()) return SparsityAlgorithm::update(optimizer);
+  Saved saved(*this);
+  std::vector<ParameterSnapshot> before;
+  for (const GroupEntry& entry : entries_) {
+    if (entry.algorithm->plans_steps()) continue;
+    for (const SparseParameter& p : entry.algorithm->sparse_params()) before.emplace_back(p.param());
+  }
+  try {
+    run(optimizer);
+  } catch (...) {
+    discard();
+    for (ParameterSnapshot& parameter : before) parameter.restore();
+    throw;
+  }
+  saved.keep();
+}
+
+namespace {
+
+// Registers with every algorithm, or with none.
+template <class Register>
+RemovableHandle register_with_all(const std::vector<GroupEntry>& entries, Register&& register_with) {
+  RemovableHandle all;
+  RemovableHandle last;
+  try {
+    for (const GroupEntry& entry : entries) {
+      last = register_with(*entry.algorithm);
+      all.extend(last);
+    }
+  } catch (...) {
+    last.remove();
+    all.remove();
+    throw;
+  }
+  return all;
+}
+
+}  // namespace
+
 RemovableHandle Group::register_target_sparsity_hook(SparsityHook hook) {
-  RemovableHandle handle;
-  for (const GroupEntry& entry : entries_) handle.extend(entry.algorithm->register_target_sparsity_hook(hook));
-  return handle;
+  return register_with_all(entries_, [&](SparsityAlgorithm& a) { return a.register_target_sparsity_hook(hook); });
 }
 
 RemovableHandle Group::register_computed_sparsity_hook(SparsityHook hook) {
-  RemovableHandle handle;
-  for (const GroupEntry& entry : entries_) handle.extend(entry.algorithm->register_computed_sparsity_hook(hook));
-  return handle;
+  return register_with_all(entries_, [&](SparsityAlgorithm& a) { return a.register_computed_sparsity_hook(hook); });
 }
 
 namespace {
@@ -257,17 +347,20 @@ void Group::load_state_dict(const AlgorithmState& state) {
     }
     parts[i][key.substr(state_prefix(i).size())] = tensor;
   }
+  // An algorithm of the application may hold more than what is saved of it here.
   std::vector<AlgorithmState> before;
+  for (const GroupEntry& entry : entries_) before.push_back(entry.algorithm->state_dict());
+  Saved saved(*this);
+  size_t loaded = 0;
   try {
-    for (size_t i = 0; i < parts.size(); ++i) {
-      AlgorithmState saved = entries_[i].algorithm->state_dict();
-      entries_[i].algorithm->load_state_dict(parts[i]);
-      before.push_back(std::move(saved));
-    }
+    for (; loaded < parts.size(); ++loaded) entries_[loaded].algorithm->load_state_dict(parts[loaded]);
   } catch (...) {
-    for (size_t i = 0; i < before.size(); ++i) entries_[i].algorithm->load_state_dict(before[i]);
+    for (size_t i = 0; i < loaded; ++i) {
+      if (!entries_[i].algorithm->plans_steps()) entries_[i].algorithm->load_state_dict(before[i]);
+    }
     throw;
   }
+  saved.keep();
 }
 
 }  // namespace gossamer::sparse

@@ -37,10 +37,11 @@ void InTimeOverParameterization::record() {
   for (History& h : histories_) {
     const Parameter& p = h.parameter;
     if (h.all || h.seen_changes == p.last_change().changes) continue;
-    h.seen_changes = p.last_change().changes;
+    const int64_t changes = p.last_change().changes;
     if (!p.is_csr() || p.pattern()->is_full()) {
       h.all = true;
       h.bits = {};
+      h.seen_changes = changes;
       continue;
     }
     const int64_t n = p.numel();
@@ -50,6 +51,7 @@ void InTimeOverParameterization::record() {
       const uint64_t bit = bit_of(at.row * cols + at.col, n);
       h.bits[bit / 64] |= uint64_t{1} << (bit % 64);
     });
+    h.seen_changes = changes;
   }
 }
 

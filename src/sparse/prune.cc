@@ -8,6 +8,7 @@
 
 #include "gossamer/sparse/init_method.h"
 #include "gossamer/sparse/sparse_parameter.h"
+#include "parameter/change.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "sparse/selection/connection_scores.h"
@@ -86,6 +87,8 @@ void prune(const std::vector<Parameter>& parameters, const ConnectionScores& sco
   if (options.scope == PruneScope::Global && !pruned.empty()) {
     share = share_of_highest(all_scores, num_kept(sparsities.front(), elements));
   }
+  std::vector<PreparedChange> changes;
+  changes.reserve(pruned.size());
   for (size_t i = 0; i < pruned.size(); ++i) {
     const Parameter& p = pruned[i].param();
     const MatrixSize size = as_matrix(p.shape());
@@ -94,10 +97,12 @@ void prune(const std::vector<Parameter>& parameters, const ConnectionScores& sco
     const int64_t keep = options.scope == PruneScope::Global ? share[i] : num_kept(sparsities[i], p.numel() / rows);
     Positions kept = largest_magnitudes(*p.topology(), all_scores[i], groups, keep);
     all_scores[i] = {};
-    const TopologyChange change = change_to(p, std::move(kept), {});
+    TopologyChange change = change_to(p, std::move(kept), {});
     warn_if_empty(pruned[i], *change.pattern, sparsities[i]);
-    p.apply(change);
+    changes.emplace_back(p, std::move(change));
+    changes.back().move_values_now();
   }
+  for (PreparedChange& change : changes) change.commit();
 }
 
 void snip(const std::vector<Parameter>& parameters, double sparsity) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gossamer/sparse/algorithm.h"
+#include "parameter/change.h"
 #include "tensor/state_reader.h"
 
 namespace gossamer::sparse {
@@ -56,14 +57,14 @@ std::vector<std::pair<std::string, float>> SparsityAlgorithm::targets(const Atta
   return targets;
 }
 
-void SparsityAlgorithm::call_hooks(const Attachment& attachment,
-                                   const std::vector<std::pair<std::string, float>>& targets) const {
-  // Copies: a hook may apply the algorithm to another optimizer.
-  const std::vector<SparseParameter> parameters = attachment.parameters;
-  for (const auto& [name, target] : targets) call(*target_hooks_, *this, name, target);
-  for (const SparseParameter& p : parameters) {
-    call(*computed_hooks_, *this, p.name(), static_cast<float>(p.param().sparsity()));
-  }
+void SparsityAlgorithm::announce() {
+  if (target_hooks_->hooks.empty() && computed_hooks_->hooks.empty()) return;
+  // A copy: what a hook does to the algorithm must not reach the loops.
+  const Step told = *step_;
+  for (const auto& [name, target] : told.targets) call(*target_hooks_, *this, name, target);
+  for (const auto& [name, computed] : told.computed) call(*computed_hooks_, *this, name, computed);
+  if (!changes_) return;
+  for (PreparedChange& change : *changes_) change.refresh();
 }
 
 AlgorithmState SparsityAlgorithm::state_dict() const {
@@ -93,8 +94,10 @@ void SparsityAlgorithm::load_state_dict(const AlgorithmState& state) {
   }
   reader.finish(kOp, fmt::format("the state must be that of this {}", name_),
                 "apply the algorithm to as many optimizers as when it was saved");
-  if (attachments_.empty()) attachments_.push_back({0, {}, sparse_params_, {}});
-  for (size_t i = 0; i < times.size(); ++i) attachments_[i].time = times[i];
+  std::vector<Attachment> attachments = attachments_;
+  if (attachments.empty()) attachments.push_back({0, {}, sparse_params_, {}});
+  for (size_t i = 0; i < times.size(); ++i) attachments[i].time = times[i];
+  attachments_ = std::move(attachments);
 }
 
 }  // namespace gossamer::sparse

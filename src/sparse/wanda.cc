@@ -46,8 +46,17 @@ InputNorms::InputNorms(const std::vector<Parameter>& weights) {
   for (const Parameter& w : weights) {
     auto sums = std::make_shared<Sums>();
     sums->squares.resize(static_cast<size_t>(w.shape()[1]));
-    ParameterAccess::observe_inputs(w, [sums](const Tensor& x) { sums->add(x); });
     sums_.emplace_back(w, std::move(sums));
+  }
+  size_t observed = 0;
+  try {
+    for (const auto& [weight, sums] : sums_) {
+      ParameterAccess::observe_inputs(weight, [s = sums](const Tensor& x) { s->add(x); });
+      ++observed;
+    }
+  } catch (...) {
+    for (size_t i = 0; i < observed; ++i) ParameterAccess::observe_inputs(sums_[i].first, {});
+    throw;
   }
 }
 

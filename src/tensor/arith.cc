@@ -10,9 +10,25 @@
 
 namespace gossamer {
 
+namespace {
+
+// Rows where rows of the sum exist: they would go, and a pointer to them may be held.
+Layout layout_of_sum(const Tensor& sum, const Tensor& x) {
+  return TensorTiles::has_rows(sum) ? Layout::rows() : Layout::common(sum, x);
+}
+
+}  // namespace
+
+void prepare_add(const Tensor& sum, const Tensor& x) {
+  const Layout layout = layout_of_sum(sum, x);
+  dispatch_floating(sum.dtype(), "prepare_add", [&]<class T>() {
+    layout.read<T>(x);
+    layout.read<T>(sum);
+  });
+}
+
 void add_into(Tensor& sum, const Tensor& x) {
-  // Rows where rows of the sum exist: they would go, and a pointer to them may be held.
-  const Layout layout = TensorTiles::has_rows(sum) ? Layout::rows() : Layout::common(sum, x);
+  const Layout layout = layout_of_sum(sum, x);
   dispatch_floating(sum.dtype(), "add_into", [&]<class T>() {
     const ConstBatch<T> from = layout.read<T>(x);
     const Batch<T> to = layout.write<T>(sum);
@@ -20,6 +36,10 @@ void add_into(Tensor& sum, const Tensor& x) {
       kernels::axpy(end - begin, 1, from.data + begin, to.data + begin);
     });
   });
+}
+
+void make_rows(const Tensor& x) {
+  dispatch_all(x.dtype(), [&]<class T>() { x.data<T>(); });
 }
 
 bool all_finite(const Tensor& x) {

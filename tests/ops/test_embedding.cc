@@ -96,7 +96,7 @@ TEST(Embedding, GivesTheSameBitsForAnyNumberOfThreads) {
 
 TEST(Embedding, ShowsAnArmedTapTheDenseGradient) {
   const auto tap = std::make_shared<GradientTap>();
-  tap->arm(true);
+  tap->arm(GradientTap::Retain::Uses);
   const PatternPtr pattern = CsrPattern::from_positions(3, 2, std::vector<int64_t>{0, 3});
   const Tensor values = Tensor::ones({2}).set_requires_grad();
   sum(csr_embedding(indices({1, 1, 2}), {.pattern = pattern, .values = values, .tap = tap}, {})).backward();

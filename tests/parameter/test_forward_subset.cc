@@ -112,9 +112,17 @@ TEST(ForwardPattern, OutsideThePatternIsAnErrorThatChangesNothing) {
   EXPECT_EQ(p.forward_pattern(), subset);
   const Parameter dense(uniform({6, 8}, 11), "w");
   EXPECT_TRUE(contains(message_of<StateError>([&] { dense.set_forward_pattern(subset); }), "it is dense"));
-  const auto wrong = std::make_shared<ForwardSubset>(ForwardSubset{subset, {}});
-  EXPECT_THROW(csr_linear(uniform({2, 8}, 12), {.pattern = p.pattern(), .values = p.values(), .subset = wrong}, {}),
-               ShapeError);
+  std::vector<int64_t> source = TopologyChange::between(*p.pattern(), subset).source;
+  EXPECT_THROW(ForwardSubset("test", p.nnz(), subset, {}), ShapeError);
+  EXPECT_THROW(ForwardSubset("test", p.nnz(), nullptr, {}), ShapeError);
+  const auto of_another = std::make_shared<const ForwardSubset>("test", p.nnz() + 1, subset, source);
+  EXPECT_THROW(
+      csr_linear(uniform({2, 8}, 12), {.pattern = p.pattern(), .values = p.values(), .subset = of_another}, {}),
+      ShapeError);
+  for (const int64_t outside : {int64_t{-1}, p.nnz()}) {
+    source.front() = outside;
+    EXPECT_TRUE(contains(message_of<ConfigError>([&] { ForwardSubset("test", p.nnz(), subset, source); }), "within"));
+  }
 }
 
 TEST(LastChange, CountsWhatStayedWentAndCame) {

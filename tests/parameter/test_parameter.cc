@@ -152,7 +152,7 @@ TEST(Parameter, RequiresDenseOnACsrParameterIsAnErrorThatNamesIt) {
 
 TEST(Parameter, ZeroGradDropsTheGradientAndWhatWasRetainedForGrowth) {
   const Parameter p = random_csr({4, 3}, 0.5, 9);
-  ParameterAccess::tap(p).arm(true);
+  ParameterAccess::tap(p).arm(GradientTap::Retain::Uses);
   sum(linear(uniform({2, 3}, 10), p)).backward();
   EXPECT_TRUE(p.grad().defined());
   EXPECT_FALSE(ParameterAccess::tap(p).empty());

@@ -138,7 +138,7 @@ TEST(Hooks, OfAGroupAreThoseOfAllItsAlgorithms) {
   EXPECT_EQ(targets.size(), 2U);
 }
 
-TEST(Hooks, AHookThatThrowsFindsTheStepComplete) {
+TEST(Hooks, AHookThatThrowsLeavesTheStepUndone) {
   const Parameters parameters = network();
   SET algorithm({.sparsity = 0.5, .drop_fraction = 0.5});
   algorithm.apply(parameters);
@@ -146,11 +146,39 @@ TEST(Hooks, AHookThatThrowsFindsTheStepComplete) {
       [](const SparsityAlgorithm&, const std::string&, float) { throw std::runtime_error("enough"); });
   const auto before = parameters[0].pattern();
   EXPECT_THROW(update(algorithm, parameters), std::runtime_error);
-  EXPECT_NE(parameters[0].pattern(), before);
-  EXPECT_EQ(algorithm.state_dict().at("optimizers.0.step").item<int64_t>(), 1);
+  EXPECT_EQ(parameters[0].pattern(), before);
+  EXPECT_EQ(algorithm.state_dict().at("optimizers.0.step").item<int64_t>(), 0);
   handle.remove();
   update(algorithm, parameters);
-  EXPECT_EQ(algorithm.state_dict().at("optimizers.0.step").item<int64_t>(), 2);
+  EXPECT_NE(parameters[0].pattern(), before);
+  EXPECT_EQ(algorithm.state_dict().at("optimizers.0.step").item<int64_t>(), 1);
+}
+
+TEST(Hooks, InsideAStepSeeTheWeightsAfterItAndTheOldPatterns) {
+  const Parameters parameters = network();
+  SET algorithm({.sparsity = 0.5, .drop_fraction = 0.5});
+  algorithm.apply(parameters);
+  optim::SGD optimizer(parameters, {.lr = 0.5});
+  optimizer.apply(algorithm);
+  const Parameter& p = parameters[0];
+  for (const Parameter& each : parameters) set_dense_gradient(each, Tensor::ones(each.shape()));
+  const auto pattern = p.pattern();
+  const Tensor before = p.dense();
+  int calls = 0;
+  algorithm.register_computed_sparsity_hook([&](const SparsityAlgorithm&, const std::string& name, float sparsity) {
+    if (name != p.name()) return;
+    ++calls;
+    EXPECT_EQ(sparsity, 0.5F);
+    EXPECT_EQ(p.pattern(), pattern);
+    const Tensor now = p.dense();
+    const Tensor mask = p.mask();
+    for (int64_t i = 0; i < p.numel(); ++i) {
+      EXPECT_EQ(now.data<float>()[i], mask.data<bool>()[i] ? before.data<float>()[i] - 0.5F : 0.0F);
+    }
+  });
+  optimizer.step();
+  EXPECT_EQ(calls, 1);
+  EXPECT_NE(p.pattern(), pattern);
 }
 
 }  // namespace

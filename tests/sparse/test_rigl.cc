@@ -5,10 +5,12 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "gossamer/autograd.h"
 #include "gossamer/error.h"
 #include "gossamer/functional.h"
 #include "gossamer/ops.h"
@@ -26,6 +28,7 @@ namespace gossamer::sparse {
 namespace {
 
 using golden::expect_close;
+using golden::expect_equal;
 using test::contains;
 using test::dense_parameter;
 using test::mask_string;
@@ -171,23 +174,25 @@ Tensor dense_weight_gradient(const Tensor& x, const Tensor& dy) {
   return matmul(transpose(dy.to(DType::f64), 0, 1), x.to(DType::f64)).to(DType::f32);
 }
 
-TEST(RigLGrowth, EqualsThatOfTheFullDenseGradientOnUpdateStepsWithoutRetainingOnOthers) {
+TEST(RigLGrowth, EqualsThatOfTheFullDenseGradientOnUpdateStepsWithoutRetainingLongBefore) {
   const Layer layer;
-  RigL algorithm(options());
+  RigL algorithm({.sparsity = 0.8, .drop_fraction = 0.5, .update = {.freq = 12}});
   algorithm.apply({layer.weight});
-  for (uint64_t step = 1; step <= 4; ++step) {
+  for (uint64_t step = 1; step <= 24; ++step) {
     const Tensor x = uniform({10, 36}, 40 + step);
-    const Tensor dy = uniform({10, 24}, 50 + step);
+    const Tensor dy = uniform({10, 24}, 80 + step);
     layer.weight.zero_grad();
+    EXPECT_TRUE(ParameterAccess::tap(layer.weight).empty());
     layer.backward(x, dy);
-    EXPECT_EQ(ParameterAccess::tap(layer.weight).empty(), step % 2 == 1);
-    const Positions expected = step % 2 == 1
+    // At the first step nothing tells yet that zero_grad() comes between steps.
+    EXPECT_EQ(ParameterAccess::tap(layer.weight).empty(), step > 1 && (step - 1) % 12 < 4) << step;
+    const Positions expected = step % 12 != 0
                                    ? positions(layer.weight)
                                    : specified(layer.weight, dense_weight_gradient(x, dy), {24, 36}, 0.8F, 0.5F);
     algorithm.update();
     EXPECT_EQ(positions(layer.weight), expected);
-    EXPECT_TRUE(ParameterAccess::tap(layer.weight).empty());
   }
+  EXPECT_TRUE(ParameterAccess::tap(layer.weight).empty());
 }
 
 // Runs two steps with `backward` before the second, the update step; the pattern after it.
@@ -260,16 +265,110 @@ TEST(RigLGrowth, ZeroGradStartsAnew) {
   EXPECT_EQ(actual, expected);
 }
 
-TEST(RigLGrowth, HoldsTheFactorsOnlyUntilUpdate) {
+TEST(RigLGrowth, GradientsAddUpOverStepsUntilZeroGrad) {
+  const auto x = [](uint64_t step) { return uniform({10, 36}, 700 + step); };
+  const auto dy = [](uint64_t step) { return uniform({10, 24}, 800 + step); };
+  for (const bool retained_at_once : {true, false}) {
+    Layer layer;
+    RigL algorithm({.sparsity = 0.8, .drop_fraction = 0.5, .update = {.freq = 6}});
+    algorithm.apply({layer.weight});
+    layer.optimizer.apply(algorithm);
+    Tensor sum = Tensor::zeros({24, 36});
+    for (uint64_t step = 1; step <= 6; ++step) {
+      // In the second run three steps show first that they do, in two windows of their own.
+      if (!retained_at_once && (step == 2 || step == 4)) {
+        layer.optimizer.zero_grad();
+        sum = Tensor::zeros({24, 36});
+      }
+      layer.backward(x(step), dy(step));
+      sum = sum + dense_weight_gradient(x(step), dy(step));
+      if (step < 6) layer.optimizer.step();
+    }
+    const Positions expected = specified(layer.weight, sum, {24, 36}, 0.8F, 0.5F);
+    layer.optimizer.step();
+    EXPECT_EQ(positions(layer.weight), expected);
+    EXPECT_FALSE(ParameterAccess::tap(layer.weight).empty());
+    layer.optimizer.zero_grad();
+    EXPECT_TRUE(ParameterAccess::tap(layer.weight).empty());
+  }
+}
+
+TEST(RigLGrowth, SaysThatFactorsAreMissingWhereAZeroGradOfEveryStepStaysAwayForLong) {
   Layer layer;
-  RigL algorithm(options());
+  RigL algorithm({.sparsity = 0.8, .drop_fraction = 0.5, .update = {.freq = 14}});
   algorithm.apply({layer.weight});
-  algorithm.update();
-  Tensor x = uniform({4, 36}, 70);
-  layer.backward(x, uniform({4, 24}, 71));
-  EXPECT_FALSE(x.owns_storage_alone());
-  algorithm.update();
-  EXPECT_TRUE(x.owns_storage_alone());
+  layer.optimizer.apply(algorithm);
+  const auto backward = [&](uint64_t step) {
+    layer.backward(uniform({10, 36}, 900 + step), uniform({10, 24}, 950 + step));
+  };
+  for (uint64_t step = 1; step <= 13; ++step) {
+    if (step <= 3) layer.optimizer.zero_grad();
+    backward(step);
+    layer.optimizer.step();
+  }
+  backward(14);
+  const std::string before = mask_string(layer.weight);
+  const std::string message = message_of<StateError>([&] { layer.optimizer.step(); });
+  EXPECT_TRUE(contains(message, "call zero_grad() and run backward again"));
+  EXPECT_EQ(mask_string(layer.weight), before);
+  // The remedy that it names.
+  layer.optimizer.zero_grad();
+  backward(14);
+  layer.optimizer.step();
+  EXPECT_NE(mask_string(layer.weight), before);
+}
+
+TEST(RigLGrowth, ASecondStepWithoutABackwardGrowsByTheSameSum) {
+  const Parameter p = dense_parameter("w", {24, 36}, 85);
+  optim::SGD optimizer({p}, {.lr = 0.0});
+  RigL algorithm({.sparsity = 0.8, .drop_fraction = 0.5});
+  algorithm.apply({p});
+  optimizer.apply(algorithm);
+  const Tensor x = uniform({4, 36}, 86);
+  const Tensor dy = uniform({4, 24}, 88);
+  for (int step = 0; step < 2; ++step) {
+    optimizer.zero_grad();
+    linear(x, p).backward(dy);
+    optimizer.step();
+  }
+  const Positions expected = specified(p, dense_weight_gradient(x, dy), {24, 36}, 0.8F, 0.5F);
+  optimizer.step();
+  EXPECT_EQ(positions(p), expected);
+}
+
+TEST(RigLGrowth, AFailedBackwardLeavesNoFactors) {
+  struct FragileNode final : Node {
+    std::vector<Tensor> backward(const Tensor&) override { throw std::runtime_error("no"); }
+  };
+  const Parameter p = dense_parameter("w", {24, 36}, 90);
+  RigL algorithm({.sparsity = 0.8});
+  algorithm.apply({p});
+  Tensor x = uniform({4, 36}, 91).set_requires_grad();
+  const Tensor fragile = record<FragileNode>("fragile", x.detach(), {x});
+  EXPECT_THROW(linear(fragile, p).backward(uniform({4, 24}, 92)), std::runtime_error);
+  EXPECT_TRUE(ParameterAccess::tap(p).empty());
+  EXPECT_FALSE(p.grad().defined());
+}
+
+TEST(RigLGrowth, HoldsTheFactorsUntilZeroGradAndLongBeforeTheNextUpdateOnlyUntilThisOne) {
+  for (const int64_t freq : {2, 20}) {
+    Layer layer;
+    RigL algorithm({.sparsity = 0.8, .update = {.freq = freq}});
+    algorithm.apply({layer.weight});
+    for (int64_t step = 1; step < freq; ++step) {
+      layer.weight.zero_grad();
+      layer.backward(uniform({4, 36}, 72), uniform({4, 24}, 73));
+      algorithm.update();
+    }
+    layer.weight.zero_grad();
+    Tensor x = uniform({4, 36}, 70);
+    layer.backward(x, uniform({4, 24}, 71));
+    EXPECT_FALSE(x.owns_storage_alone());
+    algorithm.update();
+    EXPECT_EQ(x.owns_storage_alone(), freq == 20);
+    layer.weight.zero_grad();
+    EXPECT_TRUE(x.owns_storage_alone());
+  }
 }
 
 TEST(RigLGrowth, AnInputWrittenBetweenBackwardAndUpdateIsAStateErrorNamingTheParameterThatChangesNothing) {

@@ -41,7 +41,7 @@ struct AdamRule {
   static constexpr std::string_view kName = "Adam";
   static void check(const Options& options);
   static std::vector<std::string> state_names(const Options& options);
-  static void update(const Options& options, ParameterUpdate& update);
+  static void update(const Options& options, ParameterUpdate& update) noexcept;
 };
 
 // torch.optim.AdamW, after Loshchilov and Hutter, https://arxiv.org/abs/1711.05101: Adam with decoupled weight decay.
@@ -50,7 +50,7 @@ struct AdamWRule {
   static constexpr std::string_view kName = "AdamW";
   static void check(const Options& options);
   static std::vector<std::string> state_names(const Options& options);
-  static void update(const Options& options, ParameterUpdate& update);
+  static void update(const Options& options, ParameterUpdate& update) noexcept;
 };
 
 using Adam = RuleOptimizer<AdamRule>;

@@ -2,6 +2,7 @@
 // parameter simply have nnz elements.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -10,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -21,6 +23,7 @@
 namespace gossamer::optim {
 
 struct ParameterRecord;  // a parameter with its states and its number of updates; internal
+class StepFollower;      // what takes part in every step, such as a sparsity algorithm; internal
 
 // One state of one parameter, such as its "exp_avg". A handle: stays valid as long as it is kept.
 class State {
@@ -81,8 +84,13 @@ class Optimizer {
 
   // Updates every parameter that has a gradient; the others are left alone, weight decay included. Gradients are never
   // edited. With .skip_nonfinite in the options of any group, a NaN or infinity in any gradient skips the update of all
-  // parameters. Throws ConfigError, before anything changes, when options were set out of their range. Then calls the
-  // functions given to after_step, skipped update or not.
+  // parameters. Then sparsity algorithms change patterns, and the functions given to after_step are called, skipped
+  // update or not.
+  //
+  // A step is done or not done: what it throws (ConfigError for options out of their range, std::bad_alloc, whatever a
+  // callback throws) has changed nothing. All of it is planned, and its memory taken, before the first weight moves.
+  // Where code of the application may throw after that (a rule whose update is not noexcept, a function given to
+  // after_step that is not, a sparsity algorithm that overrides update()), each step copies values and states first.
   void step();
   // Drops the gradients.
   void zero_grad();
@@ -109,8 +117,12 @@ class Optimizer {
   void apply(Algorithm& algorithm) {
     algorithm.apply(*this);
   }
-  // Calls f at the end of every step(), after those given before. f must not call after_step.
-  void after_step(std::function<void(Optimizer&)> f);
+  // Calls f(optimizer) at the end of every step(), after those given before. What f throws undoes the step, for which
+  // each step copies values and states unless f is noexcept. f must call neither after_step nor step.
+  template <std::invocable<Optimizer&> F>
+  void after_step(F f) {
+    add_after_step(std::move(f), !std::is_nothrow_invocable_v<F&, Optimizer&>);
+  }
 
   // All that a resumed run needs for the same bits, besides the options and the model:
   //   state.<parameter>.<name>     the state in row-major order: [nnz] where the parameter is CSR (and the state is not
@@ -134,7 +146,15 @@ class Optimizer {
   void check_group(size_t group) const;
 
  private:
+  friend struct OptimizerAccess;
+  class Step;
+  struct AfterStep {
+    std::function<void(Optimizer&)> f;
+    bool may_throw;
+  };
+
   virtual std::string_view rule_name() const = 0;
+  virtual bool rule_may_throw() const = 0;
   virtual void check_options() const = 0;
   virtual bool skip_nonfinite() const = 0;
   virtual std::vector<std::string> state_names(size_t group) const = 0;
@@ -142,16 +162,16 @@ class Optimizer {
 
   // Options may have changed since: amsgrad turned on later needs one state more.
   void declare_states(ParameterRecord& record) const;
-  void update_parameter(ParameterRecord& record) const;
-  void update_with_dense_states(size_t group, const CsrPattern& pattern, const std::vector<bool>& stays_dense,
-                                ParameterUpdate& slots) const;
+  void add_after_step(std::function<void(Optimizer&)> f, bool may_throw);
   // What state_dict() calls each parameter, in the order of records_.
   std::vector<std::string> unique_names(std::string_view op) const;
 
   uint64_t id_;
   std::vector<std::shared_ptr<ParameterRecord>> records_;
   std::unordered_map<const void*, size_t> index_;  // of Parameter::id() in records_
-  std::vector<std::function<void(Optimizer&)>> after_step_;
+  std::vector<std::shared_ptr<StepFollower>> followers_;
+  std::vector<AfterStep> after_step_;
+  bool stepping_ = false;
 };
 
 // Parameters that share options. The options may be changed between steps.
@@ -175,9 +195,12 @@ class ParamGroup {
 //     static constexpr std::string_view kName = "MyRule";
 //     static void check(const Options& options);     // throws ConfigError; takes every finite lr >= 0
 //     static std::vector<std::string> state_names(const Options& options);  // not "step" or "pattern"
-//     static void update(const Options& options, ParameterUpdate& update);
+//     static void update(const Options& options, ParameterUpdate& update) noexcept;
 //   };
 //   using My = RuleOptimizer<MyRule>;
+//
+// update must depend on its arguments alone: on steps that change patterns it also runs on copies, to tell the values
+// that patterns are planned from. It need not be noexcept, but see Optimizer::step.
 template <class Rule>
 class RuleOptimizer final : public Optimizer {
  public:
@@ -219,6 +242,9 @@ class RuleOptimizer final : public Optimizer {
 
  private:
   std::string_view rule_name() const override { return Rule::kName; }
+  bool rule_may_throw() const override {
+    return !noexcept(Rule::update(std::declval<const Options&>(), std::declval<ParameterUpdate&>()));
+  }
   void check_options() const override {
     for (const Group& group : groups_) Rule::check(group.options);
   }

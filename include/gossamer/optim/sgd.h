@@ -30,7 +30,7 @@ struct SgdRule {
   static constexpr std::string_view kName = "SGD";
   static void check(const Options& options);
   static std::vector<std::string> state_names(const Options& options);
-  static void update(const Options& options, ParameterUpdate& update);
+  static void update(const Options& options, ParameterUpdate& update) noexcept;
 };
 
 // SGD(model.parameters(), {.lr = 0.1, .momentum = 0.9}) or SGD({{params_a, {.lr = 0.1}}, {params_b, {.lr = 0.01}}}).

@@ -21,9 +21,12 @@
 #include "gossamer/sparse/sparse_parameter.h"
 #include "gossamer/sparse/sparsity.h"
 
-namespace gossamer::optim {
+namespace gossamer {
+class PreparedChange;  // internal
+namespace optim {
 class Optimizer;
 }
+}  // namespace gossamer
 
 namespace gossamer::sparse {
 
@@ -48,7 +51,8 @@ using AlgorithmState = std::map<std::string, Tensor>;
 //     SparsityAlgorithm::update(optimizer);  // counts the step, calls the hooks
 //   }
 //
-// or derives from DynamicSparsityAlgorithm, which knows update steps and changes nothing when anything throws.
+// or derives from DynamicSparsityAlgorithm, which knows update steps and plans them. optimizer.step() is done or not
+// done with either; where update() is overridden it copies values and states for that, on every step.
 class SparsityAlgorithm {
  public:
   virtual ~SparsityAlgorithm();
@@ -102,13 +106,16 @@ class SparsityAlgorithm {
 
   // One step of the algorithm for the parameters of `optimizer`. Null means the only attached optimizer, or all
   // parameters where none is attached; with several attached it throws StateError. The base counts the step and calls
-  // the hooks.
+  // the hooks. What the algorithms of this library throw has changed nothing.
   virtual void update(optim::Optimizer* optimizer = nullptr);
 
-  // The hook is called at the end of every update() with the sparsity that this step aims at: once for each schedule,
-  // `name` being what the names of its parameters begin with and a *.
+  // The hook is called at every update() with the sparsity that this step aims at: once for each schedule, `name` being
+  // what the names of its parameters begin with and a *. Hooks are called when the step is planned and nothing else can
+  // fail, before it is carried out: what one throws leaves the step undone. They may look at everything, remove
+  // themselves and register others; changing a pattern or calling step() is a StateError.
   virtual RemovableHandle register_target_sparsity_hook(SparsityHook hook);
-  // The hook is called at the end of every update() for each parameter, with the sparsity of its pattern.
+  // The hook is called at every update(), after those for the target, for each parameter with the sparsity that its
+  // pattern has after this step.
   virtual RemovableHandle register_computed_sparsity_hook(SparsityHook hook);
 
   // What a resumed run needs besides the settings and the model's own state dict, which has the patterns:
@@ -138,16 +145,27 @@ class SparsityAlgorithm {
   virtual bool starts_dense() const { return false; }
   // Whether an algorithm without parameters is what was asked for.
   virtual bool may_be_empty() const { return false; }
-  // The parameters are the algorithm's from here on, their first changes carried out.
-  virtual void adopt(std::vector<SparseParameter> parameters);
-  // The optimizer will call update(); a Group hands this on. `alive` expires with the optimizer.
-  virtual void attach(optim::Optimizer& optimizer, const std::weak_ptr<const void>& alive);
   bool applied() const { return applied_; }
 
-  // The first half of update(): all that may throw. A Group prepares all its algorithms before it updates any, and
-  // discards what was prepared when one of them throws.
-  virtual void prepare(optim::Optimizer*) {}
-  virtual void discard() noexcept {}
+  // Both meetings and every step have two halves: all that may throw, and what is left.
+  // The parameters are going to be the algorithm's; their first changes are prepared.
+  virtual void prepare_adopt(std::vector<SparseParameter> parameters);
+  virtual void adopt() noexcept;
+  // The optimizer is going to call update(); a Group hands this on. `alive` expires with the optimizer.
+  virtual void prepare_attach(optim::Optimizer& optimizer, const std::weak_ptr<const void>& alive);
+  virtual void attach() noexcept;
+
+  // Whether begin(), prepare(), announce() and carry_out() make up update(), as they do in the library's algorithms.
+  virtual bool plans_steps() const { return false; }
+  // The parameters whose values prepare() is going to read: inside optimizer.step() they show those after this step.
+  virtual std::vector<Parameter> begin(optim::Optimizer* optimizer);
+  virtual void prepare(optim::Optimizer* optimizer);
+  // Calls the hooks. Throws StateError where one of them changed a pattern.
+  virtual void announce();
+  virtual void carry_out() noexcept;
+  virtual void discard() noexcept;
+  // What optimizer.step() calls of an algorithm that does not plan its steps.
+  virtual void run(optim::Optimizer* optimizer) { update(optimizer); }
 
   friend class Group;
 
@@ -168,13 +186,41 @@ class SparsityAlgorithm {
   float sparsity_at(const SparseParameter& parameter, const ScheduleTime& time) const;
   // What the hooks for the target are to be told; empty where there are none.
   std::vector<std::pair<std::string, float>> targets(const Attachment& attachment, const ScheduleTime& time) const;
-  void call_hooks(const Attachment& attachment, const std::vector<std::pair<std::string, float>>& targets) const;
+
+  // The step that begin() began.
+  struct Step {
+    uint64_t optimizer = 0;
+    ScheduleTime time = {};        // of the step
+    ScheduleTime time_after = {};  // once it is taken
+    std::vector<std::pair<std::string, float>> targets = {};
+    std::vector<std::pair<std::string, float>> computed = {};
+  };
+  bool step_began() const { return step_.has_value(); }
+  Step& current_step() { return *step_; }
+  // The attachment of the step; cannot fail in one that began.
+  Attachment& step_attachment() noexcept;
+
+  // Changes that are prepared and wait to be carried out, and what a parameter will be afterwards.
+  void prepare_changes(std::vector<std::pair<SparseParameter, TopologyChange>> changes);
+  void carry_out_changes() noexcept;
+  struct Future {
+    std::shared_ptr<const CsrPattern> pattern;
+    Tensor values;
+  };
+  Future future_of(const Parameter& parameter) const;
+  // Null where its pattern stays.
+  const PreparedChange* change_of(const Parameter& parameter) const;
+
+  // Times, retained factors and forward patterns of this algorithm (of a Group: of its algorithms) as they are.
+  class Saved;
+  virtual std::vector<SparsityAlgorithm*> members() { return {this}; }
 
  private:
   struct Anchor;
+  class Follower;
 
   void check_applied(const char* op) const;
-  std::vector<TopologyChange> first_changes(const std::vector<SparseParameter>& parameters) const;
+  void prepare_first_changes(const std::vector<SparseParameter>& parameters);
   // Backward stops retaining factors for this algorithm.
   void release_taps() noexcept;
 
@@ -186,6 +232,10 @@ class SparsityAlgorithm {
   std::shared_ptr<HookList> computed_hooks_;
   std::vector<SparseParameter> sparse_params_;
   std::vector<Attachment> attachments_;  // in the order of application
+  std::vector<SparseParameter> adopting_;
+  std::vector<Attachment> attaching_;
+  std::optional<Step> step_;
+  std::shared_ptr<std::vector<PreparedChange>> changes_;  // a Group shares its own with its algorithms
   bool applied_ = false;
   bool autoupdate_ = true;
 };

@@ -33,7 +33,7 @@ class DynamicSparsityAlgorithm : public SparsityAlgorithm {
   // Advances the step; on an update step plans a change for each parameter that has a finite gradient, and when all
   // plans are made applies them to values, gradients and optimizer states. A parameter whose gradient is missing or not
   // finite keeps its pattern. What a plan throws leaves everything as it was, the step included.
-  void update(optim::Optimizer* optimizer = nullptr) override;
+  void update(optim::Optimizer* optimizer = nullptr) final { SparsityAlgorithm::update(optimizer); }
 
   void load_state_dict(const AlgorithmState& state) override;
 
@@ -44,7 +44,8 @@ class DynamicSparsityAlgorithm : public SparsityAlgorithm {
   DynamicSparsityAlgorithm(std::string name, SparsitySettings settings, UpdateSchedule update);
 
   // The changes of an update step, one for each parameter in their order; one without a pattern leaves its parameter
-  // alone. plan() for each unless overridden, as by algorithms that share connections out among parameters.
+  // alone. plan() for each unless overridden, as by algorithms that share connections out among parameters. Within
+  // optimizer.step() the parameters hold their values after this step, while everything else is as before it.
   virtual std::vector<TopologyChange> plan_all(std::span<const Planned> planned);
   // The change of one parameter. The default makes it of update_mask().
   virtual TopologyChange plan(const SparseParameter& parameter, const PlanContext& context);
@@ -54,29 +55,39 @@ class DynamicSparsityAlgorithm : public SparsityAlgorithm {
 
   // True where plan() or update_mask() calls dense_gradient(): backward then retains its factors before update steps.
   virtual bool wants_dense_gradient() const { return false; }
-  // The dense gradient of this step, summed over all uses of the parameter since zero_grad() (a copy).
+  // The dense gradient, summed over all uses of the parameter since zero_grad(), of earlier steps too (a copy). Where
+  // zero_grad() came between all steps at first, and then stays away for more than kRetainedSteps, uses are missing
+  // once (StateError).
   Tensor dense_gradient(const SparseParameter& parameter) const;
   // Calls f(row_begin, block [rows, cols]) for the blocks of the dense gradient, which is never stored whole.
   void for_each_gradient_block(const SparseParameter& parameter,
                                const std::function<void(int64_t row_begin, const Tensor& block)>& f) const;
 
-  void adopt(std::vector<SparseParameter> parameters) override;
   bool starts_dense() const override { return !update_.is_update_step(0); }
+  bool plans_steps() const override { return true; }
+  void prepare_adopt(std::vector<SparseParameter> parameters) override;
+  void adopt() noexcept override;
+  std::vector<Parameter> begin(optim::Optimizer* optimizer) override;
   void prepare(optim::Optimizer* optimizer) override;
-  void discard() noexcept override { prepared_.reset(); }
+  void carry_out() noexcept override;
+
+  // Backward retains its factors on so many steps before an update and with it; on others only where gradients add up
+  // over steps, because that keeps activations alive.
+  static constexpr int64_t kRetainedSteps = 8;
+  virtual int64_t retained_steps() const { return kRetainedSteps; }
+  // Of the step that began, and whether the gradients of the next count for an update.
+  bool is_update() const { return is_update_; }
+  bool next_counts() const { return next_counts_; }
+  // What becomes of retained factors when the parameters are adopted or a state is loaded, and at the end of a step.
+  virtual void arm_taps(const std::vector<SparseParameter>& parameters, bool counts) const noexcept;
+  virtual void end_step_of_taps(const std::vector<SparseParameter>& parameters) const noexcept;
 
  private:
-  // A step that only needs to be carried out.
-  struct Prepared {
-    ScheduleTime time_after;
-    std::vector<std::pair<SparseParameter, TopologyChange>> changes;
-    std::vector<std::pair<std::string, float>> targets;
-  };
-
-  void arm_taps(const Attachment& attachment) const;
+  bool counts_after(int64_t step) const;
 
   UpdateSchedule update_;
-  std::optional<Prepared> prepared_;
+  bool is_update_ = false;
+  bool next_counts_ = false;
 };
 
 }  // namespace gossamer::sparse

@@ -82,8 +82,8 @@ class Group final : public SparsityAlgorithm {
   const Sparsity& sparsity() const override;
   float target_sparsity(const SparseParameter& parameter) const override;
 
-  // Updates every algorithm for its parameters of this optimizer. Those derived from DynamicSparsityAlgorithm make all
-  // their plans before the first is carried out.
+  // Updates every algorithm for its parameters of this optimizer. All that plan their steps have planned before the
+  // first is carried out, after those that override update(). What one of them throws has changed nothing.
   void update(optim::Optimizer* optimizer = nullptr) override;
 
   RemovableHandle register_target_sparsity_hook(SparsityHook hook) override;
@@ -94,8 +94,18 @@ class Group final : public SparsityAlgorithm {
  protected:
   std::vector<SparseParameter> select(std::vector<SparseParameter> parameters) const override;
   TopologyChange first_change(const SparseParameter& parameter) const override;
-  void adopt(std::vector<SparseParameter> parameters) override;
-  void attach(optim::Optimizer& optimizer, const std::weak_ptr<const void>& alive) override;
+  void prepare_adopt(std::vector<SparseParameter> parameters) override;
+  void adopt() noexcept override;
+  void prepare_attach(optim::Optimizer& optimizer, const std::weak_ptr<const void>& alive) override;
+  void attach() noexcept override;
+  bool plans_steps() const override;
+  std::vector<Parameter> begin(optim::Optimizer* optimizer) override;
+  void prepare(optim::Optimizer* optimizer) override;
+  void announce() override;
+  void carry_out() noexcept override;
+  void discard() noexcept override;
+  void run(optim::Optimizer* optimizer) override;
+  std::vector<SparsityAlgorithm*> members() override;
   bool may_be_empty() const override { return none_; }
 
  private:

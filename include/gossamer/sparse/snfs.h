@@ -36,8 +36,6 @@ class SNFS final : public DropAndGrow {
   // Throws ConfigError: a constant sparsity outside [0, 1), momentum or window out of range.
   explicit SNFS(SNFSOptions options);
 
-  void update(optim::Optimizer* optimizer = nullptr) override;
-
   // Between the first step of a window and its update the factors retained so far are part of the state:
   //   retained.<parameter>.<i>.dy, .x   of the i-th use, oldest first; no x where the layer ran on dense weights
   //   retained.<parameter>.<i>.age      i64 scalar, steps ago
@@ -45,13 +43,14 @@ class SNFS final : public DropAndGrow {
   void load_state_dict(const AlgorithmState& state) override;
 
  protected:
-  void adopt(std::vector<SparseParameter> parameters) override;
+  int64_t retained_steps() const override { return window_; }
+  void arm_taps(const std::vector<SparseParameter>& parameters, bool counts) const noexcept override;
+  void end_step_of_taps(const std::vector<SparseParameter>& parameters) const noexcept override;
   std::vector<TopologyChange> plan_all(std::span<const Planned> planned) override;
 
  private:
   // Mean |momentum| of the connections; nothing where the momentum is not finite.
   std::optional<double> mean_momentum(const SparseParameter& parameter) const;
-  void arm(const std::vector<SparseParameter>& parameters, int64_t step) const;
 
   double momentum_;
   int64_t window_;

@@ -16,6 +16,9 @@ class Static final : public SparsityAlgorithm {
   // Throws ConfigError for a sparsity outside [0, 1), or one that is not constant.
   explicit Static(StaticOptions options);
   explicit Static(double sparsity) : Static(StaticOptions{.sparsity = sparsity}) {}
+
+ protected:
+  bool plans_steps() const override { return true; }
 };
 
 }  // namespace gossamer::sparse

@@ -1,9 +1,16 @@
 // Top-KAST: forward uses fewer connections than are trained.
 #pragma once
 
-#include <optional>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "gossamer/sparse/dynamic.h"
+
+namespace gossamer {
+class ForwardSubset;  // internal
+}
 
 namespace gossamer::sparse {
 
@@ -33,9 +40,6 @@ class TopKAST final : public DynamicSparsityAlgorithm {
   // Throws ConfigError for a constant sparsity outside [0, 1).
   explicit TopKAST(TopKASTOptions options);
 
-  // Throws ConfigError, with nothing changed, where forward_sparsity is NaN or below `sparsity`.
-  void update(optim::Optimizer* optimizer = nullptr) override;
-
   // forward.<parameter> says which connections are in A: bool, one for each connection of B in row-major order. Load
   // the model's state first.
   AlgorithmState state_dict() const override;
@@ -50,17 +54,24 @@ class TopKAST final : public DynamicSparsityAlgorithm {
 
  protected:
   TopologyChange first_change(const SparseParameter& parameter) const override;
-  void adopt(std::vector<SparseParameter> parameters) override;
+  void prepare_adopt(std::vector<SparseParameter> parameters) override;
+  void adopt() noexcept override;
+  std::vector<Parameter> begin(optim::Optimizer* optimizer) override;
+  // Throws ConfigError where forward_sparsity is NaN or below `sparsity`.
   void prepare(optim::Optimizer* optimizer) override;
+  void carry_out() noexcept override;
+  void discard() noexcept override;
   TopologyChange plan(const SparseParameter& parameter, const PlanContext& context) override;
 
  private:
   int64_t num_forward(const SparseParameter& parameter, const ScheduleTime& time) const;
-  void choose_forward(const SparseParameter& parameter, const ScheduleTime& time) const;
+  // A of a parameter as it will be once its change is carried out; null where that is all of B.
+  std::shared_ptr<const ForwardSubset> choose_forward(const SparseParameter& parameter, const ScheduleTime& time) const;
+  void take_forward() noexcept;
 
   Sparsity forward_sparsity_;
   Schedule drop_fraction_;
-  std::optional<ScheduleTime> refresh_;  // of the step being taken, when it is an update step
+  std::vector<std::pair<Parameter, std::shared_ptr<const ForwardSubset>>> chosen_;  // waiting to be taken up
 };
 
 }  // namespace gossamer::sparse

@@ -92,13 +92,15 @@ struct EmbeddingNode final : Node {
   std::vector<Tensor> backward(const Tensor& grad) override {
     Tensor dvalues = Tensor::zeros(values.shape(), grad.dtype());
     add_up_rows(uses, *pattern, padding, grad, dvalues);
-    if (tap && tap->armed()) {
-      const auto full = CsrPattern::full(pattern->rows(), pattern->cols());
-      Tensor dense = Tensor::zeros({full->nnz()}, grad.dtype());
-      add_up_rows(uses, *full, padding, grad, dense);
-      tap->add_dense(dense);
-    }
+    if (tap) tap->add_dense(tap->retains() ? dense_gradient(grad) : Tensor());
     return {dvalues};
+  }
+
+  Tensor dense_gradient(const Tensor& grad) const {
+    const auto full = CsrPattern::full(pattern->rows(), pattern->cols());
+    Tensor dense = Tensor::zeros({full->nnz()}, grad.dtype());
+    add_up_rows(uses, *full, padding, grad, dense);
+    return dense;
   }
 };
 

@@ -4,21 +4,71 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
+#include "autograd/meta.h"
 #include "runtime/blas.h"
 #include "runtime/check.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer {
 
-void GradientTap::add_product(const Tensor& x, const Tensor& dy) {
-  uses_.push_back({x.detach(), dy.detach(), x.version(), dy.version(), step_});
+// Made while the walk may still fail, spliced in when it cannot.
+class GradientTap::AddUse final : public autograd::Effect {
+ public:
+  AddUse(std::shared_ptr<GradientTap> tap, Use use) : tap_(std::move(tap)) {
+    if (tap_->retains()) use_.push_back(std::move(use));
+  }
+  void commit() noexcept override {
+    tap_->note_use();
+    if (use_.empty()) {
+      tap_->complete_ = false;
+      return;
+    }
+    use_.front().step = tap_->step_;
+    tap_->uses_.splice(tap_->uses_.end(), use_);
+  }
+
+ private:
+  std::shared_ptr<GradientTap> tap_;
+  std::list<Use> use_;
+};
+
+void GradientTap::add(Use use) {
+  if (retain_ == Retain::Nothing) return;
+  autograd::at_end_of_walk(std::make_unique<AddUse>(shared_from_this(), std::move(use)));
 }
 
-void GradientTap::add_dense(const Tensor& grad) { uses_.push_back({{}, grad.detach(), 0, grad.version(), step_}); }
+void GradientTap::add_product(const Tensor& x, const Tensor& dy) {
+  add({x.detach(), dy.detach(), x.version(), dy.version(), 0});
+}
+
+void GradientTap::add_dense(const Tensor& grad) { add({{}, grad.detach(), 0, grad.version(), 0}); }
+
+void GradientTap::note_use() noexcept {
+  if (!stepped_) return;
+  sums_over_steps_ = true;
+  across_steps_ = true;
+}
 
 void GradientTap::clear() {
-  std::erase_if(uses_, [&](const Use& use) { return use.step == step_; });
+  uses_.remove_if([&](const Use& use) { return use.step == step_; });
+  if (stepped_ && !sums_over_steps_) across_steps_ = false;
+  stepped_ = false;
+  complete_ = true;
+}
+
+void GradientTap::forget() {
+  uses_.clear();
+  clear();
+}
+
+void GradientTap::end_step_of_sum(Retain next) noexcept {
+  retain_ = next;
+  stepped_ = true;
+  if (retains()) return;
+  if (!uses_.empty()) complete_ = false;
+  uses_.clear();
 }
 
 std::vector<GradientTap::Past> GradientTap::past() const {
@@ -29,18 +79,25 @@ std::vector<GradientTap::Past> GradientTap::past() const {
   return past;
 }
 
-void GradientTap::restore(const std::vector<Past>& past, double decay) {
-  uses_.clear();
-  decay_ = decay;
-  for (const auto& [age, x, dy] : past) uses_.push_back({x, dy, x.version(), dy.version(), step_ - age});
+GradientTap GradientTap::restored(const std::vector<Past>& past, double decay) const {
+  GradientTap tap = *this;
+  tap.forget();
+  tap.decay_ = decay;
+  for (const auto& [age, x, dy] : past) tap.uses_.push_back({x, dy, x.version(), dy.version(), step_ - age});
+  return tap;
 }
 
-void GradientTap::check_unwritten(std::string_view parameter) const {
+void GradientTap::check(std::string_view parameter) const {
+  if (!complete_) {
+    fail<StateError>(
+        fmt::format("dense gradient of '{}'", parameter), "backward must have retained its factors since zero_grad()",
+        "it did not, since zero_grad() had come between all steps before", "call zero_grad() and run backward again");
+  }
   for (const Use& use : uses_) {
     if (use.x.version() != use.x_version || use.dy.version() != use.dy_version) {
       fail<StateError>(fmt::format("dense gradient of '{}'", parameter),
                        "the layer's input must not be written between backward and update", "it was",
-                       "give each batch its own tensor, or call update() first");
+                       "give each batch its own tensor; here, call zero_grad() and run backward again");
     }
   }
 }
@@ -57,9 +114,10 @@ void GradientTap::for_each_block(int64_t rows, int64_t cols,
       Tensor block = scratch.alias({n, cols});
       // Oldest first: the sum so far decays by the steps between one use and the next.
       T beta = 0;
-      for (size_t i = 0; i < uses_.size(); ++i) {
-        const Use& use = uses_[i];
-        if (i > 0) beta = static_cast<T>(std::pow(decay_, use.step - uses_[i - 1].step));
+      const Use* before = nullptr;
+      for (const Use& use : uses_) {
+        if (before != nullptr) beta = static_cast<T>(std::pow(decay_, use.step - before->step));
+        before = &use;
         if (use.x.defined()) {
           rt::gemm<T>({.m = n, .n = cols, .k = use.x.dim(0), .trans_a = rt::Trans::Yes}, {use.dy.data<T>() + row, rows},
                       {use.x.data<T>(), cols}, beta, {block.mutable_data<T>(), cols});

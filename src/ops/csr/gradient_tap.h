@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <list>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -11,15 +13,33 @@
 
 namespace gossamer {
 
-// One per parameter, shared by the parameter and the nodes of its uses. While armed, backward adds every use of the
-// parameter; they stay until clear(). Tensors are retained as handles, not copied. Growth by momentum keeps the uses of
-// several steps: end_step() makes those of the current step past, which clear() leaves.
-class GradientTap {
+// One per parameter, shared by the parameter and the nodes of its uses. A backward that retains adds every use of the
+// parameter, when it ends well; they stay until clear(), which zero_grad() calls. Tensors are retained as handles, not
+// copied. Growth by momentum keeps the uses of several steps: end_step() makes those of the current step past, which
+// clear() leaves.
+class GradientTap : public std::enable_shared_from_this<GradientTap> {
  public:
-  bool armed() const { return armed_; }
-  void arm(bool armed) { armed_ = armed; }
+  enum class Retain {
+    Nothing,
+    // Uses, where gradients add up over steps; nothing where zero_grad() comes between steps. True of every tap until
+    // it has seen otherwise, and for good once a use came after a step without it.
+    AcrossSteps,
+    Uses,
+  };
+
+  // Whether backward is to add its uses.
+  bool retains() const { return retain_ == Retain::Uses || (retain_ == Retain::AcrossSteps && across_steps_); }
+  bool armed() const { return retain_ == Retain::Uses; }
+  void arm(Retain retain) { retain_ = retain; }
+
+  // The gradient starts anew.
   void clear();
-  void forget() { uses_.clear(); }  // the past too
+  // The past too.
+  void forget();
+  // A step was taken with the uses so far. They belong to the next one as well unless zero_grad() is called: they stay
+  // where the tap retains.
+  void end_step_of_sum(Retain next) noexcept;
+
   // From one step to the next the weight of a use falls by the factor `decay`.
   void end_step(double decay) {
     decay_ = decay;
@@ -32,15 +52,17 @@ class GradientTap {
     Tensor dy;
   };
   std::vector<Past> past() const;
-  // Takes up a past() in place of all uses.
-  void restore(const std::vector<Past>& past, double decay);
+  // This tap with a past() in place of all uses.
+  GradientTap restored(const std::vector<Past>& past, double decay) const;
 
   bool empty() const { return uses_.empty(); }
 
-  // Throws StateError naming the parameter when a retained tensor was written since backward.
-  void check_unwritten(std::string_view parameter) const;
+  // Throws StateError naming the parameter where uses since clear() are missing, or a retained tensor was written since
+  // backward.
+  void check(std::string_view parameter) const;
 
-  // A use as x [n, cols] with output gradient dy [n, rows]: contributes dyᵀ x.
+  // A use as x [n, cols] with output gradient dy [n, rows]: contributes dyᵀ x. Added, where the tap retains it, when
+  // the walk that is under way ends well.
   void add_product(const Tensor& x, const Tensor& dy);
   // A use through the general way, whose dense gradient [rows * cols] existed anyway.
   void add_dense(const Tensor& grad);
@@ -61,10 +83,18 @@ class GradientTap {
     uint64_t dy_version;
     int64_t step;
   };
-  bool armed_ = false;
-  int64_t step_ = 0;  // of the uses that are added now
+  class AddUse;
+  void add(Use use);
+  void note_use() noexcept;
+
+  Retain retain_ = Retain::Nothing;
+  bool across_steps_ = true;
+  bool sums_over_steps_ = false;  // a use came after a step without a clear() between
+  bool stepped_ = false;          // since clear()
+  bool complete_ = true;          // the uses are all since clear()
+  int64_t step_ = 0;              // of the uses that are added now
   double decay_ = 1;
-  std::vector<Use> uses_;
+  std::list<Use> uses_;
 };
 
 }  // namespace gossamer

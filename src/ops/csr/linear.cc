@@ -56,7 +56,7 @@ struct CsrLinearNode final : Node {
     const Tensor dy = use.pack_gradient(grad);
     const auto [dx, dvalues] = use.gradients(values.get(), batch.get(), dy);
     const Tensor dbias = bias.gradient([&] { return column_sums(dy.alias(dy_shape)); });
-    if (batch.defined() && tap && tap->armed()) {
+    if (batch.defined() && tap) {
       tap->add_product(batch.get().alias({use.n(), use.pattern().cols()}), grad.alias(dy_shape));
     }
     return {dx, dvalues, dbias};

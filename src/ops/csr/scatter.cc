@@ -20,7 +20,7 @@ Tensor csr_to_dense(const CsrWeight& weight, const Shape& shape) {
     explicit CsrToDenseNode(const CsrWeight& weight) : pattern(weight.pattern), tap(weight.tap) {}
 
     std::vector<Tensor> backward(const Tensor& grad) override {
-      if (tap && tap->armed()) tap->add_dense(grad);
+      if (tap) tap->add_dense(grad);
       return {pattern->gather(grad)};
     }
   };

@@ -10,6 +10,7 @@
 
 #include "parameter/access.h"
 #include "runtime/check.h"
+#include "sparse/saved.h"
 #include "sparse/selection/apportion.h"
 #include "sparse/selection/select.h"
 #include "sparse/settings/settings_of.h"
@@ -39,31 +40,22 @@ SNFS::SNFS(SNFSOptions options)
   }
 }
 
-void SNFS::adopt(std::vector<SparseParameter> parameters) {
-  DropAndGrow::adopt(std::move(parameters));
-  arm(sparse_params(), 0);
+void SNFS::arm_taps(const std::vector<SparseParameter>& parameters, bool counts) const noexcept {
+  for (const SparseParameter& p : parameters) {
+    ParameterAccess::tap(p.param()).arm(counts ? GradientTap::Retain::Uses : GradientTap::Retain::Nothing);
+  }
 }
 
-// Whether the gradients of the step after `step` count for an update.
-void SNFS::arm(const std::vector<SparseParameter>& parameters, int64_t step) const {
-  bool counts = false;
-  for (int64_t ahead = 1; ahead <= window_ && !counts; ++ahead) counts = update_schedule().is_update_step(step + ahead);
-  for (const SparseParameter& p : parameters) ParameterAccess::tap(p.param()).arm(counts);
-}
-
-void SNFS::update(optim::Optimizer* optimizer) {
-  const int64_t step = attachment(optimizer).time.step + 1;
-  const std::vector<SparseParameter> parameters = attachment(optimizer).parameters;
-  const bool is_update = update_schedule().is_update_step(step);
-  // The base drops the gradients of the present step.
-  if (!is_update) {
-    for (const SparseParameter& p : parameters) ParameterAccess::tap(p.param()).end_step(momentum_);
+void SNFS::end_step_of_taps(const std::vector<SparseParameter>& parameters) const noexcept {
+  for (const SparseParameter& p : parameters) {
+    GradientTap& tap = ParameterAccess::tap(p.param());
+    if (is_update()) {
+      tap.forget();
+    } else {
+      tap.end_step(momentum_);
+    }
   }
-  DropAndGrow::update(optimizer);
-  if (is_update) {
-    for (const SparseParameter& p : parameters) ParameterAccess::tap(p.param()).forget();
-  }
-  arm(parameters, step);
+  arm_taps(parameters, next_counts());
 }
 
 namespace {
@@ -119,11 +111,13 @@ void SNFS::load_state_dict(const AlgorithmState& state) {
   std::vector<std::vector<GradientTap::Past>> pasts;
   for (const SparseParameter& p : sparse_params()) pasts.push_back(read_past(p, own, reader));
   reader.finish("SNFS::load_state_dict", "what was retained must be that of this SNFS", "");
+  Saved saved(*this);
   DropAndGrow::load_state_dict(rest);
   for (size_t i = 0; i < pasts.size(); ++i) {
-    ParameterAccess::tap(sparse_params()[i].param()).restore(pasts[i], momentum_);
+    GradientTap& tap = ParameterAccess::tap(sparse_params()[i].param());
+    tap = tap.restored(pasts[i], momentum_);
   }
-  for (const Attachment& a : attachments()) arm(a.parameters, a.time.step);
+  saved.keep();
 }
 
 std::optional<double> SNFS::mean_momentum(const SparseParameter& parameter) const {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gossamer/ops.h"
+#include "parameter/access.h"
 #include "runtime/check.h"
 #include "sparse/selection/select.h"
 #include "sparse/settings/drop_fraction.h"
@@ -59,12 +60,19 @@ int64_t TopKAST::num_forward(const SparseParameter& parameter, const ScheduleTim
   return forward;
 }
 
-void TopKAST::choose_forward(const SparseParameter& parameter, const ScheduleTime& time) const {
-  const Parameter& p = parameter.param();
+std::shared_ptr<const ForwardSubset> TopKAST::choose_forward(const SparseParameter& parameter,
+                                                             const ScheduleTime& time) const {
+  const auto [pattern, values] = future_of(parameter.param());
   const int64_t count = num_forward(parameter, time);
-  if (count >= p.nnz()) return p.set_forward_pattern(nullptr);
-  const Positions chosen = largest_magnitudes(*p.pattern(), p.values(), whole(p), count);
-  p.set_forward_pattern(CsrPattern::from_positions(p.pattern()->rows(), p.pattern()->cols(), chosen));
+  if (count >= pattern->nnz()) return nullptr;
+  const Positions chosen = largest_magnitudes(*pattern, values, whole(parameter.param()), count);
+  return ParameterAccess::make_forward_subset("TopKAST", *pattern,
+                                              CsrPattern::from_positions(pattern->rows(), pattern->cols(), chosen));
+}
+
+void TopKAST::take_forward() noexcept {
+  for (auto& [parameter, subset] : chosen_) ParameterAccess::set_forward_subset(parameter, std::move(subset));
+  chosen_.clear();
 }
 
 TopologyChange TopKAST::first_change(const SparseParameter& parameter) const {
@@ -72,28 +80,44 @@ TopologyChange TopKAST::first_change(const SparseParameter& parameter) const {
   return DynamicSparsityAlgorithm::first_change(parameter);
 }
 
-void TopKAST::adopt(std::vector<SparseParameter> parameters) {
-  DynamicSparsityAlgorithm::adopt(std::move(parameters));
-  if (starts_dense()) return;
-  for (const SparseParameter& p : sparse_params()) choose_forward(p, {});
+void TopKAST::prepare_adopt(std::vector<SparseParameter> parameters) {
+  chosen_.clear();
+  if (!starts_dense()) {
+    for (const SparseParameter& p : parameters) chosen_.emplace_back(p.param(), choose_forward(p, {}));
+  }
+  DynamicSparsityAlgorithm::prepare_adopt(std::move(parameters));
+}
+
+void TopKAST::adopt() noexcept {
+  DynamicSparsityAlgorithm::adopt();
+  take_forward();
+}
+
+std::vector<Parameter> TopKAST::begin(optim::Optimizer* optimizer) {
+  chosen_.clear();
+  return DynamicSparsityAlgorithm::begin(optimizer);
 }
 
 void TopKAST::prepare(optim::Optimizer* optimizer) {
-  const Attachment& a = attachment(optimizer);
-  ScheduleTime next = a.time;
-  ++next.step;
-  refresh_.reset();
-  if (update_schedule().is_update_step(next.step)) {
-    for (const SparseParameter& p : a.parameters) num_forward(p, next);  // of those without a gradient too
-    refresh_ = next;
+  const ScheduleTime time = current_step().time;
+  if (is_update()) {
+    for (const SparseParameter& p : step_attachment().parameters) num_forward(p, time);  // without a gradient too
   }
   DynamicSparsityAlgorithm::prepare(optimizer);
+  if (!is_update()) return;
+  for (const SparseParameter& p : step_attachment().parameters) {
+    chosen_.emplace_back(p.param(), choose_forward(p, time));
+  }
 }
 
-void TopKAST::update(optim::Optimizer* optimizer) {
-  DynamicSparsityAlgorithm::update(optimizer);
-  if (!refresh_) return;
-  for (const SparseParameter& p : attachment(optimizer).parameters) choose_forward(p, *refresh_);
+void TopKAST::carry_out() noexcept {
+  DynamicSparsityAlgorithm::carry_out();
+  take_forward();
+}
+
+void TopKAST::discard() noexcept {
+  chosen_.clear();
+  DynamicSparsityAlgorithm::discard();
 }
 
 TopologyChange TopKAST::plan(const SparseParameter& parameter, const PlanContext& context) {
@@ -142,11 +166,11 @@ void TopKAST::load_state_dict(const AlgorithmState& state) {
   reader.finish("TopKAST::load_state_dict", "the forward patterns must be those of this model",
                 "load its state before");
   for (const auto& [key, used] : own) check_mask_bytes("TopKAST::load_state_dict", used);
-  DynamicSparsityAlgorithm::load_state_dict(rest);
+  std::vector<std::pair<Parameter, std::shared_ptr<const ForwardSubset>>> loaded;
   for (const SparseParameter& p : sparse_params()) {
     const auto found = own.find(forward_key(p));
     if (found == own.end()) {
-      p.param().set_forward_pattern(nullptr);
+      loaded.emplace_back(p.param(), nullptr);
       continue;
     }
     const CsrPattern& pattern = *p.pattern();
@@ -155,8 +179,13 @@ void TopKAST::load_state_dict(const AlgorithmState& state) {
     pattern.for_each([&](const SlotPosition& at) {
       if (*used++) chosen.push_back(at.row * pattern.cols() + at.col);
     });
-    p.param().set_forward_pattern(CsrPattern::from_positions(pattern.rows(), pattern.cols(), chosen));
+    loaded.emplace_back(p.param(),
+                        ParameterAccess::make_forward_subset(
+                            "TopKAST", pattern, CsrPattern::from_positions(pattern.rows(), pattern.cols(), chosen)));
   }
+  DynamicSparsityAlgorithm::load_state_dict(rest);
+  chosen_ = std::move(loaded);
+  take_forward();
 }
 
 Tensor TopKAST::exploration_loss() const {
@@ -181,11 +210,12 @@ Tensor TopKAST::exploration_loss() const {
 }
 
 void TopKAST::finish() {
+  std::vector<std::pair<SparseParameter, TopologyChange>> changes;
   for (const SparseParameter& p : sparse_params()) {
-    if (const auto forward = p.param().forward_pattern()) {
-      p.apply(TopologyChange::between(*p.pattern(), forward));
-    }
+    if (const auto forward = p.param().forward_pattern()) changes.emplace_back(p, TopologyChange{forward});
   }
+  prepare_changes(std::move(changes));
+  carry_out_changes();
 }
 
 }  // namespace gossamer::sparse

@@ -100,14 +100,21 @@ class Config {
   std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string, ConfigList, ConfigMap, Other> value_;
 };
 
+// How much YAML is taken, so that a wrong or hostile file is refused before it takes memory, time or stack.
+struct YamlLimits {
+  int64_t max_bytes = int64_t{1} << 20;
+  int64_t max_depth = 64;        // lists and maps inside one another; each level takes about 1 KiB of stack
+  int64_t max_values = 100'000;  // anchors and aliases count for what they stand for
+};
+
 // Reads one document of YAML. Plain scalars follow the core schema of YAML 1.2: 1e-3 is a number, yes and on are texts.
 // What YAML 1.1 reads as a number and 1.2 does not, or reads differently (1_000, 010, 1:30), stays a text, so that a
 // numeric setting refuses it instead of guessing. Anchors and merge keys (<<) work. Throws FormatError with line and
-// column for what is not YAML, several documents, tags other than those of the core schema, and documents nested deeper
-// than 64 levels or of more than 100,000 values; StateError in a build without yaml-cpp.
-Config parse_yaml(const std::string& text);
+// column for what is not YAML, several documents, tags other than those of the core schema, and what exceeds the
+// limits; StateError in a build without yaml-cpp. A text without a document is nothing (null).
+Config parse_yaml(const std::string& text, const YamlLimits& limits = {});
 // Reads a file (FormatError when it cannot be read).
-Config load_yaml(const std::string& path);
+Config load_yaml(const std::string& path, const YamlLimits& limits = {});
 
 // A schedule: a number, a list of numbers (it cycles), or a map with the `type` of a schedule (constant, linear, exp,
 // power, cosine, cycling, cubic) and its fields. `path` begins the messages.

@@ -35,11 +35,14 @@ void runtime(const RuntimeOptions& options);
 
 // Runs body with at most `threads` threads (the caller included), even above
 // the number of cores. Without it, the library works in the arena of the
-// calling thread: an application's own task_arena is respected. Throws
-// ConfigError when threads < 1. Exceptions of body pass through.
+// calling thread: an application's own task_arena is respected. Calls at the
+// same time share the workers that the largest of them asks for. Throws
+// ConfigError unless threads lies in [1, max(256, twice the cores)]. Exceptions
+// of body pass through.
 void with_threads(int threads, const std::function<void()>& body);
 
-// Threads that a parallel region started here may use.
+// Threads that a parallel region started here may use; 1 in the child of a fork
+// whose parent had run one (docs/embedding.md).
 int max_threads();
 
 // Name of the SIMD instruction set that the kernels use on this machine, such

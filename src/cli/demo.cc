@@ -2,11 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <numeric>
 #include <vector>
 
+#include "cli/output.h"
 #include "cli/report.h"
 #include "cli/step_ratio.h"
 #include "cli/training.h"
@@ -21,7 +22,7 @@ namespace {
 
 // RigL on the two large weights, whose patterns settle half-way; the last layer and the biases stay dense.
 sparse::Group make_sparsity(const DemoOptions& options, int64_t steps) {
-  const int64_t stop = steps / 2;
+  const int64_t stop = std::max<int64_t>(1, steps / 2);
   return sparse::Group(
       {{"fc[12].weight",
         sparse::RigL({.sparsity = options.sparsity,
@@ -60,6 +61,7 @@ void run_demo(const DemoOptions& options) {
   sparse::Group sparsity = make_sparsity(options, steps);
   fmt::print("Fashion-MNIST, 784-1024-1024-10, batch {}, AdamW, {} epochs, {} threads, {}\n\n", kBatchSize,
              options.epochs, max_threads(), simd_target());
+  flush_output();
 
   DemoReport report{.sparsity = options.sparsity};
   {
@@ -72,12 +74,13 @@ void run_demo(const DemoOptions& options) {
     report.layers = describe_layers(sparsity);
   }
   fmt::print("steps   timing dense against CSR weights\n");
-  std::fflush(stdout);
+  flush_output();
   std::vector<int64_t> first(kBatchSize);
   std::iota(first.begin(), first.end(), int64_t{0});
   report.step_ratios = measure_step_ratios(data.train->gather(first), options.seed);
 
   print(report);
+  flush_output();
   if (!options.json.empty()) write_json(report, options.json);
 }
 

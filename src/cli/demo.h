@@ -16,7 +16,8 @@ struct DemoOptions {
   double sparsity = 0.9;
 };
 
-// Prints to standard output. Throws Error for bad options, missing data or a JSON file that cannot be written.
+// Prints to standard output. Throws Error for bad options, missing data, lost output or a JSON file that cannot be
+// written.
 void run_demo(const DemoOptions& options);
 
 }  // namespace gossamer::cli

@@ -1,14 +1,23 @@
 // The command line program `gossamer`.
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <limits>
+#include <string>
 #include <string_view>
+#include <system_error>
+#include <vector>
 
 #include "cli/demo.h"
+#include "cli/output.h"
+#include "config/config_errors.h"
 #include "gossamer/runtime.h"
+#include "runtime/check.h"
 
 namespace gossamer::cli {
 
@@ -18,7 +27,24 @@ void log_warning(LogLevel level, std::string_view message) {
   if (level == LogLevel::Warning) fmt::print(stderr, "gossamer: warning: {}\n", message);
 }
 
+// CLI11 would wrap -1 to 2^64 - 1.
+std::string check_seed(const std::string& text) {
+  uint64_t seed = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  if (error == std::errc() && stop == text.data() + text.size()) return "";
+  return fmt::format("must be a whole number from 0 to {}; got '{}'", std::numeric_limits<uint64_t>::max(), text);
+}
+
+// Throws ConfigError for a first argument that is neither an option nor a command.
+void check_command(int argc, char** argv, const std::vector<std::string>& commands) {
+  const std::string_view given = argc > 1 ? argv[1] : "-";
+  if (given.starts_with('-') || std::ranges::find(commands, given) != commands.end()) return;
+  fail<ConfigError>("command", fmt::format("it must be one of {}", fmt::join(commands, ", ")),
+                    fmt::format("got '{}'", given), guess(given, commands));
+}
+
 int run(int argc, char** argv) {
+  check_command(argc, argv, {"demo"});
   CLI::App app("Gossamer trains neural networks with truly sparse weights.", "gossamer");
   app.require_subcommand(1);
   CLI::App* demo = app.add_subcommand("demo", "train on Fashion-MNIST, dense and sparse, and compare");
@@ -28,15 +54,21 @@ int run(int argc, char** argv) {
   demo->add_option("--epochs", options.epochs, "passes over the training images")
       ->check(CLI::Range(int64_t{1}, int64_t{10000}))
       ->capture_default_str();
-  demo->add_option("--seed", options.seed, "of initial values, order of images and patterns")->capture_default_str();
+  demo->add_option("--seed", options.seed, "of initial values, order of images and patterns")
+      ->check(check_seed)
+      ->capture_default_str();
   demo->add_option("--sparsity", options.sparsity, "share of zeros in the two large layers, in [0, 1)")
       ->capture_default_str();
-  demo->add_option("--threads", threads, "number of threads; default: all cores")->check(CLI::Range(1, 1024));
+  demo->add_option("--threads", threads, "number of threads; default: all cores")->check(CLI::PositiveNumber);
   demo->add_option("--json", options.json, "also write the figures to this file");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);  // --help
+    if (e.get_exit_code() == 0) {  // --help
+      app.exit(e);
+      flush_output();
+      return 0;
+    }
     fmt::print(stderr, "gossamer: {}\nTry: gossamer {}--help\n", e.what(), demo->parsed() ? "demo " : "");
     return 1;
   }

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <utility>
+
+#include "cli/output.h"
 
 namespace gossamer::cli {
 
@@ -22,7 +23,7 @@ void Progress::draw(const TrainingFigures& figures) const {
   const auto filled = static_cast<size_t>(kWidth * figures.step / steps_);
   const std::string bar = std::string(filled, '#') + std::string(kWidth - filled, '.');
   fmt::print("\r{:<6} [{}] {:3} %  {}", label_, bar, 100 * figures.step / steps_, text(figures));
-  std::fflush(stdout);
+  flush_output();
 }
 
 void Progress::step(const TrainingFigures& figures) {
@@ -30,19 +31,21 @@ void Progress::step(const TrainingFigures& figures) {
   const auto now = std::chrono::steady_clock::now();
   if (!terminal_ || now - drawn_ < 100ms) return;
   drawn_ = now;
+  if (!line_) line_.emplace();
   draw(figures);
 }
 
 void Progress::end_epoch(const TrainingFigures& figures) {
   if (terminal_) return;
   fmt::print("{:<6}  {}\n", label_, text(figures));
-  std::fflush(stdout);
+  flush_output();
 }
 
 void Progress::finish(const TrainingFigures& figures) {
   if (!terminal_) return;
   draw(figures);
   fmt::print("\n");
+  line_.reset();
 }
 
 }  // namespace gossamer::cli

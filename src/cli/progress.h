@@ -3,7 +3,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "cli/output.h"
 
 namespace gossamer::cli {
 
@@ -36,6 +39,7 @@ class Progress {
   int64_t steps_;
   int64_t epochs_;
   bool terminal_;
+  std::optional<LineGuard> line_;  // while a bar is on the terminal
   std::chrono::steady_clock::time_point drawn_;
 };
 

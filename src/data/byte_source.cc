@@ -42,8 +42,12 @@ class FileSource final : public ByteSource {
   FileSource(const std::filesystem::path& path, std::string_view op) : ByteSource(path.string()), op_(op) {
     std::error_code error;
     const std::filesystem::file_status status = std::filesystem::status(path, error);
-    if (!std::filesystem::exists(status)) {
+    if (status.type() == std::filesystem::file_type::not_found) {
       fail<FormatError>(op_, "the file must exist", fmt::format("'{}' does not", name()), "check the path");
+    }
+    if (error) {
+      fail<FormatError>(op_, "the path must lead to a file", fmt::format("'{}': {}", name(), error.message()),
+                        "check links and the permissions of folders");
     }
     if (!std::filesystem::is_regular_file(status)) {
       fail<FormatError>(op_, "the path must name a regular file", fmt::format("'{}' is none", name()),

@@ -25,8 +25,10 @@ constexpr int64_t kClasses = 10;
 
 std::filesystem::path find_file(const std::filesystem::path& folder, const std::string& name) {
   for (const std::string& candidate : {name, name + ".gz"}) {
-    std::error_code unreadable;
-    if (std::filesystem::exists(folder / candidate, unreadable)) return folder / candidate;
+    // What is there and cannot be read is found: reading it says why.
+    std::error_code ignored;
+    const std::filesystem::file_status status = std::filesystem::status(folder / candidate, ignored);
+    if (status.type() != std::filesystem::file_type::not_found) return folder / candidate;
   }
   fail<FormatError>(kOp, "the folder must hold the four files of the data set",
                     fmt::format("'{}' is missing, with and without .gz", (folder / name).string()), kRemedy);

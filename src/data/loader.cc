@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <numeric>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "gossamer/error.h"
 #include "gossamer/random.h"
 #include "runtime/check.h"
+#include "runtime/fork.h"
 
 namespace gossamer::data {
 namespace {
@@ -131,14 +133,26 @@ class DataLoader::Iterator::Epoch {
  public:
   Epoch(BatchSequence sequence, int64_t prefetch) {
     if (prefetch > 0) {
-      prefetcher_.emplace(std::move(sequence), static_cast<size_t>(prefetch));
+      prefetcher_ = std::make_unique<Prefetcher>(std::move(sequence), static_cast<size_t>(prefetch));
     } else {
       sequence_.emplace(std::move(sequence));
     }
   }
 
+  ~Epoch() {
+    // Without its thread, what the thread had in hand can be neither joined nor safely freed.
+    if (has_lost_its_thread()) static_cast<void>(prefetcher_.release());
+  }
+  Epoch(const Epoch&) = delete;
+  Epoch& operator=(const Epoch&) = delete;
+
   // Moves on to the next batch; false when there is none.
   bool advance() {
+    if (has_lost_its_thread()) {
+      fail<StateError>("DataLoader", "an epoch must end in the process in which it began",
+                       "one that prefetches, continued in the child of a fork",
+                       "begin a new epoch in the child, or set prefetch = 0");
+    }
     std::optional<Batch> next = prefetcher_ ? prefetcher_->next() : sequence_->next();
     if (next) current_ = std::move(*next);
     return next.has_value();
@@ -147,8 +161,11 @@ class DataLoader::Iterator::Epoch {
   Batch& current() { return current_; }
 
  private:
-  std::optional<BatchSequence> sequence_;  // without prefetch
-  std::optional<Prefetcher> prefetcher_;   // with it
+  bool has_lost_its_thread() const { return prefetcher_ != nullptr && generation_ != rt::fork_generation(); }
+
+  const unsigned generation_ = rt::fork_generation();
+  std::optional<BatchSequence> sequence_;   // without prefetch
+  std::unique_ptr<Prefetcher> prefetcher_;  // with it
   Batch current_;
 };
 

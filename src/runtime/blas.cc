@@ -13,7 +13,9 @@
 #include "gossamer/error.h"
 #include "gossamer/runtime.h"
 #include "runtime/check.h"
+#include "runtime/fork.h"
 #include "runtime/log.h"
+#include "runtime/openblas_callers.h"
 #include "runtime/parallel.h"
 
 // Newer versions of OpenBLAS have it; in Debian 12's 0.3.21 it is null.
@@ -23,23 +25,22 @@ namespace gossamer {
 namespace {
 
 struct BlasState {
-  std::mutex mutex;
+  rt::ForkMutex mutex;
   Blas option = Blas::SingleThread;  // constant once in_use
   std::atomic<bool> in_use = false;
 };
 
-BlasState& blas_state() {
-  static BlasState state;
-  return state;
-}
+constinit BlasState g_blas;
 
-// Called before every product: fixes the option at the first one, and sets OpenBLAS to one thread where asked.
+// Called before every product: fixes the option at the first one, and sets OpenBLAS to one thread where asked. Throws
+// StateError, and changes nothing, where OpenBLAS has no memory.
 Blas start_product() {
-  BlasState& state = blas_state();
+  BlasState& state = g_blas;
   bool first = false;
   if (!state.in_use.load(std::memory_order_acquire)) {
     const std::scoped_lock lock(state.mutex);
     first = !state.in_use.load(std::memory_order_relaxed);
+    if (first) rt::reserve_openblas_buffers();
     if (first && state.option == Blas::SingleThread && !openblas_set_num_threads_local) openblas_set_num_threads(1);
     state.in_use.store(true, std::memory_order_release);
   }
@@ -62,7 +63,7 @@ Blas start_product() {
 }  // namespace
 
 void runtime(const RuntimeOptions& options) {
-  BlasState& state = blas_state();
+  BlasState& state = g_blas;
   const std::scoped_lock lock(state.mutex);
   if (state.in_use.load(std::memory_order_relaxed) && options.blas != state.option) {
     fail<StateError>("runtime", "blas must be set before the first dense product", "a product has already run",
@@ -124,6 +125,7 @@ template <class T>
 void multiply_tile(const GemmShape& s, const Tile& t, ConstMatrix<T> a, ConstMatrix<T> b, T beta, Matrix<T> c) {
   const bool ta = s.trans_a == Trans::Yes;
   const bool tb = s.trans_b == Trans::Yes;
+  const OpenBlasCaller caller;
   call(ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, static_cast<blasint>(t.row_end - t.row_begin),
        static_cast<blasint>(t.col_end - t.col_begin), static_cast<blasint>(s.k),
        {a.data + (ta ? t.row_begin : t.row_begin * a.ld), a.ld},

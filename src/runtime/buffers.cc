@@ -1,5 +1,7 @@
 #include "runtime/buffers.h"
 
+#include <pthread.h>
+
 #include <mutex>
 #include <new>
 #include <vector>
@@ -61,6 +63,8 @@ class Keeper {
     return bytes_;
   }
 
+  std::mutex& mutex() { return mutex_; }
+
  private:
   struct Buffer {
     std::byte* data;
@@ -87,6 +91,10 @@ Keeper& keeper() {
   static Keeper& instance = *new Keeper;
   return instance;
 }
+
+// No other thread is changing the list while the process is copied.
+[[maybe_unused]] const int g_registered = pthread_atfork(
+    [] { keeper().mutex().lock(); }, [] { keeper().mutex().unlock(); }, [] { keeper().mutex().unlock(); });
 
 }  // namespace
 

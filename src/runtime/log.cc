@@ -1,6 +1,8 @@
 // The process's log callback.
 #include "runtime/log.h"
 
+#include <pthread.h>
+
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -24,6 +26,10 @@ LogState& log_state() {
   static auto* const state = new LogState;
   return *state;
 }
+
+// No other thread is changing the callback while the process is copied.
+[[maybe_unused]] const int g_registered = pthread_atfork(
+    [] { log_state().mutex.lock(); }, [] { log_state().mutex.unlock(); }, [] { log_state().mutex.unlock(); });
 
 }  // namespace
 

@@ -14,8 +14,9 @@ using TaskFn = void (*)(void* context, int64_t task);
 void run_tasks(int64_t tasks, TaskFn fn, void* context);
 }  // namespace detail
 
-// Calls f(task) once for every task in [0, tasks), in any order, on any thread. f must write only what is its own and
-// must not throw. One task runs on the calling thread.
+// Calls f(task) once for every task in [0, tasks), in any order, on any thread, with the calling thread's
+// floating-point mode. f must write only what is its own. What it throws is thrown here, when no task runs any more;
+// tasks that had not begun are then left out. One task runs on the calling thread.
 template <class F>
 void parallel_for(int64_t tasks, F&& f) {
   if (tasks == 1) {

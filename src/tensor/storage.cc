@@ -1,5 +1,7 @@
 #include "tensor/storage.h"
 
+#include <mutex>
+
 #include "runtime/buffers.h"
 
 namespace gossamer {

@@ -4,8 +4,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 
+#include "runtime/fork.h"
 #include "tensor/batch.h"
 
 namespace gossamer {
@@ -61,7 +61,7 @@ class Storage {
   int64_t n_ = 0;
   int64_t features_ = 0;
   int width_ = 0;
-  mutable std::mutex unpacking_;
+  mutable rt::ForkMutex unpacking_;
   std::atomic<uint64_t> version_{0};
 };
 

@@ -1,5 +1,6 @@
 // Configurations from YAML: the scalars of PyYAML, and errors with places.
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -10,6 +11,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gossamer/config.h"
@@ -161,6 +163,85 @@ TEST(Yaml, RefusesWhatGrowsWithoutBound) {
     bomb += now + ": &" + now + " [" + before + ", " + before + "]\n";
   }
   EXPECT_TRUE(contains(message_of<FormatError>([&] { parse_yaml(bomb); }), "100000 values"));
+}
+
+// Runs f on a thread whose stack has 128 KiB.
+void on_small_stack(void (*f)()) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  ASSERT_EQ(pthread_attr_setstacksize(&attributes, size_t{128} << 10), 0);
+  pthread_t thread{};
+  const auto run = [](void* function) -> void* {
+    reinterpret_cast<void (*)()>(function)();
+    return nullptr;
+  };
+  ASSERT_EQ(pthread_create(&thread, &attributes, run, reinterpret_cast<void*>(f)), 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
+}
+
+std::string repeat(std::string_view text, int times) {
+  std::string repeated;
+  for (int i = 0; i < times; ++i) repeated += text;
+  return repeated;
+}
+
+std::string deep_block(int levels) {
+  std::string text;
+  for (int i = 0; i < levels; ++i) text += std::string(static_cast<size_t>(i), ' ') + "a:\n";
+  return text + std::string(static_cast<size_t>(levels), ' ') + "b";
+}
+
+TEST(Yaml, OfManyLevelsFitsASmallStack) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer's frames are many times as large";
+#endif
+  on_small_stack([] {
+    for (const std::string& text : {repeat("[", 64) + repeat("]", 64), repeat("{a: ", 64) + repeat("}", 64),
+                                    repeat("- ", 64) + "b", deep_block(64), repeat("? ", 64) + "b"}) {
+      try {
+        parse_yaml(text);
+      } catch (const FormatError& error) {
+        EXPECT_TRUE(contains(error.what(), "keys")) << error.what();
+      }
+    }
+    for (const int levels : {65, 400, 1000}) {
+      for (const std::string& text :
+           {repeat("[", levels) + repeat("]", levels), repeat("{a: ", levels) + repeat("}", levels),
+            repeat("- ", levels) + "b", deep_block(levels)}) {
+        EXPECT_TRUE(contains(message_of<FormatError>([&] { parse_yaml(text); }), "64 levels")) << levels;
+      }
+      for (const std::string& open : {repeat("[", levels), repeat("{a: ", levels), repeat("? ", levels)}) {
+        EXPECT_THROW(parse_yaml(open), FormatError) << levels;
+      }
+    }
+    EXPECT_THROW(parse_yaml(repeat("[", 300'000)), FormatError);
+  });
+}
+
+TEST(Yaml, LimitsAreOptions) {
+  const std::string three = "[[[1, 2]]]";
+  parse_yaml(three, {.max_bytes = 10, .max_depth = 3, .max_values = 5});
+  EXPECT_TRUE(contains(message_of<FormatError>([&] { parse_yaml(three, {.max_bytes = 9}); }), "max_bytes"));
+  EXPECT_TRUE(contains(message_of<FormatError>([&] { parse_yaml(three, {.max_depth = 2}); }), "max_depth"));
+  EXPECT_TRUE(contains(message_of<FormatError>([&] { parse_yaml(three, {.max_values = 4}); }), "max_values"));
+  const std::string aliased = "a: &a [[1]]\nb: [*a]";
+  parse_yaml(aliased, {.max_depth = 4});
+  EXPECT_THROW(parse_yaml(aliased, {.max_depth = 3}), FormatError) << "an alias is as deep as what it stands for";
+  parse_yaml(repeat("[", 100) + repeat("]", 100), {.max_depth = 100});
+}
+
+TEST(Yaml, AFileWithoutAnEndIsRefused) {
+  EXPECT_TRUE(contains(message_of<FormatError>([] { load_yaml("/dev/zero"); }), "max_bytes"));
+}
+
+TEST(Yaml, AnEmptyFileIsNothingAndMessagesSayWhyAFileCannotBeRead) {
+  EXPECT_TRUE(load_yaml("/dev/null").is_null());
+  EXPECT_TRUE(contains(message_of<FormatError>([] { load_yaml("/dev"); }), "directory"));
+  const std::string loop = testing::TempDir() + "gossamer_test_loop_" + std::to_string(getpid());
+  ASSERT_EQ(symlink(loop.c_str(), loop.c_str()), 0);
+  EXPECT_TRUE(contains(message_of<FormatError>([&] { load_yaml(loop); }), "symbolic links"));
+  std::remove(loop.c_str());
 }
 
 TEST(Yaml, FilesAreReadAndNamedInErrors) {

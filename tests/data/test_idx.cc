@@ -95,10 +95,13 @@ TEST(Idx, BelievesNoHeaderAboutMemory) {
   expect_fault(folder.write("huge.gz", gzip_bytes(huge)), "has 4");
 }
 
-TEST(Idx, NamesAFileThatIsMissingOrAFolder) {
+TEST(Idx, NamesAFileThatIsMissingAFolderOrALinkToItself) {
   const TempFolder folder;
   expect_fault(folder.path() / "absent", "must exist");
   expect_fault(folder.path(), "must name a regular file");
+  const std::filesystem::path loop = folder.path() / "loop";
+  std::filesystem::create_symlink(loop, loop);
+  expect_fault(loop, "symbolic links");
 }
 
 TEST(Idx, RejectsATruncatedFileAndNamesIt) {

@@ -1,15 +1,20 @@
 // parallel_for and with_threads: every task once, equal bits for any number of threads, threads that really exist.
 #include <gtest/gtest.h>
+#include <tbb/global_control.h>
 #include <tbb/task_arena.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
 #include <cstdint>
+#include <limits>
 #include <mutex>
+#include <new>
 #include <set>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -50,6 +55,26 @@ TEST(ParallelFor, DoesNotStartAnotherTaskOfTheOuterLoopWhileOneWaitsForItsInnerL
     });
   });
   EXPECT_EQ(intrusions, 0);
+}
+
+TEST(ParallelFor, ThrowsWhatATaskThrowsWhenNoTaskRunsAnyMore) {
+  for (const int threads : {1, 4}) {
+    with_threads(threads, [&] {
+      for (int64_t bad = 0; bad < 40; ++bad) {
+        std::atomic<int> running = 0;
+        const auto loop = [&] {
+          rt::parallel_for(40, [&](int64_t task) {
+            ++running;
+            if (task != bad) std::this_thread::sleep_for(std::chrono::microseconds(20));
+            --running;
+            if (task == bad) throw std::bad_alloc();
+          });
+        };
+        EXPECT_THROW(loop(), std::bad_alloc);
+        EXPECT_EQ(running, 0);
+      }
+    });
+  }
 }
 
 TEST(ParallelFor, StaysInTheArenaOfTheApplication) {
@@ -130,6 +155,59 @@ TEST(WithThreads, RefusesLessThanOneThread) {
   EXPECT_THROW(with_threads(0, nothing), ConfigError);
   EXPECT_THROW(with_threads(-2, nothing), ConfigError);
   EXPECT_THROW(with_threads(1, {}), ConfigError);
+}
+
+TEST(WithThreads, RefusesMoreThreadsThanThereCanBeAndNamesTheMost) {
+  for (const int threads : {70'000, std::numeric_limits<int>::max()}) {
+    try {
+      with_threads(threads, [] { FAIL() << "the body must not run"; });
+      ADD_FAILURE() << threads << " threads";
+    } catch (const ConfigError& error) {
+      EXPECT_NE(std::string(error.what()).find("[1, "), std::string::npos) << error.what();
+    }
+  }
+  int limit = 0;
+  with_threads(256, [&] { limit = max_threads(); });
+  EXPECT_EQ(limit, 256);
+}
+
+TEST(WithThreads, OfSeveralCountsAtOnceGivesEachItsOwnAndPrintsNothing) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        std::atomic<int> wrong = 0;
+        std::vector<std::thread> threads;
+        for (const int count : {3, 8, 1, 16, 2}) {
+          threads.emplace_back([&wrong, count] {
+            for (int run = 0; run < 50; ++run) {
+              with_threads(count, [&] {
+                if (max_threads() != count) ++wrong;
+                with_threads(count + 5, [&] {
+                  if (max_threads() != count + 5) ++wrong;
+                });
+                std::atomic<int> tasks = 0;
+                rt::parallel_for(100, [&](int64_t) { ++tasks; });
+                if (tasks != 100) ++wrong;
+              });
+            }
+          });
+        }
+        for (std::thread& thread : threads) thread.join();
+        _exit(wrong == 0 ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "^$");
+}
+
+TEST(WithThreads, KeepsQuietUnderALowerLimitOfTheApplication) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, 2);
+        int threads = 0;
+        with_threads(8, [&] { threads = max_threads(); });
+        _exit(threads == 2 ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "^$");
 }
 
 TEST(Runtime, NamesTheSimdTarget) { EXPECT_FALSE(simd_target().empty()); }

@@ -23,7 +23,8 @@ struct DataLoaderOptions {
 
 // Each pass over the loader is an epoch:
 //   for (auto& batch : loader) { ... batch.x, batch.y ... }
-// A pass may be left early, and may outlive the loader. It is used from one thread at a time.
+// A pass may be left early, and may outlive the loader. It is used from one thread at a time. In the child of a fork a
+// pass that prefetches cannot go on (StateError); a new one can begin.
 class DataLoader {
  public:
   class Iterator;

@@ -118,8 +118,9 @@ class Optimizer {
     algorithm.apply(*this);
   }
   // Calls f(optimizer) at the end of every step(), after those given before. What f throws undoes the step, for which
-  // each step copies values and states unless f is noexcept. f must call neither after_step nor step.
-  template <std::invocable<Optimizer&> F>
+  // each step copies values and states unless f is noexcept. f must call neither after_step nor step. ConfigError for an
+  // empty function.
+  template <std::invocable<Optimizer&> F = std::function<void(Optimizer&)>>
   void after_step(F f) {
     add_after_step(std::move(f), !std::is_nothrow_invocable_v<F&, Optimizer&>);
   }

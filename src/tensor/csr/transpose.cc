@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "runtime/check.h"
+#include "runtime/fork.h"
 #include "tensor/csr/build.h"
 #include "tensor/csr/stream.h"
 
@@ -19,7 +20,7 @@ namespace gossamer {
 namespace {
 
 // Patterns are few and their plans are built once: one lock for all of them.
-std::mutex g_transpose_mutex;
+constinit rt::ForkMutex g_transpose_mutex;
 
 // Calls f(row in block, first slot, count) for the segments of one cell in ascending order of their rows.
 class SegmentsByRow {

@@ -28,6 +28,13 @@
     hn::IfThenElseZero(hn::Or(hn::Eq(a, b), hn::And(hn::IsNaN(a), hn::IsNaN(b))), hn::Set(d, 1)))                       \
   /* b where a is not 0, else 0: a NaN in b is selected away. */                                                       \
   X(Where, 0, a != T(0) ? b : T(0), hn::IfThenZeroElse(hn::Eq(a, hn::Zero(d)), b))                                     \
+  /* log(1 + exp(a)), a itself above the threshold b; and its slope. */                                               \
+  X(Softplus, 4, a > b ? a : (a < T(0) ? T(0) : a) + std::log1p(std::exp(-std::abs(a))),                               \
+    hn::IfThenElse(hn::Or(hn::Gt(a, b), hn::IsNaN(a)), a,                                                              \
+                   hn::Add(hn::IfThenZeroElse(hn::Lt(a, hn::Zero(d)), a),                                              \
+                           hn::Log1p(d, TotalExp(d, hn::Neg(hn::Abs(a)))))))                                           \
+  X(SoftplusSlope, 4, a > b ? T(1) : T(1) / (T(1) + std::exp(-a)),                                                     \
+    hn::IfThenElse(hn::Gt(a, b), hn::Set(d, 1), hn::Div(hn::Set(d, 1), hn::Add(hn::Set(d, 1), TotalExp(d, hn::Neg(a))))))\
   /* min(max(a, -b), b) for b >= 0; NaN in a stays NaN. */                                                             \
   X(ClampAbs, 0, a > b ? b : (a < -b ? -b : a),                                                                        \
     hn::IfThenElse(hn::Gt(a, b), b, hn::IfThenElse(hn::Lt(a, hn::Neg(b)), hn::Neg(b), a)))

@@ -1,24 +1,30 @@
 // Reverse-mode automatic differentiation: what a new operation needs.
 //
-// An operation checks, computes, and then calls record<ItsNode>(...). Its node keeps in SavedTensor members what the
-// gradient needs, and turns the gradient of the output into those of the inputs:
+// An operation checks, computes, and then calls record<ItsNode>(...). Its node names the inputs, keeps what gradients
+// need, and turns the gradient of the output into those of the inputs:
 //
-//   Tensor square(const Tensor& x) {
-//     struct SquareNode final : Node {
-//       SavedTensor x;
-//       explicit SquareNode(const Tensor& x_) : x(*this, x_) {}
-//       std::vector<Tensor> backward(const Tensor& grad) override { return
-//       {mul(mul_scalar(x.get(), 2), grad)}; }
+//   Tensor scaled_product(const Tensor& a, const Tensor& b, double scale) {
+//     struct ScaledProductNode final : Node {
+//       Input a{*this, {&b}};  // in the order given to record(); kept for the gradient of b
+//       Input b{*this, {&a}};
+//       double scale;
+//       explicit ScaledProductNode(double scale_) : scale(scale_) {}
+//
+//       std::vector<Tensor> backward(const Tensor& grad) override {
+//         const Tensor g = mul_scalar(grad, scale);
+//         return {a.gradient([&] { return mul(g, b.value()); }), b.gradient([&] { return mul(g, a.value()); })};
+//       }
 //     };
-//     return record<SquareNode>("square", mul(x.detach(), x.detach()), {x}, x);
+//     const Tensor product = mul_scalar(mul(a.detach(), b.detach()), scale);
+//     return record<ScaledProductNode>("scaled_product", product, {a, b}, scale);
 //   }
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <span>
-#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -28,22 +34,14 @@
 namespace gossamer {
 
 class Node;
+class SavedTensor;
 
 namespace autograd {
 
-struct Edge {
-  std::shared_ptr<Meta> meta;  // null where the input needs no gradient
-  Shape shape;
-  DType dtype = DType::f32;
-};
+struct Record;  // a node's place in the graph; internal
 
-// Deletes a node and all that only it keeps alive, without recursion: graphs may be deeper than the stack.
-struct NodeDeleter {
-  void operator()(Node* node) const noexcept;
-};
-
-bool any_requires_grad(std::span<const Tensor> inputs);
-Tensor connect(std::shared_ptr<Node> node, std::string_view op, const Tensor& output, std::span<const Tensor> inputs);
+bool is_recorded(std::span<const Tensor> inputs);
+Tensor connect(std::unique_ptr<Node> node, std::string_view op, const Tensor& output, std::span<const Tensor> inputs);
 
 }  // namespace autograd
 
@@ -62,11 +60,41 @@ class NoGrad {
 // Whether operations on this thread record a graph; true unless a NoGrad is alive.
 bool grad_enabled();
 
+// One recorded operation with one output.
+class Node {
+ public:
+  Node();
+  virtual ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  // Gradients of the inputs, in the order given to record(), from that of the output. An entry may stay undefined where
+  // its input needs none. Runs under NoGrad; `grad` must not be written, and backward() not be called.
+  virtual std::vector<Tensor> backward(const Tensor& grad) = 0;
+
+ protected:
+  class Input;
+  friend class SavedTensor;
+
+  // Whether input i, counted as given to record(), leads to a tensor that requires a gradient: for nodes whose number
+  // of inputs varies. Others declare each as an Input.
+  bool needs_grad(size_t i) const;
+
+  // Conditions of a node's own, checked before backward changes anything; throw StateError where one does not hold.
+  virtual void validate() const {}
+
+ private:
+  friend struct NodeAccess;
+
+  std::unique_ptr<autograd::Record> record_;
+};
+
 // A tensor that a node keeps for backward. Backward refuses to run when its storage was written since.
 class SavedTensor {
  public:
-  // An undefined `tensor` stands for "not needed" and is allowed.
-  SavedTensor(Node& owner, const Tensor& tensor);
+  // Kept where one of the inputs in `for_gradients_of` needs a gradient, else undefined; without any, always. An
+  // undefined `tensor` stands for "not needed" and is allowed.
+  SavedTensor(Node& owner, const Tensor& tensor, std::initializer_list<const Node::Input*> for_gradients_of = {});
   SavedTensor(const SavedTensor&) = delete;
   SavedTensor& operator=(const SavedTensor&) = delete;
 
@@ -75,51 +103,48 @@ class SavedTensor {
 
  private:
   friend struct NodeAccess;
+
   Tensor tensor_;
   uint64_t version_;
+  std::vector<const Node::Input*> for_gradients_of_;
 };
 
-// One recorded operation with one output.
-class Node {
+// An input of a node, by name: a member `Input x{*this};`. A node declares all of its inputs, in the order given to
+// record(), or none.
+class Node::Input {
  public:
-  Node() = default;
-  virtual ~Node() = default;
-  Node(const Node&) = delete;
-  Node& operator=(const Node&) = delete;
+  // The input itself is saved for the gradients of the inputs named, which may be itself and may be declared later.
+  explicit Input(Node& owner, std::initializer_list<const Input*> saved_for = {});
+  Input(const Input&) = delete;
+  Input& operator=(const Input&) = delete;
 
-  // Gradients of the inputs, in the order given to record(), from that of the output. An entry may stay undefined where
-  // needs_grad(i) is false. Runs under NoGrad; `grad` must not be written.
-  virtual std::vector<Tensor> backward(const Tensor& grad) = 0;
-
- protected:
-  // Whether input i leads to a tensor that requires a gradient.
-  bool needs_grad(size_t i) const { return edges_[i].meta != nullptr; }
-
-  // Conditions of a node's own, checked before backward changes anything; throw StateError where one does not hold.
-  virtual void validate() const {}
+  // Whether it leads to a tensor that requires a gradient.
+  bool needs_grad() const { return owner_.needs_grad(index_); }
+  const Shape& shape() const;
+  // Without history; undefined where it was not saved.
+  const Tensor& value() const { return saved_.get(); }
+  // f() where a gradient is needed, else an undefined tensor.
+  template <class F>
+  Tensor gradient(F&& f) const {
+    return needs_grad() ? std::forward<F>(f)() : Tensor();
+  }
 
  private:
-  friend class SavedTensor;
-  friend struct autograd::NodeDeleter;
   friend struct NodeAccess;
-  friend Tensor autograd::connect(std::shared_ptr<Node>, std::string_view, const Tensor&, std::span<const Tensor>);
 
-  std::string op_;
-  std::vector<autograd::Edge> edges_;
-  std::vector<SavedTensor*> saved_;
-  uint64_t sequence_ = 0;  // inputs are always created before outputs: descending order is a topological order
-  bool released_ = false;
-  Node* next_deleted_ = nullptr;
+  const Node& owner_;
+  size_t index_;
+  SavedTensor saved_;
 };
 
 // Makes `output` (freshly computed, without history) the result of operation `op` on `inputs`, with an N constructed
-// from `args`. Returns the connected tensor; no node is made under NoGrad or where no input requires a gradient.
+// from `args`. Returns the connected tensor; no node is made under NoGrad or where no input requires a gradient. Throws
+// StateError where N declares another number of inputs.
 template <class N, class... Args>
 Tensor record(std::string_view op, const Tensor& output, std::initializer_list<Tensor> inputs, Args&&... args) {
   const std::span<const Tensor> list(inputs.begin(), inputs.size());
-  if (!grad_enabled() || !autograd::any_requires_grad(list)) return output;
-  std::shared_ptr<Node> node(new N(std::forward<Args>(args)...), autograd::NodeDeleter{});
-  return autograd::connect(std::move(node), op, output, list);
+  if (!autograd::is_recorded(list)) return output;
+  return autograd::connect(std::make_unique<N>(std::forward<Args>(args)...), op, output, list);
 }
 
 }  // namespace gossamer

@@ -3,6 +3,7 @@
 
 #include "gossamer/ops/activation.h"
 #include "gossamer/ops/elementwise.h"
+#include "gossamer/ops/embedding.h"
 #include "gossamer/ops/loss.h"
 #include "gossamer/ops/normalization.h"
 #include "gossamer/ops/product.h"

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "gossamer/dtype.h"
@@ -59,18 +61,24 @@ class Tensor {
   std::span<const T> span() const {
     return {data<T>(), static_cast<size_t>(numel())};
   }
-  // The only element of a tensor of one element (ShapeError otherwise), converted to T.
+  // The only element of a tensor of one element (ShapeError otherwise), converted to T as by to().
   template <Element T>
   T item() const;
+  // Dtype, shape and elements, such as "f32 [2, 2]\n[[1, 2.5],\n [3, nan]]", each with the fewest digits that read back
+  // as the same number. Of more than 1000 elements the first and last three along each dimension are shown.
+  std::string to_string() const;
 
   // A new tensor with its own storage and no history.
   Tensor clone() const;
-  // A copy with another element type (itself when the type is the same), no history. Floating to bool is `!= 0`.
+  // A copy with another element type (itself when the type is the same), no history. To bool is `!= 0`. To an integer
+  // cuts the fraction off; what is out of range becomes the nearest integer that the type holds, NaN becomes 0.
   Tensor to(DType dtype) const;
   // A view on the same storage without history: `shape` at `offset` elements from the first of this tensor.
   Tensor alias(const Shape& shape, int64_t offset = 0) const;
-  // Writes the elements of `source` (same shape and dtype) into this storage.
+  // Writes the elements of `source` (same shape and dtype) into this storage. The two may overlap: the elements are
+  // those of the source before the call.
   void copy_from(const Tensor& source);
+  // Every element becomes `value`, converted as by to().
   void fill(double value);
 
   // Number of times that the storage was opened for writing.
@@ -86,11 +94,13 @@ class Tensor {
   Tensor& set_requires_grad(bool requires_grad = true);
   // The accumulated gradient of a leaf; undefined before backward().
   Tensor grad() const;
-  // Replaces the gradient (an undefined tensor clears it). Shape and dtype must match.
-  void set_grad(const Tensor& grad) const;
+  // Replaces the gradient (an undefined tensor clears it). Shape and dtype must match. It is copied, unless it is moved
+  // here and nothing else holds its storage: what is done to the gradient never reaches a tensor of the caller.
+  void set_grad(Tensor grad) const;
   // Adds d(this)/d(leaf) to the gradient of every leaf that this tensor was computed from. Without an argument the
-  // tensor must have one element. The graph is released; a second backward through it, or one over tensors written
-  // since, throws StateError and changes no gradient.
+  // tensor must have one element. The graph is released; a second backward through it, one over tensors written since,
+  // or one that a node calls during backward, throws StateError. What throws has changed no gradient; where a node or
+  // an allocation failed on the way, the graph is released and the loss must be computed again.
   void backward() const;
   void backward(const Tensor& grad) const;
   // The same elements without history.
@@ -105,5 +115,8 @@ class Tensor {
   int64_t offset_ = 0;
   DType dtype_ = DType::f32;
 };
+
+// Writes to_string().
+std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 
 }  // namespace gossamer

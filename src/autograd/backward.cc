@@ -11,42 +11,46 @@
 #include "gossamer/autograd.h"
 #include "runtime/check.h"
 #include "tensor/arith.h"
-#include "tensor/tensor_access.h"
+#include "tensor/format.h"
 
 namespace gossamer {
 
-// Node's bookkeeping, for this file alone.
-struct NodeAccess {
-  static const std::string& op(const Node& node) { return node.op_; }
-  static const std::vector<autograd::Edge>& edges(const Node& node) { return node.edges_; }
-  static uint64_t sequence(const Node& node) { return node.sequence_; }
-
-  static void validate(const Node& node) {
-    if (node.released_) {
-      fail<StateError>("backward", "a graph can be walked once", fmt::format("'{}' was walked before", node.op_),
-                       "compute the loss again");
-    }
-    for (const SavedTensor* saved : node.saved_) {
-      if (saved->tensor_.version() != saved->version_) {
-        fail<StateError>(
-            "backward", "tensors that gradients need must not be written between forward and backward",
-            fmt::format("an input or output of '{}', shape {}, was", node.op_, saved->tensor_.shape().to_string()),
-            "run backward first, or write to a clone()");
-      }
-    }
-    node.validate();
-  }
-
-  static void release(Node& node) {
-    node.released_ = true;
-    for (SavedTensor* saved : node.saved_) saved->tensor_ = Tensor();
-  }
-};
-
 namespace {
 
+using autograd::Edge;
 using autograd::Meta;
 using NodePtr = std::shared_ptr<Node>;
+
+autograd::Record& record_of(const NodePtr& node) { return NodeAccess::record(*node); }
+
+// A walk of this thread, with the effects of its nodes. No other may begin within it: its sums would reach leaves
+// before the outer walk is known to succeed.
+class Walk {
+ public:
+  Walk() {
+    if (t_walk != nullptr) {
+      fail<StateError>("backward", "one graph is walked at a time", "it is called from the backward of a node",
+                       "return the gradients from the node instead");
+    }
+    t_walk = this;
+  }
+  ~Walk() { t_walk = nullptr; }
+  Walk(const Walk&) = delete;
+  Walk& operator=(const Walk&) = delete;
+
+  // Null where this thread walks no graph.
+  static Walk* running() { return t_walk; }
+  void add(std::unique_ptr<autograd::Effect> effect) { effects_.push_back(std::move(effect)); }
+  void commit() noexcept {
+    for (const auto& effect : effects_) effect->commit();
+  }
+
+ private:
+  static thread_local Walk* t_walk;
+  NoGrad no_grad_;
+  std::vector<std::unique_ptr<autograd::Effect>> effects_;
+};
+thread_local Walk* Walk::t_walk = nullptr;
 
 // All nodes that lead to `root`, outputs first. Holding them keeps release() from freeing one under the walk.
 std::vector<NodePtr> collect(const NodePtr& root) {
@@ -54,13 +58,13 @@ std::vector<NodePtr> collect(const NodePtr& root) {
   std::unordered_map<const Node*, bool> seen{{root.get(), true}};
   for (size_t i = 0; i < nodes.size(); ++i) {
     const NodePtr node = nodes[i];
-    for (const autograd::Edge& edge : NodeAccess::edges(*node)) {
+    for (const Edge& edge : record_of(node).edges) {
       if (edge.meta && edge.meta->node && seen.emplace(edge.meta->node.get(), true).second) {
         nodes.push_back(edge.meta->node);
       }
     }
   }
-  std::ranges::sort(nodes, std::greater{}, [](const NodePtr& node) { return NodeAccess::sequence(*node); });
+  std::ranges::sort(nodes, std::greater{}, [](const NodePtr& node) { return record_of(node).sequence; });
   return nodes;
 }
 
@@ -69,18 +73,48 @@ void check_leaf(const Meta& leaf) {
     fail<StateError>("backward", "leaves must be those of the forward pass", leaf.retired, "compute the loss again");
 }
 
-void check_gradient(const Tensor& grad, const autograd::Edge& edge, const Node& node, size_t input) {
-  if (!grad.defined() || grad.shape() != edge.shape || grad.dtype() != edge.dtype) {
-    const std::string given = grad.defined() ? fmt::format("{} {}", dtype_name(grad.dtype()), grad.shape().to_string())
-                                             : "an undefined tensor";
+void check_node(const NodePtr& node) {
+  const autograd::Record& record = record_of(node);
+  if (record.released) {
+    fail<StateError>("backward", "a graph can be walked once", fmt::format("'{}' was walked before", record.op),
+                     "compute the loss again");
+  }
+  for (const SavedTensor* saved : record.saved) {
+    if (NodeAccess::is_written(*saved)) {
+      fail<StateError>(
+          "backward", "tensors that gradients need must not be written between forward and backward",
+          fmt::format("an input or output of '{}', shape {}, was", record.op, saved->get().shape().to_string()),
+          "run backward first, or write to a clone()");
+    }
+  }
+  for (const Edge& edge : record.edges) {
+    if (edge.meta && !edge.meta->node) check_leaf(*edge.meta);
+  }
+  NodeAccess::validate(*node);
+}
+
+void check_gradients(const std::vector<Tensor>& grads, const autograd::Record& record) {
+  const auto op = [&] { return fmt::format("backward of '{}'", record.op); };
+  if (grads.size() != record.edges.size()) {
+    fail<ShapeError>(op(), fmt::format("there must be a gradient for each of {} inputs", record.edges.size()),
+                     fmt::format("{}", grads.size()));
+  }
+  for (size_t i = 0; i < grads.size(); ++i) {
+    const Tensor& grad = grads[i];
+    const Edge& edge = record.edges[i];
+    if (!edge.meta || (grad.defined() && grad.shape() == edge.shape && grad.dtype() == edge.dtype)) continue;
     fail<ShapeError>(
-        fmt::format("backward of '{}'", NodeAccess::op(node)),
-        fmt::format("the gradient of input {} must be {} {}", input, dtype_name(edge.dtype), edge.shape.to_string()),
-        given);
+        op(), fmt::format("the gradient of input {} must be {} {}", i, dtype_name(edge.dtype), edge.shape.to_string()),
+        describe(grad));
   }
 }
 
-// sum += grad. Works in place only where nobody else can see the storage.
+void release(autograd::Record& record) {
+  record.released = true;
+  for (SavedTensor* saved : record.saved) NodeAccess::drop(*saved);
+}
+
+// sum += grad. In place where no other tensor shares the storage.
 void accumulate(Tensor& sum, Tensor grad) {
   if (!sum.defined()) {
     sum = std::move(grad);
@@ -89,25 +123,6 @@ void accumulate(Tensor& sum, Tensor grad) {
   if (!sum.owns_storage_alone()) sum = sum.clone();
   add_into(sum, grad);
 }
-
-thread_local std::vector<std::unique_ptr<autograd::Effect>>* t_effects = nullptr;
-
-// Gathers the effects of the nodes that run while it lives; an inner walk has its own.
-class Effects {
- public:
-  Effects() : outer_(std::exchange(t_effects, &effects_)) {}
-  ~Effects() { t_effects = outer_; }
-  Effects(const Effects&) = delete;
-  Effects& operator=(const Effects&) = delete;
-
-  void commit() noexcept {
-    for (const auto& effect : effects_) effect->commit();
-  }
-
- private:
-  std::vector<std::unique_ptr<autograd::Effect>> effects_;
-  std::vector<std::unique_ptr<autograd::Effect>>* outer_;
-};
 
 // What a leaf gets: a new gradient, or a sum to be added in place.
 struct LeafSum {
@@ -140,14 +155,14 @@ struct LeafSum {
 }  // namespace
 
 void autograd::at_end_of_walk(std::unique_ptr<Effect> effect) {
-  if (t_effects == nullptr) return effect->commit();
-  t_effects->push_back(std::move(effect));
+  if (Walk::running() == nullptr) return effect->commit();
+  Walk::running()->add(std::move(effect));
 }
 
 void Tensor::backward() const {
   if (numel() != 1) {
-    fail<ShapeError>("backward", "the tensor must have one element",
-                     defined() ? shape_.to_string() : "an undefined tensor", "give the gradient: backward(grad)");
+    fail<ShapeError>("backward", "the tensor must have one element", describe(*this),
+                     "give the gradient: backward(grad)");
   }
   backward(full(shape_, 1, dtype_));
 }
@@ -159,60 +174,36 @@ void Tensor::backward(const Tensor& grad) const {
   }
   if (!grad.defined() || grad.shape() != shape_ || grad.dtype() != dtype_) {
     fail<ShapeError>("backward", fmt::format("the gradient must be {} {}", dtype_name(dtype_), shape_.to_string()),
-                     grad.defined() ? fmt::format("{} {}", dtype_name(grad.dtype()), grad.shape().to_string())
-                                    : "an undefined tensor");
+                     describe(grad));
   }
-  // Leaves get their sums at the very end: an exception on the way leaves every gradient as it was.
+  Walk walk;
   std::vector<LeafSum> leaves;
   std::unordered_map<const Meta*, size_t> leaf_index;
-  const auto to_leaf = [&](const std::shared_ptr<Meta>& meta, Tensor g) {
+  std::unordered_map<const Node*, Tensor> pending;
+  const auto hand_on = [&](const std::shared_ptr<Meta>& meta, Tensor g) {
+    if (meta->node) return accumulate(pending[meta->node.get()], std::move(g));
     const auto [it, fresh] = leaf_index.emplace(meta.get(), leaves.size());
     if (fresh) leaves.push_back({meta, Tensor()});
     accumulate(leaves[it->second].sum, std::move(g));
   };
-  Effects effects;
 
-  NoGrad no_grad;
-  if (meta_->node) {
-    std::vector<NodePtr> nodes = collect(meta_->node);
-    std::unordered_map<const Node*, Tensor> pending{{meta_->node.get(), grad.detach()}};
-    for (const NodePtr& node : nodes) {
-      NodeAccess::validate(*node);
-      for (const autograd::Edge& edge : NodeAccess::edges(*node)) {
-        if (edge.meta && !edge.meta->node) check_leaf(*edge.meta);
-      }
+  const std::vector<NodePtr> nodes = meta_->node ? collect(meta_->node) : std::vector<NodePtr>();
+  for (const NodePtr& node : nodes) check_node(node);
+  if (nodes.empty()) check_leaf(*meta_);
+  hand_on(meta_, grad.detach());
+  for (const NodePtr& node : nodes) {
+    std::vector<Tensor> grads = node->backward(pending.extract(node.get()).mapped());
+    autograd::Record& record = record_of(node);
+    check_gradients(grads, record);
+    for (size_t i = 0; i < grads.size(); ++i) {
+      if (record.edges[i].meta) hand_on(record.edges[i].meta, std::move(grads[i]));
     }
-    for (NodePtr& node : nodes) {
-      const auto found = pending.find(node.get());
-      const Tensor output_grad = std::move(found->second);
-      pending.erase(found);
-      std::vector<Tensor> input_grads = node->backward(output_grad);
-      const auto& edges = NodeAccess::edges(*node);
-      if (input_grads.size() != edges.size()) {
-        fail<ShapeError>(fmt::format("backward of '{}'", NodeAccess::op(*node)),
-                         fmt::format("there must be a gradient for each of {} inputs", edges.size()),
-                         fmt::format("{}", input_grads.size()));
-      }
-      for (size_t i = 0; i < edges.size(); ++i) {
-        const autograd::Edge& edge = edges[i];
-        if (!edge.meta) continue;
-        check_gradient(input_grads[i], edge, *node, i);
-        if (edge.meta->node) {
-          accumulate(pending[edge.meta->node.get()], std::move(input_grads[i]));
-        } else {
-          to_leaf(edge.meta, std::move(input_grads[i]));
-        }
-      }
-      // Saved tensors go as soon as they were used, so that the peak falls during the walk.
-      NodeAccess::release(*node);
-    }
-  } else {
-    check_leaf(*meta_);
-    to_leaf(meta_, grad.detach());
+    // Saved tensors go as soon as they were used, so that the peak falls during the walk.
+    release(record);
   }
   for (LeafSum& leaf : leaves) leaf.prepare();
   for (LeafSum& leaf : leaves) leaf.commit();
-  effects.commit();
+  walk.commit();
 }
 
 }  // namespace gossamer

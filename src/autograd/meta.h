@@ -1,21 +1,33 @@
-// Gradient bookkeeping of one tensor, shared by all handles to it.
+// Gradient bookkeeping of one tensor, shared by all handles to it, and a node's place in the graph.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "gossamer/autograd.h"
 
-namespace gossamer::autograd {
+namespace gossamer {
+
+namespace autograd {
 
 struct Meta {
   bool requires_grad = false;
   std::shared_ptr<Node> node;  // the operation that computed the tensor; null for a leaf
   Tensor grad;                 // leaves only
-  std::string retired;         // why this leaf takes no gradients any more; empty while it does
+  std::string retired;         // why backward into this leaf is refused; empty while it is not
 };
 
-// Backward into this leaf is refused from now on, with `reason` in the error: its owner replaced it. Empty: it is taken
+struct Edge {
+  std::shared_ptr<Meta> meta;  // null where the input needs no gradient
+  Shape shape;
+  DType dtype = DType::f32;
+};
+
+struct Record;
+
+// Makes backward into this leaf, which its owner replaces, a StateError that gives `reason`; an empty one takes it
 // back.
 void retire_leaf(const Tensor& leaf, std::string reason) noexcept;
 
@@ -34,4 +46,36 @@ class Effect {
 // For the walk that is under way on this thread; without one it is done at once.
 void at_end_of_walk(std::unique_ptr<Effect> effect);
 
-}  // namespace gossamer::autograd
+}  // namespace autograd
+
+// What lies inside a Node, for this layer alone.
+struct NodeAccess {
+  using Input = Node::Input;
+
+  static autograd::Record& record(const Node& node) { return *node.record_; }
+  static void validate(const Node& node) { node.validate(); }
+  static SavedTensor& saved(Input& input) { return input.saved_; }
+  static const std::vector<const Input*>& for_gradients_of(const SavedTensor& saved) { return saved.for_gradients_of_; }
+  static bool is_written(const SavedTensor& saved) { return saved.tensor_.version() != saved.version_; }
+  // Without history: an output that its own node saves must not keep the node alive.
+  static void keep(SavedTensor& saved, const Tensor& tensor) {
+    saved.tensor_ = tensor.detach();
+    saved.version_ = tensor.version();
+  }
+  static void drop(SavedTensor& saved) { keep(saved, Tensor()); }
+};
+
+namespace autograd {
+
+struct Record {
+  std::string op;
+  std::vector<Edge> edges;
+  std::vector<NodeAccess::Input*> inputs;  // those declared by name
+  std::vector<SavedTensor*> saved;
+  uint64_t sequence = 0;  // inputs are always created before outputs: descending order is a topological order
+  bool released = false;
+  Node* next_deleted = nullptr;
+};
+
+}  // namespace autograd
+}  // namespace gossamer

@@ -14,11 +14,12 @@
 namespace gossamer {
 
 Tensor argmax(const Tensor& x, int dim) {
-  check_defined("argmax", x);
-  const int normalized = normalize_dim("argmax", x.shape(), dim);
+  constexpr const char* kOp = "argmax";
+  check_defined(kOp, x);
+  const int normalized = normalize_dim(kOp, x.shape(), dim);
   const Axis axis = axis_of(x.shape(), normalized);
   if (axis.size == 0) {
-    fail<ShapeError>("argmax", "the dimension must have elements",
+    fail<ShapeError>(kOp, "the dimension must have elements",
                      fmt::format("dimension {} of {}", normalized, x.shape().to_string()));
   }
   std::vector<int64_t> sizes(x.shape().begin(), x.shape().end());

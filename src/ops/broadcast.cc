@@ -25,6 +25,7 @@ struct Operand {
 BroadcastPlan plan_broadcast(const Shape& a, const Shape& b, const char* op) {
   BroadcastPlan plan;
   plan.shape = broadcast_shapes(a, b, op);
+  if (plan.shape.numel() == 0) return plan;  // nothing to walk, and strides that may not fit
   Operand operand_a{a};
   Operand operand_b{b};
   size_t loops = 0;

@@ -2,15 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <span>
 #include <vector>
 
 #include "runtime/check.h"
 
 namespace gossamer {
-
-std::string describe(const Tensor& x) {
-  return x.defined() ? fmt::format("{} {}", dtype_name(x.dtype()), x.shape().to_string()) : "an undefined tensor";
-}
 
 void check_defined(std::string_view op, const Tensor& x) {
   if (!x.defined()) fail<StateError>(op, "the tensor must be defined", describe(x), "give it elements first");
@@ -48,9 +45,12 @@ Shape with_last(const Shape& shape, int64_t last) {
 }
 
 Axis axis_of(const Shape& shape, int first, int last) {
-  Axis axis{1, 1, 1};
-  for (int i = 0; i < shape.rank(); ++i) (i < first ? axis.outer : i <= last ? axis.size : axis.inner) *= shape[i];
-  return axis;
+  const auto from = static_cast<size_t>(first);
+  const auto to = static_cast<size_t>(last) + 1;
+  const std::span<const int64_t> dims = shape.dims();
+  // Parts of an empty shape may have more elements than fit: Shape refuses them.
+  const auto numel = [](std::span<const int64_t> part) { return Shape(part).numel(); };
+  return {numel(dims.first(from)), numel(dims.subspan(from, to - from)), numel(dims.subspan(to))};
 }
 
 }  // namespace gossamer

@@ -2,15 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 #include "gossamer/tensor.h"
+#include "tensor/format.h"
 
 namespace gossamer {
-
-// "f32 [2, 3]", or "an undefined tensor".
-std::string describe(const Tensor& x);
 
 // Throws StateError unless x is defined.
 void check_defined(std::string_view op, const Tensor& x);

@@ -18,12 +18,14 @@ namespace gossamer {
 
 namespace {
 
+constexpr const char* kOp = "dropout";
+
 // Element i depends on word i % 4 of block i / 4 of the stream, and is dropped where that is below p 2^32.
 Tensor drop(const Tensor& x, double p, uint64_t key) {
   Tensor out = Tensor::empty(x.shape(), x.dtype());
   const auto threshold = static_cast<uint32_t>(p * 0x1.0p32);
   const std::array<uint32_t, 2> philox_key{static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32)};
-  dispatch_floating(x.dtype(), "dropout", [&]<class T>() {
+  dispatch_floating(x.dtype(), kOp, [&]<class T>() {
     const T* const from = x.data<T>();
     T* const to = out.mutable_data<T>();
     const T scale = static_cast<T>(1 / (1 - p));
@@ -53,10 +55,10 @@ Tensor dropout(const Tensor& x, double p, uint64_t key) {
     std::vector<Tensor> backward(const Tensor& grad) override { return {drop(grad, p, key)}; }
   };
 
-  check_floating("dropout", x);
+  check_floating(kOp, x);
   // Negated, so that NaN is refused too.
-  if (!(p >= 0 && p < 1)) fail<ConfigError>("dropout", "0 <= p < 1 must hold", fmt::format("p = {}", p));
-  return record<DropoutNode>("dropout", drop(x, p, key), {x}, p, key);
+  if (!(p >= 0 && p < 1)) fail<ConfigError>(kOp, "0 <= p < 1 must hold", fmt::format("p = {}", p));
+  return record<DropoutNode>(kOp, drop(x, p, key), {x}, p, key);
 }
 
 }  // namespace gossamer

@@ -23,10 +23,10 @@ using kernels::Unary;
 
 namespace {
 
-// run(n, operands..., out) for pieces of operands of one shape and dtype, in the given layout.
+// run(n, operands..., out) for pieces of operands of one shape and dtype, in the given layout. `out` holds it, and may
+// be one of the operands.
 template <class Run, class... Operands>
-Tensor run_pieces(const Layout& layout, const Run& run, const Tensor& x, const Operands&... others) {
-  Tensor out = layout.empty(x.shape(), x.dtype());
+Tensor run_pieces(const Layout& layout, Tensor out, const Run& run, const Tensor& x, const Operands&... others) {
   dispatch_floating(x.dtype(), "elementwise", [&]<class T>() {
     const Batch<T> to = layout.write<T>(out);
     // Read before the loop: a conversion is parallel itself.
@@ -42,8 +42,9 @@ Tensor run_pieces(const Layout& layout, const Run& run, const Tensor& x, const O
 }  // namespace
 
 Tensor map(Unary op, const Tensor& x) {
-  return run_pieces(
-      Layout::of(x), [op](int64_t n, const auto* from, auto* y) { kernels::map(op, n, from, y); }, x);
+  const Layout layout = Layout::of(x);
+  const auto run = [op](int64_t n, const auto* from, auto* y) { kernels::map(op, n, from, y); };
+  return run_pieces(layout, layout.empty(x.shape(), x.dtype()), run, x);
 }
 
 Tensor zip_scalar(Binary op, const Tensor& x, double scalar) {
@@ -51,13 +52,29 @@ Tensor zip_scalar(Binary op, const Tensor& x, double scalar) {
     const T rounded = static_cast<T>(scalar);
     kernels::zip(op, n, {from}, {&rounded, 0}, y);
   };
-  return run_pieces(Layout::of(x), run, x);
+  const Layout layout = Layout::of(x);
+  return run_pieces(layout, layout.empty(x.shape(), x.dtype()), run, x);
+}
+
+namespace {
+
+Tensor zip_equal(Binary op, const Tensor& a, const Tensor& b, const Layout& layout, const Tensor& out) {
+  const auto run = [op](int64_t n, const auto* x, const auto* y, auto* to) { kernels::zip(op, n, {x}, {y}, to); };
+  return run_pieces(layout, out, run, a, b);
+}
+
+}  // namespace
+
+Tensor zip_over(const char* name, Binary op, const Tensor& a, const Tensor& b) {
+  const Layout layout = Layout::common(a, b);
+  if (!b.owns_storage_alone() || Layout::of(b).width() != layout.width()) return zip(name, op, a, b);
+  return zip_equal(op, a, b, layout, b.detach());
 }
 
 Tensor zip(const char* name, Binary op, const Tensor& a, const Tensor& b) {
   if (a.shape() == b.shape()) {
-    const auto run = [op](int64_t n, const auto* x, const auto* y, auto* to) { kernels::zip(op, n, {x}, {y}, to); };
-    return run_pieces(Layout::common(a, b), run, a, b);
+    const Layout layout = Layout::common(a, b);
+    return zip_equal(op, a, b, layout, layout.empty(a.shape(), a.dtype()));
   }
   const BroadcastPlan plan = plan_broadcast(a.shape(), b.shape(), name);
   Tensor out = Tensor::empty(plan.shape, a.dtype());
@@ -75,119 +92,94 @@ Tensor zip(const char* name, Binary op, const Tensor& a, const Tensor& b) {
 Tensor add(const Tensor& a, const Tensor& b) {
   constexpr const char* kOp = "add";
   struct AddNode final : Node {
-    Shape a_shape;
-    Shape b_shape;
-    AddNode(const Tensor& a_, const Tensor& b_) : a_shape(a_.shape()), b_shape(b_.shape()) {}
+    Input a{*this}, b{*this};
 
     std::vector<Tensor> backward(const Tensor& grad) override {
-      std::vector<Tensor> grads(2);
-      if (needs_grad(0)) grads[0] = sum_to(grad, a_shape);
-      if (needs_grad(1)) grads[1] = sum_to(grad, b_shape);
-      return grads;
+      return {a.gradient([&] { return sum_to(grad, a.shape()); }), b.gradient([&] { return sum_to(grad, b.shape()); })};
     }
   };
 
   check_same_floating(kOp, a, b);
-  return record<AddNode>(kOp, zip(kOp, Binary::Add, a, b), {a, b}, a, b);
+  return record<AddNode>(kOp, zip(kOp, Binary::Add, a, b), {a, b});
 }
 
 Tensor sub(const Tensor& a, const Tensor& b) {
   constexpr const char* kOp = "sub";
   struct SubNode final : Node {
-    Shape a_shape;
-    Shape b_shape;
-    SubNode(const Tensor& a_, const Tensor& b_) : a_shape(a_.shape()), b_shape(b_.shape()) {}
+    Input a{*this}, b{*this};
 
     std::vector<Tensor> backward(const Tensor& grad) override {
-      std::vector<Tensor> grads(2);
-      if (needs_grad(0)) grads[0] = sum_to(grad, a_shape);
-      if (needs_grad(1)) grads[1] = neg(sum_to(grad, b_shape));
-      return grads;
+      return {a.gradient([&] { return sum_to(grad, a.shape()); }),
+              b.gradient([&] { return neg(sum_to(grad, b.shape())); })};
     }
   };
 
   check_same_floating(kOp, a, b);
-  return record<SubNode>(kOp, zip(kOp, Binary::Sub, a, b), {a, b}, a, b);
+  return record<SubNode>(kOp, zip(kOp, Binary::Sub, a, b), {a, b});
 }
 
 Tensor mul(const Tensor& a, const Tensor& b) {
   constexpr const char* kOp = "mul";
   struct MulNode final : Node {
-    SavedTensor a;
-    SavedTensor b;
-    Shape a_shape;
-    Shape b_shape;
-    MulNode(const Tensor& a_, const Tensor& b_)
-        : a(*this, b_.requires_grad() ? a_ : Tensor()),
-          b(*this, a_.requires_grad() ? b_ : Tensor()),
-          a_shape(a_.shape()),
-          b_shape(b_.shape()) {}
+    Input a{*this, {&b}}, b{*this, {&a}};
 
     std::vector<Tensor> backward(const Tensor& grad) override {
-      std::vector<Tensor> grads(2);
-      if (needs_grad(0)) grads[0] = sum_to(mul(grad, b.get()), a_shape);
-      if (needs_grad(1)) grads[1] = sum_to(mul(grad, a.get()), b_shape);
-      return grads;
+      return {a.gradient([&] { return sum_to(mul(grad, b.value()), a.shape()); }),
+              b.gradient([&] { return sum_to(mul(grad, a.value()), b.shape()); })};
     }
   };
 
   check_same_floating(kOp, a, b);
-  return record<MulNode>(kOp, zip(kOp, Binary::Mul, a, b), {a, b}, a, b);
+  return record<MulNode>(kOp, zip(kOp, Binary::Mul, a, b), {a, b});
 }
 
 Tensor div(const Tensor& a, const Tensor& b) {
   constexpr const char* kOp = "div";
   struct DivNode final : Node {
-    SavedTensor a;
-    SavedTensor b;
-    Shape a_shape;
-    Shape b_shape;
-    DivNode(const Tensor& a_, const Tensor& b_)
-        : a(*this, b_.requires_grad() ? a_ : Tensor()), b(*this, b_), a_shape(a_.shape()), b_shape(b_.shape()) {}
+    Input a{*this, {&b}}, b{*this, {&a, &b}};
 
     std::vector<Tensor> backward(const Tensor& grad) override {
-      std::vector<Tensor> grads(2);
-      if (needs_grad(0)) grads[0] = sum_to(div(grad, b.get()), a_shape);
-      if (needs_grad(1)) {
-        // Divided twice: b * b could overflow or vanish where the quotient does not.
-        const Tensor slope = div(div(a.get(), b.get()), b.get());
-        grads[1] = neg(sum_to(mul(grad, slope), b_shape));
-      }
-      return grads;
+      // Divided twice: b * b could overflow or vanish where the quotient does not.
+      const auto slope = [&] { return div(div(a.value(), b.value()), b.value()); };
+      return {a.gradient([&] { return sum_to(div(grad, b.value()), a.shape()); }),
+              b.gradient([&] { return neg(sum_to(mul(grad, slope()), b.shape())); })};
     }
   };
 
   check_same_floating(kOp, a, b);
-  return record<DivNode>(kOp, zip(kOp, Binary::Div, a, b), {a, b}, a, b);
+  return record<DivNode>(kOp, zip(kOp, Binary::Div, a, b), {a, b});
 }
 
 Tensor neg(const Tensor& x) {
+  constexpr const char* kOp = "neg";
   struct NegNode final : Node {
     std::vector<Tensor> backward(const Tensor& grad) override { return {neg(grad)}; }
   };
 
-  check_floating("neg", x);
-  return record<NegNode>("neg", map(Unary::Neg, x), {x});
+  check_floating(kOp, x);
+  return record<NegNode>(kOp, map(Unary::Neg, x), {x});
 }
 
 Tensor add_scalar(const Tensor& x, double scalar) {
+  constexpr const char* kOp = "add_scalar";
   struct AddScalarNode final : Node {
     std::vector<Tensor> backward(const Tensor& grad) override { return {grad}; }
   };
 
-  check_floating("add_scalar", x);
-  return record<AddScalarNode>("add_scalar", zip_scalar(Binary::Add, x, scalar), {x});
+  check_floating(kOp, x);
+  return record<AddScalarNode>(kOp, zip_scalar(Binary::Add, x, scalar), {x});
 }
 
 Tensor mul_scalar(const Tensor& x, double scalar) {
+  constexpr const char* kOp = "mul_scalar";
   struct MulScalarNode final : Node {
     double scalar;
     explicit MulScalarNode(double scalar_) : scalar(scalar_) {}
     std::vector<Tensor> backward(const Tensor& grad) override { return {mul_scalar(grad, scalar)}; }
   };
 
-  check_floating("mul_scalar", x);
-  return record<MulScalarNode>("mul_scalar", zip_scalar(Binary::Mul, x, scalar), {x}, scalar);
+  check_floating(kOp, x);
+  return record<MulScalarNode>(kOp, zip_scalar(Binary::Mul, x, scalar), {x}, scalar);
 }
 
 }  // namespace gossamer

@@ -15,6 +15,10 @@ Tensor map(kernels::Unary op, const Tensor& x);
 // that do not fit.
 Tensor zip(const char* name, kernels::Binary op, const Tensor& a, const Tensor& b);
 
+// op(a, b) for operands of one shape, in the memory of b where no other tensor shares it: for gradients, which are used
+// up by it.
+Tensor zip_over(const char* name, kernels::Binary op, const Tensor& a, const Tensor& b);
+
 // op(x, scalar), the scalar rounded to the dtype of x.
 Tensor zip_scalar(kernels::Binary op, const Tensor& x, double scalar);
 

@@ -34,30 +34,25 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 }
 
 struct LinearNode final : Node {
-  SavedTensor x;
-  SavedTensor weight;
-  Shape x_shape;
-  LinearNode(const Tensor& x_, const Tensor& weight_)
-      : x(*this, weight_.requires_grad() ? x_ : Tensor()),
-        weight(*this, x_.requires_grad() ? weight_ : Tensor()),
-        x_shape(x_.shape()) {}
+  Input x{*this, {&weight}}, weight{*this, {&x}}, bias{*this};
 
   std::vector<Tensor> backward(const Tensor& grad) override {
-    const DenseSize size{row_count(x_shape), x_shape.back(), grad.dim(-1)};
-    std::vector<Tensor> grads(3);
-    dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
+    const DenseSize size{row_count(x.shape()), x.shape().back(), grad.dim(-1)};
+    return dispatch_floating(grad.dtype(), kOp, [&]<class T>() -> std::vector<Tensor> {
       const T* const dy = grad.data<T>();
-      if (needs_grad(0)) {
-        grads[0] = Tensor::empty(x_shape, grad.dtype());
-        dense_input_grad(size, dy, weight.get().data<T>(), grads[0].mutable_data<T>());
-      }
-      if (needs_grad(1)) {
-        grads[1] = Tensor::empty({size.out, size.in}, grad.dtype());
-        dense_weight_grad(size, dy, x.get().data<T>(), grads[1].mutable_data<T>());
-      }
+      const auto dx = [&] {
+        Tensor to = Tensor::empty(x.shape(), grad.dtype());
+        dense_input_grad(size, dy, weight.value().data<T>(), to.mutable_data<T>());
+        return to;
+      };
+      const auto dw = [&] {
+        Tensor to = Tensor::empty(weight.shape(), grad.dtype());
+        dense_weight_grad(size, dy, x.value().data<T>(), to.mutable_data<T>());
+        return to;
+      };
+      const auto db = [&] { return column_sums(grad.alias({size.n, size.out})); };
+      return {x.gradient(dx), weight.gradient(dw), bias.gradient(db)};
     });
-    if (needs_grad(2)) grads[2] = column_sums(grad.alias({size.n, size.out}));
-    return grads;
   }
 };
 
@@ -70,7 +65,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   dispatch_floating(x.dtype(), kOp, [&]<class T>() {
     dense_forward(size, x.data<T>(), weight.data<T>(), bias.defined() ? bias.data<T>() : nullptr, y.mutable_data<T>());
   });
-  return record<LinearNode>(kOp, y, {x, weight, bias}, x, weight);
+  return record<LinearNode>(kOp, y, {x, weight, bias});
 }
 
 }  // namespace gossamer

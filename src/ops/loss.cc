@@ -133,25 +133,20 @@ double denominator(const Targets& t, std::span<const int64_t> targets, Reduction
 }
 
 struct CrossEntropyNode final : Node {
-  SavedTensor logits;
+  Input logits{*this, {&logits}};
   SavedTensor index;
   Targets targets;
   std::vector<double> lse;  // per row
   double divisor;
 
-  CrossEntropyNode(const Tensor& logits_, const Tensor& index_, Targets targets_, std::vector<double> lse_,
-                   double divisor_)
-      : logits(*this, logits_),
-        index(*this, index_),
-        targets(std::move(targets_)),
-        lse(std::move(lse_)),
-        divisor(divisor_) {}
+  CrossEntropyNode(const Tensor& index_, Targets targets_, std::vector<double> lse_, double divisor_)
+      : index(*this, index_), targets(std::move(targets_)), lse(std::move(lse_)), divisor(divisor_) {}
 
   std::vector<Tensor> backward(const Tensor& grad) override {
     const int64_t classes = targets.classes;
-    Tensor dx = Tensor::empty(logits.get().shape(), grad.dtype());
+    Tensor dx = Tensor::empty(logits.shape(), grad.dtype());
     dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
-      const T* const x = logits.get().data<T>();
+      const T* const x = logits.value().data<T>();
       const T* const g = grad.data<T>();
       const int64_t* const t = index.get().data<int64_t>();
       T* const to = dx.mutable_data<T>();
@@ -200,7 +195,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
   } else {
     loss = Tensor::full({}, std::accumulate(losses.begin(), losses.end(), 0.0) / divisor, logits.dtype());
   }
-  return record<CrossEntropyNode>(kOp, loss, {logits}, logits, targets, rule, std::move(lse), divisor);
+  return record<CrossEntropyNode>(kOp, loss, {logits}, targets, rule, std::move(lse), divisor);
 }
 
 }  // namespace gossamer

@@ -32,38 +32,45 @@ void scatter(const T* from, int64_t n, int64_t stride, T* line) {
   for (int64_t k = 0; k < n; ++k) line[k * stride] = from[k];
 }
 
-template <class T>
-void softmax_line(int64_t n, const T* x, T* y) {
-  // The largest is subtracted, so that no exponential overflows. A NaN comes back through the sum.
-  const double sum = kernels::exp_minus(n, x, static_cast<double>(kernels::largest(n, x)), y);
-  const T factor = static_cast<T>(1 / sum);
-  kernels::zip(Binary::Mul, n, {y}, {&factor, 0}, y);
-}
+// The rules for one line: y = forward(x), and dx = backward(y, dy), which does not need x.
+struct Softmax {
+  static constexpr const char* kOp = "softmax";
 
-template <class T>
-void log_softmax_line(int64_t n, const T* x, T* y) {
-  const T top = kernels::largest(n, x);
-  const T log_sum = static_cast<T>(std::log(kernels::exp_minus(n, x, static_cast<double>(top), y)));
-  kernels::zip(Binary::Sub, n, {x}, {&top, 0}, y);
-  kernels::zip(Binary::Sub, n, {y}, {&log_sum, 0}, y);
-}
+  template <class T>
+  static void forward(int64_t n, const T* x, T* y) {
+    // The largest is subtracted, so that no exponential overflows. A NaN comes back through the sum.
+    const double sum = kernels::exp_minus(n, x, static_cast<double>(kernels::largest(n, x)), y);
+    const T factor = static_cast<T>(1 / sum);
+    kernels::zip(Binary::Mul, n, {y}, {&factor, 0}, y);
+  }
+  // dx = y (dy - Σ dy y)
+  template <class T>
+  static void backward(int64_t n, const T* y, const T* dy, T* dx) {
+    const T dot = static_cast<T>(kernels::dot(n, dy, y));
+    kernels::zip(Binary::Sub, n, {dy}, {&dot, 0}, dx);
+    kernels::zip(Binary::Mul, n, {y}, {dx}, dx);
+  }
+};
 
-// dx = y (dy - Σ dy y)
-template <class T>
-void softmax_backward_line(int64_t n, const T* y, const T* dy, T* dx) {
-  const T dot = static_cast<T>(kernels::dot(n, dy, y));
-  kernels::zip(Binary::Sub, n, {dy}, {&dot, 0}, dx);
-  kernels::zip(Binary::Mul, n, {y}, {dx}, dx);
-}
+struct LogSoftmax {
+  static constexpr const char* kOp = "log_softmax";
 
-// dx = dy - exp(y) Σ dy
-template <class T>
-void log_softmax_backward_line(int64_t n, const T* y, const T* dy, T* dx) {
-  const T sum = static_cast<T>(kernels::sum(n, dy));
-  kernels::map(Unary::Exp, n, y, dx);
-  kernels::zip(Binary::Mul, n, {dx}, {&sum, 0}, dx);
-  kernels::zip(Binary::Sub, n, {dy}, {dx}, dx);
-}
+  template <class T>
+  static void forward(int64_t n, const T* x, T* y) {
+    const T top = kernels::largest(n, x);
+    const T log_sum = static_cast<T>(std::log(kernels::exp_minus(n, x, static_cast<double>(top), y)));
+    kernels::zip(Binary::Sub, n, {x}, {&top, 0}, y);
+    kernels::zip(Binary::Sub, n, {y}, {&log_sum, 0}, y);
+  }
+  // dx = dy - exp(y) Σ dy
+  template <class T>
+  static void backward(int64_t n, const T* y, const T* dy, T* dx) {
+    const T sum = static_cast<T>(kernels::sum(n, dy));
+    kernels::map(Unary::Exp, n, y, dx);
+    kernels::zip(Binary::Mul, n, {dx}, {&sum, 0}, dx);
+    kernels::zip(Binary::Sub, n, {dy}, {dx}, dx);
+  }
+};
 
 // f(n, inputs..., out) for every line along the axis, contiguous: lines that are not are gathered and scattered.
 template <class F, class... Inputs>
@@ -101,44 +108,29 @@ Tensor map_lines(const char* op, const Axis& axis, F f, const Tensor& x, const I
   return out;
 }
 
+template <class Rule>
+Tensor normalize(const Tensor& x, int dim) {
+  struct NormalizeNode final : Node {
+    SavedTensor y;
+    Axis axis;
+    NormalizeNode(const Tensor& y_, const Axis& axis_) : y(*this, y_), axis(axis_) {}
+
+    std::vector<Tensor> backward(const Tensor& grad) override {
+      const auto rule = [](auto... line) { Rule::backward(line...); };
+      return {map_lines(Rule::kOp, axis, rule, y.get(), grad)};
+    }
+  };
+
+  check_floating(Rule::kOp, x);
+  const Axis axis = axis_of(x.shape(), normalize_dim(Rule::kOp, x.shape(), dim));
+  const auto rule = [](auto... line) { Rule::forward(line...); };
+  const Tensor y = map_lines(Rule::kOp, axis, rule, x);
+  return record<NormalizeNode>(Rule::kOp, y, {x}, y, axis);
+}
+
 }  // namespace
 
-Tensor softmax(const Tensor& x, int dim) {
-  struct SoftmaxNode final : Node {
-    SavedTensor y;
-    Axis axis;
-    SoftmaxNode(const Tensor& y_, const Axis& axis_) : y(*this, y_), axis(axis_) {}
-
-    std::vector<Tensor> backward(const Tensor& grad) override {
-      return {map_lines(
-          "softmax", axis, [](auto... line) { softmax_backward_line(line...); }, y.get(), grad)};
-    }
-  };
-
-  check_floating("softmax", x);
-  const Axis axis = axis_of(x.shape(), normalize_dim("softmax", x.shape(), dim));
-  const Tensor y = map_lines(
-      "softmax", axis, [](auto... line) { softmax_line(line...); }, x);
-  return record<SoftmaxNode>("softmax", y, {x}, y, axis);
-}
-
-Tensor log_softmax(const Tensor& x, int dim) {
-  struct LogSoftmaxNode final : Node {
-    SavedTensor y;
-    Axis axis;
-    LogSoftmaxNode(const Tensor& y_, const Axis& axis_) : y(*this, y_), axis(axis_) {}
-
-    std::vector<Tensor> backward(const Tensor& grad) override {
-      return {map_lines(
-          "log_softmax", axis, [](auto... line) { log_softmax_backward_line(line...); }, y.get(), grad)};
-    }
-  };
-
-  check_floating("log_softmax", x);
-  const Axis axis = axis_of(x.shape(), normalize_dim("log_softmax", x.shape(), dim));
-  const Tensor y = map_lines(
-      "log_softmax", axis, [](auto... line) { log_softmax_line(line...); }, x);
-  return record<LogSoftmaxNode>("log_softmax", y, {x}, y, axis);
-}
+Tensor softmax(const Tensor& x, int dim) { return normalize<Softmax>(x, dim); }
+Tensor log_softmax(const Tensor& x, int dim) { return normalize<LogSoftmax>(x, dim); }
 
 }  // namespace gossamer

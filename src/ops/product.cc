@@ -31,10 +31,14 @@ Shape with_matrix(const Shape& batch, int64_t rows, int64_t cols) {
   return Shape(sizes);
 }
 
+rt::Trans trans(bool transposed) { return transposed ? rt::Trans::Yes : rt::Trans::No; }
+
 // A stack of matrices, each of which may stand for its transpose.
 struct Operand {
   const Tensor& tensor;
   rt::Trans trans = rt::Trans::No;
+
+  Operand t() const { return {tensor, trans == rt::Trans::No ? rt::Trans::Yes : rt::Trans::No}; }
 
   int64_t stored_rows() const { return tensor.dim(-2); }
   int64_t stored_cols() const { return tensor.dim(-1); }
@@ -77,34 +81,21 @@ Tensor product(const Operand& a, const Operand& b) {
 // The gradient of an operand is a product of the same kind. Where the operand stood for its transpose, so does its
 // gradient: the product is formed the other way round.
 struct MatmulNode final : Node {
-  SavedTensor a;
-  SavedTensor b;
-  Shape a_shape;
-  Shape b_shape;
+  Input a{*this, {&b}}, b{*this, {&a}};
   MatmulOptions options;
-  MatmulNode(const Tensor& a_, const Tensor& b_, const MatmulOptions& options_)
-      : a(*this, b_.requires_grad() ? a_ : Tensor()),
-        b(*this, a_.requires_grad() ? b_ : Tensor()),
-        a_shape(a_.shape()),
-        b_shape(b_.shape()),
-        options(options_) {}
+  explicit MatmulNode(const MatmulOptions& options_) : options(options_) {}
 
   std::vector<Tensor> backward(const Tensor& grad) override {
-    const auto trans = [](bool yes) { return yes ? rt::Trans::Yes : rt::Trans::No; };
-    std::vector<Tensor> grads(2);
-    if (needs_grad(0)) {
-      const Operand other{b.get(), trans(!options.transpose_b)};
-      const Operand other_t{b.get(), trans(options.transpose_b)};
-      grads[0] =
-          sum_to(options.transpose_a ? product(other_t, {grad, rt::Trans::Yes}) : product({grad}, other), a_shape);
-    }
-    if (needs_grad(1)) {
-      const Operand other{a.get(), trans(!options.transpose_a)};
-      const Operand other_t{a.get(), trans(options.transpose_a)};
-      grads[1] =
-          sum_to(options.transpose_b ? product({grad, rt::Trans::Yes}, other_t) : product(other, {grad}), b_shape);
-    }
-    return grads;
+    const Operand dy{grad};
+    const auto da = [&] {
+      const Operand other{b.value(), trans(options.transpose_b)};
+      return sum_to(options.transpose_a ? product(other, dy.t()) : product(dy, other.t()), a.shape());
+    };
+    const auto db = [&] {
+      const Operand other{a.value(), trans(options.transpose_a)};
+      return sum_to(options.transpose_b ? product(dy.t(), other) : product(other.t(), dy), b.shape());
+    };
+    return {a.gradient(da), b.gradient(db)};
   }
 };
 
@@ -117,8 +108,8 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
                      fmt::format("{} and {}", a.shape().to_string(), b.shape().to_string()),
                      "reshape a vector to a matrix");
   }
-  const Operand left{a, options.transpose_a ? rt::Trans::Yes : rt::Trans::No};
-  const Operand right{b, options.transpose_b ? rt::Trans::Yes : rt::Trans::No};
+  const Operand left{a, trans(options.transpose_a)};
+  const Operand right{b, trans(options.transpose_b)};
   if (left.cols() != right.rows()) {
     const bool transposed = options.transpose_a || options.transpose_b;
     fail<ShapeError>(
@@ -132,7 +123,7 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
     const Tensor tall = matmul(reshape(a, {row_count(a.shape()), a.dim(-1)}), b, options);
     return reshape(tall, with_matrix(leading(a.shape()), a.dim(-2), right.cols()));
   }
-  return record<MatmulNode>(kOp, product(left, right), {a, b}, a, b, options);
+  return record<MatmulNode>(kOp, product(left, right), {a, b}, options);
 }
 
 }  // namespace gossamer

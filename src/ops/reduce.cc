@@ -160,31 +160,32 @@ Dims checked_dims(const char* op, const Shape& shape, const std::vector<int>& di
   return set;
 }
 
-// Number of elements that go into one of the result.
-int64_t reduced_count(const Shape& shape, const Dims& dims) {
-  int64_t count = 1;
-  for (int i = 0; i < shape.rank(); ++i) count *= dims[static_cast<size_t>(i)] ? shape[i] : 1;
-  return count;
-}
-
+// Number of elements that go into one of the result. Throws ShapeError where there are none.
 int64_t nonzero_count(const char* op, const Shape& shape, const Dims& dims) {
-  const int64_t count = reduced_count(shape, dims);
+  const int64_t count = reduced_shape(shape, ~dims, false).numel();
   if (count == 0) fail<ShapeError>(op, "there must be elements to reduce", shape.to_string());
   return count;
 }
 
-// Sum and mean differ in a factor alone.
-struct SumNode final : Node {
-  Shape shape;
-  Shape kept;
-  int64_t count;
-  SumNode(const Shape& shape_, const Shape& kept_, int64_t count_) : shape(shape_), kept(kept_), count(count_) {}
+// The sum divided by `count`.
+Tensor divided_sum(const char* op, const Tensor& x, const Dims& dims, bool keepdim, int64_t count) {
+  struct SumNode final : Node {
+    Input x{*this};
+    Shape kept;
+    double count;
+    SumNode(const Shape& kept_, double count_) : kept(kept_), count(count_) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
-    const Tensor scaled = count == 1 ? grad : zip_scalar(Binary::Div, grad, static_cast<double>(count));
-    return {expand(scaled.alias(kept), shape)};
-  }
-};
+    std::vector<Tensor> backward(const Tensor& grad) override {
+      const Tensor share = count == 1 ? grad : zip_scalar(Binary::Div, grad, count);
+      return {expand(share.alias(kept), x.shape())};
+    }
+  };
+
+  const auto divisor = static_cast<double>(count);
+  Tensor total = fold(x, dims, Sum{});
+  if (count != 1) total = zip_scalar(Binary::Div, total, divisor);
+  return record<SumNode>(op, total.alias(reduced_shape(x.shape(), dims, keepdim)), {x}, total.shape(), divisor);
+}
 
 }  // namespace
 
@@ -199,41 +200,38 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
 }
 
 Tensor sum(const Tensor& x, const ReduceOptions& options) {
-  check_floating("sum", x);
-  const Dims dims = checked_dims("sum", x.shape(), options.dims);
-  const Tensor total = fold(x, dims, Sum{});
-  return record<SumNode>("sum", total.alias(reduced_shape(x.shape(), dims, options.keepdim)), {x}, x.shape(),
-                         total.shape(), 1);
+  constexpr const char* kOp = "sum";
+  check_floating(kOp, x);
+  return divided_sum(kOp, x, checked_dims(kOp, x.shape(), options.dims), options.keepdim, 1);
 }
 
 Tensor mean(const Tensor& x, const ReduceOptions& options) {
-  check_floating("mean", x);
-  const Dims dims = checked_dims("mean", x.shape(), options.dims);
-  const int64_t count = nonzero_count("mean", x.shape(), dims);
-  const Tensor average = zip_scalar(Binary::Div, fold(x, dims, Sum{}), static_cast<double>(count));
-  return record<SumNode>("mean", average.alias(reduced_shape(x.shape(), dims, options.keepdim)), {x}, x.shape(),
-                         average.shape(), count);
+  constexpr const char* kOp = "mean";
+  check_floating(kOp, x);
+  const Dims dims = checked_dims(kOp, x.shape(), options.dims);
+  return divided_sum(kOp, x, dims, options.keepdim, nonzero_count(kOp, x.shape(), dims));
 }
 
 Tensor max(const Tensor& x, const ReduceOptions& options) {
+  constexpr const char* kOp = "max";
   struct MaxNode final : Node {
-    SavedTensor x;
+    Input x{*this, {&x}};
     SavedTensor peak;
     Dims dims;
-    MaxNode(const Tensor& x_, const Tensor& peak_, const Dims& dims_) : x(*this, x_), peak(*this, peak_), dims(dims_) {}
+    MaxNode(const Tensor& peak_, const Dims& dims_) : peak(*this, peak_), dims(dims_) {}
 
     std::vector<Tensor> backward(const Tensor& grad) override {
-      const Tensor tied = zip("max", Binary::Same, x.get(), peak.get());
+      const Tensor tied = zip(kOp, Binary::Same, x.value(), peak.get());
       const Tensor share = div(grad.alias(peak.get().shape()), fold(tied, dims, Sum{}));
-      return {zip("max", Binary::Where, tied, share)};
+      return {zip(kOp, Binary::Where, tied, share)};
     }
   };
 
-  check_floating("max", x);
-  const Dims dims = checked_dims("max", x.shape(), options.dims);
-  nonzero_count("max", x.shape(), dims);
+  check_floating(kOp, x);
+  const Dims dims = checked_dims(kOp, x.shape(), options.dims);
+  nonzero_count(kOp, x.shape(), dims);
   const Tensor peak = fold(x, dims, Max{});
-  return record<MaxNode>("max", peak.alias(reduced_shape(x.shape(), dims, options.keepdim)), {x}, x, peak, dims);
+  return record<MaxNode>(kOp, peak.alias(reduced_shape(x.shape(), dims, options.keepdim)), {x}, peak, dims);
 }
 
 }  // namespace gossamer

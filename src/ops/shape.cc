@@ -19,18 +19,18 @@
 namespace gossamer {
 
 Tensor reshape(const Tensor& x, const Shape& shape) {
+  constexpr const char* kOp = "reshape";
   struct ReshapeNode final : Node {
-    Shape shape;
-    explicit ReshapeNode(const Shape& shape_) : shape(shape_) {}
-    std::vector<Tensor> backward(const Tensor& grad) override { return {grad.alias(shape)}; }
+    Input x{*this};
+    std::vector<Tensor> backward(const Tensor& grad) override { return {grad.alias(x.shape())}; }
   };
 
-  check_defined("reshape", x);
+  check_defined(kOp, x);
   if (shape.numel() != x.numel()) {
-    fail<ShapeError>("reshape", "the number of elements must stay the same",
+    fail<ShapeError>(kOp, "the number of elements must stay the same",
                      fmt::format("{} elements of {} for {}", x.numel(), x.shape().to_string(), shape.to_string()));
   }
-  return record<ReshapeNode>("reshape", x.alias(shape), {x}, x.shape());
+  return record<ReshapeNode>(kOp, x.alias(shape), {x});
 }
 
 Tensor reshape(const Tensor& x, std::initializer_list<int64_t> dims) {
@@ -54,6 +54,8 @@ Tensor reshape(const Tensor& x, std::initializer_list<int64_t> dims) {
 
 namespace {
 
+constexpr const char* kSlice = "slice";
+
 // The range with normalized bounds, and the number of elements it names.
 struct CheckedRange {
   int dim;
@@ -63,18 +65,18 @@ struct CheckedRange {
 };
 
 CheckedRange check_range(const Tensor& x, const SliceRange& range) {
-  check_defined("slice", x);
-  const int dim = normalize_dim("slice", x.shape(), range.dim);
+  check_defined(kSlice, x);
+  const int dim = normalize_dim(kSlice, x.shape(), range.dim);
   const int64_t size = x.shape()[dim];
   const int64_t begin = range.begin < 0 ? range.begin + size : range.begin;
   const int64_t end = range.end < 0 ? range.end + size : range.end;
   if (begin < 0 || begin > end || end > size) {
-    fail<ShapeError>("slice",
+    fail<ShapeError>(kSlice,
                      fmt::format("0 <= begin <= end <= {} must hold (negative bounds count from the end)", size),
                      fmt::format("[{}, {}) of dimension {} of {}", range.begin, range.end, dim, x.shape().to_string()));
   }
-  if (range.step < 1) fail<ConfigError>("slice", "step must be at least 1", fmt::format("{}", range.step));
-  return {dim, begin, range.step, (end - begin + range.step - 1) / range.step};
+  if (range.step < 1) fail<ConfigError>(kSlice, "step must be at least 1", fmt::format("{}", range.step));
+  return {dim, begin, range.step, begin == end ? 0 : (end - begin - 1) / range.step + 1};
 }
 
 Shape with_size(const Shape& shape, int dim, int64_t size) {
@@ -102,16 +104,16 @@ void for_each_stretch(const Shape& whole, const CheckedRange& range, F&& f) {
 }
 
 struct SliceNode final : Node {
-  Shape whole;
+  Input x{*this};
   CheckedRange range;
-  SliceNode(const Shape& whole_, const CheckedRange& range_) : whole(whole_), range(range_) {}
+  explicit SliceNode(const CheckedRange& range_) : range(range_) {}
 
   std::vector<Tensor> backward(const Tensor& grad) override {
-    Tensor out = Tensor::zeros(whole, grad.dtype());
-    dispatch_floating(grad.dtype(), "slice", [&]<class T>() {
+    Tensor out = Tensor::zeros(x.shape(), grad.dtype());
+    dispatch_floating(grad.dtype(), kSlice, [&]<class T>() {
       const T* const from = grad.data<T>();
       T* const to = out.mutable_data<T>();
-      for_each_stretch(whole, range,
+      for_each_stretch(x.shape(), range,
                        [&](int64_t at, int64_t part, int64_t n) { std::copy_n(from + part, n, to + at); });
     });
     return {out};
@@ -161,7 +163,7 @@ Tensor slice(const Tensor& x, int64_t begin, int64_t end) {
   const CheckedRange range = check_range(x, {.dim = 0, .begin = begin, .end = end});
   const Shape part = with_size(x.shape(), 0, range.count);
   const int64_t row = axis_of(x.shape(), 0).inner;
-  return record<SliceNode>("slice", x.alias(part, range.begin * row), {x}, x.shape(), range);
+  return record<SliceNode>(kSlice, x.alias(part, range.begin * row), {x}, range);
 }
 
 Tensor slice(const Tensor& x, const SliceRange& range) {
@@ -173,10 +175,11 @@ Tensor slice(const Tensor& x, const SliceRange& range) {
     for_each_stretch(x.shape(), checked,
                      [&](int64_t at, int64_t part, int64_t n) { std::copy_n(from + at, n, to + part); });
   });
-  return record<SliceNode>("slice", out, {x}, x.shape(), checked);
+  return record<SliceNode>(kSlice, out, {x}, checked);
 }
 
 Tensor transpose(const Tensor& x, int dim0, int dim1) {
+  constexpr const char* kOp = "transpose";
   struct TransposeNode final : Node {
     int dim0;
     int dim1;
@@ -184,9 +187,8 @@ Tensor transpose(const Tensor& x, int dim0, int dim1) {
     std::vector<Tensor> backward(const Tensor& grad) override { return {transpose(grad, dim0, dim1)}; }
   };
 
-  check_defined("transpose", x);
-  const auto [first, second] =
-      std::minmax({normalize_dim("transpose", x.shape(), dim0), normalize_dim("transpose", x.shape(), dim1)});
+  check_defined(kOp, x);
+  const auto [first, second] = std::minmax({normalize_dim(kOp, x.shape(), dim0), normalize_dim(kOp, x.shape(), dim1)});
   const Axis low = axis_of(x.shape(), first);
   const Axis high = axis_of(x.shape(), second);
   const Axis between = axis_of(x.shape(), first, second - 1);
@@ -199,7 +201,7 @@ Tensor transpose(const Tensor& x, int dim0, int dim1) {
     const TransposeSizes s{low.outer, low.size, between.size / low.size, high.size, high.inner};
     dispatch_all(x.dtype(), [&]<class T>() { transpose_copy<T>(s, x.data<T>(), out.mutable_data<T>()); });
   }
-  return record<TransposeNode>("transpose", out, {x}, first, second);
+  return record<TransposeNode>(kOp, out, {x}, first, second);
 }
 
 Tensor permute(const Tensor& x, std::span<const int> dims) {

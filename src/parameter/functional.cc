@@ -1,6 +1,7 @@
 #include "gossamer/functional.h"
 
 #include "gossamer/ops/product.h"
+#include "ops/csr/embedding.h"
 #include "ops/csr/linear.h"
 #include "parameter/access.h"
 
@@ -14,6 +15,12 @@ Tensor linear(const Tensor& x, const Parameter& weight, const Parameter& bias) {
   // After the product, which checks the shapes.
   ParameterAccess::show_input(weight, x);
   return y;
+}
+
+Tensor embedding(const Tensor& indices, const Parameter& weight, const EmbeddingOptions& options) {
+  const CsrWeight& w = ParameterAccess::weight(weight);
+  const bool csr = w.pattern != nullptr && weight.shape().rank() == 2;
+  return csr ? csr_embedding(indices, w, options) : embedding(indices, weight.tensor(), options);
 }
 
 }  // namespace gossamer

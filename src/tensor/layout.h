@@ -11,9 +11,8 @@ namespace gossamer {
 
 // n of [..., k] seen as the matrix [n, k]; k may be 0.
 inline int64_t row_count(const Shape& shape) {
-  int64_t n = 1;
-  for (int i = 0; i + 1 < shape.rank(); ++i) n *= shape[i];
-  return n;
+  // Checks the product: that of an empty shape may not fit.
+  return shape.rank() == 0 ? 1 : Shape(shape.dims().first(static_cast<size_t>(shape.rank() - 1))).numel();
 }
 
 // An operation that needs rows says Layout::rows(); one that takes tiles says Layout::of(x) or common(a, b), and works

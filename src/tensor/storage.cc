@@ -50,7 +50,7 @@ std::byte* Storage::unpack() const {
 
 std::byte* Storage::open_rows() {
   std::byte* const rows = bytes();
-  give_tiles();  // nobody unpacks them any more: the rows are there
+  give_tiles();  // the rows are there: unpack() does not read them again
   mark_written();
   return rows;
 }

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 
 #include "runtime/check.h"
 #include "runtime/parallel.h"
+#include "tensor/convert.h"
 #include "tensor/dispatch.h"
 #include "tensor/layout.h"
 #include "tensor/storage.h"
@@ -89,7 +91,7 @@ T Tensor::item() const {
     fail<ShapeError>("Tensor::item", "the tensor must have one element",
                      defined() ? shape_.to_string() : "an undefined tensor");
   }
-  return dispatch_all(dtype_, [&]<class S>() { return static_cast<T>(*data<S>()); });
+  return dispatch_all(dtype_, [&]<class S>() { return convert<T>(*data<S>()); });
 }
 
 Tensor Tensor::clone() const {
@@ -111,7 +113,7 @@ Tensor Tensor::to(DType dtype) const {
   dispatch_all(dtype_, [&]<class S>() {
     dispatch_all(dtype, [&]<class D>() {
       const S* source = data<S>();
-      std::transform(source, source + numel(), t.mutable_data<D>(), [](S x) { return static_cast<D>(x); });
+      std::transform(source, source + numel(), t.mutable_data<D>(), convert<D, S>);
     });
   });
   return t;
@@ -136,15 +138,17 @@ void Tensor::copy_from(const Tensor& source) {
     fail<ShapeError>("Tensor::copy_from", fmt::format("the source must have shape {}", shape_.to_string()),
                      source.shape().to_string());
   }
+  const int64_t distance = std::abs(source.offset_ - offset_);
+  if (shares_storage_with(source) && distance > 0 && distance < numel()) return copy_from(source.clone());
   dispatch_all(dtype_, [&]<class T>() {
     const T* from = source.data<T>();
     T* to = mutable_data<T>();
-    copy_parallel(from, to, numel());
+    if (from != to) copy_parallel(from, to, numel());
   });
 }
 
 void Tensor::fill(double value) {
-  dispatch_all(dtype_, [&]<class T>() { std::fill_n(mutable_data<T>(), numel(), static_cast<T>(value)); });
+  dispatch_all(dtype_, [&]<class T>() { std::fill_n(mutable_data<T>(), numel(), convert<T>(value)); });
 }
 
 uint64_t Tensor::version() const { return defined() ? storage_->version() : 0; }

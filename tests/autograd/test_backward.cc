@@ -80,6 +80,22 @@ TEST(Backward, LeavesAGradientThatSomeoneHoldsAsItWas) {
   golden::expect_equal(x.grad(), vector({2, 2}));
 }
 
+TEST(Leaf, KeepsAGradientOfItsOwnWhateverTheCallerHolds) {
+  Tensor grad = vector({3, 4});
+  const Tensor x = leaf({1, 2});
+  const Tensor y = leaf({1, 2});
+  x.set_grad(grad);
+  y.set_grad(grad);
+  Tensor scaled = x.grad();
+  scaled.fill(9);
+  golden::expect_equal(grad, vector({3, 4}));
+  golden::expect_equal(y.grad(), vector({3, 4}));
+  // Moved and held by nobody else: taken over without a copy.
+  const float* const elements = grad.data<float>();
+  x.set_grad(std::move(grad));
+  EXPECT_EQ(x.grad().data<float>(), elements);
+}
+
 TEST(Backward, OfALeafIsItsGradient) {
   const Tensor x = leaf({1, 2});
   const Tensor grad = vector({3, 4});

@@ -20,6 +20,22 @@ namespace gossamer {
 namespace {
 
 // As in the comment of autograd.h.
+Tensor scaled_product(const Tensor& a, const Tensor& b, double scale) {
+  struct ScaledProductNode final : Node {
+    Input a{*this, {&b}};  // in the order given to record(); kept for the gradient of b
+    Input b{*this, {&a}};
+    double scale;
+    explicit ScaledProductNode(double scale_) : scale(scale_) {}
+
+    std::vector<Tensor> backward(const Tensor& grad) override {
+      const Tensor g = mul_scalar(grad, scale);
+      return {a.gradient([&] { return mul(g, b.value()); }), b.gradient([&] { return mul(g, a.value()); })};
+    }
+  };
+  const Tensor product = mul_scalar(mul(a.detach(), b.detach()), scale);
+  return record<ScaledProductNode>("scaled_product", product, {a, b}, scale);
+}
+
 Tensor square(const Tensor& x) {
   struct SquareNode final : Node {
     SavedTensor x;
@@ -41,7 +57,63 @@ Tensor identity_with(std::function<std::vector<Tensor>(const Tensor&)> backward,
 
 Tensor leaf(const Shape& shape) { return Tensor::ones(shape).set_requires_grad(); }
 
-TEST(UserNode, OfTheExampleHasTheRightGradient) {
+TEST(UserNode, OfTheExampleHasTheRightGradients) {
+  const GradCheckResult result = gradcheck([](std::span<const Tensor> x) { return scaled_product(x[0], x[1], 3); },
+                                           {uniform({2, 3}, 1), uniform({2, 3}, 2)});
+  EXPECT_TRUE(result) << result.message;
+}
+
+TEST(UserNode, KeepsAnInputForAnotherOnlyWhereThatNeedsAGradient) {
+  const Tensor a = leaf({2});
+  const Tensor b = leaf({2});
+  const Tensor constant = Tensor::ones({2});
+  {
+    const Tensor y = scaled_product(a, constant, 1);
+    EXPECT_TRUE(a.owns_storage_alone());
+    EXPECT_FALSE(constant.owns_storage_alone());
+  }
+  const Tensor y = scaled_product(a, b, 1);
+  EXPECT_FALSE(a.owns_storage_alone());
+  EXPECT_FALSE(b.owns_storage_alone());
+  sum(y).backward();
+  EXPECT_TRUE(a.owns_storage_alone());
+}
+
+TEST(UserNode, KeepsATensorForTheGradientOfOneInput) {
+  struct ScaleNode final : Node {
+    Input x{*this};
+    Input factor{*this};
+    SavedTensor for_x;
+    SavedTensor for_factor;
+    ScaleNode(const Tensor& x_, const Tensor& factor_)
+        : for_x(*this, factor_, {&x}), for_factor(*this, x_, {&factor}) {}
+    std::vector<Tensor> backward(const Tensor& grad) override {
+      EXPECT_TRUE(for_x.defined());
+      EXPECT_FALSE(for_factor.defined());
+      EXPECT_FALSE(factor.needs_grad());
+      EXPECT_EQ(factor.shape(), Shape({2}));
+      return {mul(grad, for_x.get()), Tensor()};
+    }
+  };
+  const Tensor x = leaf({2});
+  const Tensor factor = Tensor::full({2}, 3);
+  const Tensor y = record<ScaleNode>("scale", mul(x.detach(), factor), {x, factor}, x, factor);
+  EXPECT_TRUE(x.owns_storage_alone());
+  sum(y).backward();
+  golden::expect_equal(x.grad(), factor);
+}
+
+TEST(UserNode, ThatDeclaresInputsDeclaresAll) {
+  struct OneInputNode final : Node {
+    Input x{*this};
+    std::vector<Tensor> backward(const Tensor& grad) override { return {grad, grad}; }
+  };
+  const Tensor x = leaf({2});
+  const std::string message = message_of<StateError>([&] { record<OneInputNode>("pair", x.clone(), {x, x}); });
+  EXPECT_NE(message.find("pair: a node that declares inputs must declare all 2; 1"), std::string::npos) << message;
+}
+
+TEST(UserNode, WithoutDeclaredInputsHasTheRightGradient) {
   const GradCheckResult result =
       gradcheck([](std::span<const Tensor> x) { return square(square(x[0])); }, {uniform({2, 3}, 1)});
   EXPECT_TRUE(result) << result.message;
@@ -100,6 +172,21 @@ TEST(UserNode, WithAWrongGradientIsNamedInTheError) {
   expect_fault<ShapeError>([](const Tensor&) { return Grads{Tensor()}; }, "an undefined tensor");
   expect_fault<ShapeError>([](const Tensor& grad) { return Grads{grad, grad}; }, "each of 1 inputs; 2");
   expect_fault<ShapeError>([](const Tensor&) { return Grads{}; }, "each of 1 inputs; 0");
+}
+
+TEST(UserNode, ThatEntersBackwardAgainIsRefusedAndChangesNothing) {
+  const Tensor other = leaf({2, 3});
+  const Tensor other_loss = sum(mul(other, other));
+  expect_fault<StateError>(
+      [&](const Tensor& grad) {
+        other_loss.backward();
+        return std::vector<Tensor>{grad};
+      },
+      "backward: one graph is walked at a time; it is called from the backward of a node");
+  EXPECT_FALSE(other.grad().defined());
+  // Neither graph nor thread is left in the walk.
+  other_loss.backward();
+  golden::expect_equal(other.grad(), Tensor::full({2, 3}, 2));
 }
 
 TEST(UserNode, ConditionsOfItsOwnAreCheckedBeforeAnythingRuns) {

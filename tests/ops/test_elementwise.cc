@@ -135,6 +135,34 @@ TEST(Relu, SelectsTheGradientSoThatANanAtAMaskedPlaceDoesNotLeak) {
   golden::expect_equal(x.grad(), Tensor::from<float>({0, 0, 3, kNan}, {4}));
 }
 
+TEST(Relu, WritesItsGradientOverOneThatNothingElseHolds) {
+  const Tensor x = Tensor::from<float>({-1, 1}, {2}).set_requires_grad();
+  const Tensor z = Tensor::from<float>({1, -1}, {2}).set_requires_grad();
+  // Both take the same gradient, which is the caller's besides.
+  const Tensor grad = Tensor::from<float>({3, 4}, {2});
+  add(relu(x), relu(z)).backward(grad);
+  golden::expect_equal(x.grad(), Tensor::from<float>({0, 4}, {2}));
+  golden::expect_equal(z.grad(), Tensor::from<float>({3, 0}, {2}));
+  golden::expect_equal(grad, Tensor::from<float>({3, 4}, {2}));
+}
+
+TEST(Softplus, IsTheInputAboveItsThresholdAndNeverOverflows) {
+  const Tensor x = Tensor::from<float>({-kInf, -200, 0, 2, 200, kInf, kNan}, {7});
+  const auto log2 = static_cast<float>(std::log(2.0));
+  golden::expect_close(softplus(x), Tensor::from<float>({0, 0, log2, 2.1269280F, 200, kInf, kNan}, {7}));
+  // Without a threshold that is met.
+  golden::expect_close(softplus(x, {.threshold = 1e9}), softplus(x));
+  golden::expect_close(softplus(x, {.beta = 2, .threshold = 3}),
+                       Tensor::from<float>({0, 0, log2 / 2, 2, 200, kInf, kNan}, {7}));
+}
+
+TEST(Softplus, RefusesASharpnessThatGivesNoFunction) {
+  for (const double beta : {0.0, std::nan(""), static_cast<double>(kInf)}) {
+    message_of<ConfigError>([&] { softplus(Tensor::ones({1}), {.beta = beta}); });
+  }
+  message_of<DTypeError>([] { softplus(Tensor::ones({1}, DType::i32)); });
+}
+
 TEST(Relu, TreatsEveryElementOfALongTensorAlike) {
   Tensor x = uniform({100003}, 1, DType::f32).set_requires_grad();
   const Tensor y = relu(x);

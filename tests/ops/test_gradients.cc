@@ -49,6 +49,10 @@ std::vector<GradientCase> elementwise_cases() {
       {"add_scalar", [](Inputs x) { return add_scalar(x[0], 3); }, {uniform({5}, 1)}},
       {"mul_scalar", [](Inputs x) { return mul_scalar(x[0], -1.5); }, {uniform({5}, 1)}},
       {"relu", [](Inputs x) { return relu(x[0]); }, {uniform({7, 5}, 1)}},
+      {"softplus", [](Inputs x) { return softplus(x[0]); }, {uniform({7, 5}, 1, DType::f64, -4, 4)}},
+      {"softplus_sharp",
+       [](Inputs x) { return softplus(x[0], {.beta = -2.5, .threshold = 3}); },
+       {uniform({7, 5}, 1, DType::f64, -4, 4)}},
       {"dropout", [](Inputs x) { return dropout(x[0], 0.4, 7); }, {uniform({7, 5}, 1)}},
   };
 }

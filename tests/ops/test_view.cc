@@ -67,6 +67,25 @@ TEST(Slice, OfADimensionIsACopyWithAStep) {
   EXPECT_EQ(slice(x, {.dim = -1, .begin = 0, .end = 0}).shape(), Shape({2, 5, 0}));
 }
 
+TEST(Slice, TakesTheFirstElementAloneWithAStepBeyondTheEnd) {
+  const Tensor x = Tensor::from<float>({1, 2, 3}, {3});
+  for (const int64_t step : {int64_t{3}, INT64_MAX}) {
+    golden::expect_equal(slice(x, {.dim = 0, .begin = 1, .end = 3, .step = step}), Tensor::from<float>({2}, {1}));
+    EXPECT_EQ(slice(x, {.dim = 0, .begin = 2, .end = 2, .step = step}).numel(), 0);
+  }
+  message_of<ShapeError>([&] { slice(x, INT64_MIN, 2); });
+  message_of<ShapeError>([&] { slice(x, 0, INT64_MAX); });
+}
+
+TEST(View, OfAnEmptyTensorRefusesSizesWhosePartsDoNotFit) {
+  constexpr int64_t kHuge = int64_t{1} << 40;
+  const Tensor x = Tensor::zeros({0, kHuge, kHuge});
+  message_of<ShapeError>([&] { slice(x, 0, 0); });
+  message_of<ShapeError>([&] { slice(x, {.dim = 0, .begin = 0, .end = 0}); });
+  message_of<ShapeError>([&] { transpose(x, 0, 2); });
+  EXPECT_EQ(add(x, Tensor::zeros({1, 1, 1})).shape(), x.shape());
+}
+
 TEST(Slice, RefusesBoundsOutsideTheDimension) {
   const Tensor x = counting({4, 3});
   EXPECT_NE(message_of<ShapeError>([&] { slice(x, 0, 5); }).find("[0, 5) of dimension 0 of [4, 3]"), std::string::npos);

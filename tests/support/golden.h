@@ -19,7 +19,7 @@ using Json = nlohmann::json;
 // The folder tests/golden.
 std::filesystem::path directory();
 
-// The parsed file tests/golden/<name>.
+// The parsed file tests/golden/<name>. Throws where it has another number of cases than the one pinned.
 Json load(const std::string& name);
 
 // A number, or one of the strings "nan", "inf", "-inf".
@@ -40,7 +40,8 @@ Tensor tensor_from_json(const Json& tensor);
 // equals NaN, and infinities equal themselves. Names the first few elements that differ.
 void expect_close(const Tensor& actual, const Tensor& expected, double rtol = 1e-5, double atol = 1e-6);
 
-// Fails unless shape, dtype and every element are equal (NaN equals NaN).
-inline void expect_equal(const Tensor& actual, const Tensor& expected) { expect_close(actual, expected, 0, 0); }
+// Fails unless shape, dtype and the bytes of every element are equal: -0 is not 0. Any NaN equals any other, since a
+// file of numbers cannot say which.
+void expect_equal(const Tensor& actual, const Tensor& expected);
 
 }  // namespace gossamer::golden

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "gossamer/random.h"
@@ -22,6 +23,13 @@ inline Tensor random_mask(const Shape& shape, uint64_t key, double density) {
   bool* const bits = mask.mutable_data<bool>();
   for (int64_t i = 0; i < mask.numel(); ++i) bits[i] = random_double(key, static_cast<uint64_t>(i)) < density;
   return mask;
+}
+
+// The bits of the elements, to compare runs by: == takes -0 for 0, and no NaN for itself.
+inline std::vector<uint32_t> to_bits(const Tensor& x) {
+  std::vector<uint32_t> bits(static_cast<size_t>(x.numel()));
+  std::memcpy(bits.data(), x.data<float>(), bits.size() * sizeof(float));
+  return bits;
 }
 
 template <Element T>

@@ -35,6 +35,9 @@ TEST(CsrPattern, RefusesArraysThatAreNoMatrixAndNamesTheFault) {
   has(message_of<ShapeError>([&] { create(-1, 3, {0}, {}); }), "-1 x 3");
   has(message_of<ShapeError>([&] { create(1, int64_t{1} << 31, {0, 0}, {}); }), "2147483648");
   message_of<ShapeError>([&] { create(int64_t{1} << 40, int64_t{1} << 30, {0}, {}); });
+  has(message_of<ShapeError>([&] { create(INT64_MAX, 0, {0}, {}); }), "2^59");
+  has(message_of<ShapeError>([&] { CsrPattern::from_positions(INT64_MAX, 0, {}); }), "2^59");
+  has(message_of<ShapeError>([&] { CsrPattern::from_mask(Tensor::zeros({INT64_MAX, 0}, DType::boolean)); }), "2^59");
   has(message_of<ShapeError>([&] { create(2, 3, {0, 2}, {2, 0}); }), "rows + 1 = 3");
   has(message_of<ConfigError>([&] { create(2, 3, {1, 1, 2}, {2, 0}); }), "starts at 1");
   has(message_of<ConfigError>([&] { create(2, 3, {0, 1, 1}, {2, 0}); }), "ends at 1");
@@ -229,6 +232,12 @@ INSTANTIATE_TEST_SUITE_P(Edges, PatternRoundTrip,
 INSTANTIATE_TEST_SUITE_P(SeveralBlocksAndPanels, PatternRoundTrip,
                          testing::Values(PatternCase{1500, 700, 0.05}, PatternCase{200, 5000, 0.02},
                                          PatternCase{700, 300, 0.4}, PatternCase{900, 1100, 0.001}));
+
+TEST(CsrPattern, HasNoTransposedStreamWhereItsRowsAreNoColumnNumbers) {
+  const auto pattern = CsrPattern::full(int64_t{1} << 31, 1);
+  const std::string message = message_of<ShapeError>([&] { CsrPatternAccess::transposed(*pattern); });
+  EXPECT_NE(message.find("2147483648 x 1"), std::string::npos) << message;
+}
 
 TEST(CsrPattern, BuildsItsTransposedStreamOnceForAllThreads) {
   const auto pattern = CsrPattern::from_mask(random_mask({300, 200}, 1, 0.1));

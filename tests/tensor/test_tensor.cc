@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <numeric>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -143,6 +145,61 @@ TEST(Tensor, ToConvertsElements) {
   EXPECT_EQ(to_vector<float>(Tensor::from<bool>({true, false}, {2}).to(DType::f32)), (std::vector<float>{1, 0}));
   EXPECT_TRUE(x.to(DType::f32).shares_storage_with(x));
   EXPECT_FALSE(x.to(DType::f64).shares_storage_with(x));
+}
+
+TEST(Tensor, ToAnIntegerSaturatesAndTakesNanForZero) {
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  const std::vector<double> given{std::nan(""), kInf,    -kInf,  1e30,    -1e30,
+                                  0x1p31,       -0x1p31, 0x1p63, -0x1p63, 2147483646.9};
+  constexpr auto kMax32 = std::numeric_limits<int32_t>::max();
+  constexpr auto kMin32 = std::numeric_limits<int32_t>::min();
+  constexpr auto kMax64 = std::numeric_limits<int64_t>::max();
+  constexpr auto kMin64 = std::numeric_limits<int64_t>::min();
+  const Tensor x = Tensor::from(given, {10});
+  const std::vector<int32_t> as_i32{0, kMax32, kMin32, kMax32, kMin32, kMax32, kMin32, kMax32, kMin32, 2147483646};
+  const std::vector<int64_t> as_i64{0,         kMax64,       kMin64, kMax64, kMin64,
+                                    1LL << 31, -(1LL << 31), kMax64, kMin64, 2147483646};
+  EXPECT_EQ(to_vector<int32_t>(x.to(DType::i32)), as_i32);
+  EXPECT_EQ(to_vector<int64_t>(x.to(DType::i64)), as_i64);
+  EXPECT_EQ(to_vector<int32_t>(x.to(DType::f32).to(DType::i32)).front(), 0);
+  EXPECT_EQ(to_vector<int32_t>(Tensor::from<int64_t>({1LL << 40, -(1LL << 40), -7}, {3}).to(DType::i32)),
+            (std::vector<int32_t>{kMax32, kMin32, -7}));
+  EXPECT_EQ(Tensor::full({}, kInf).item<int64_t>(), kMax64);
+  EXPECT_EQ(Tensor::full({1}, std::nan(""), DType::i64).item<int64_t>(), 0);
+}
+
+TEST(Tensor, CopyFromAnOverlappingViewGivesWhatACopyInBetweenGives) {
+  for (const int64_t n : {5, 300000}) {  // the second is copied in parallel
+    for (const int64_t shift : {-1, 0, 1, 3}) {
+      Tensor x = uniform({n + 3}, 1, DType::f32);
+      const int64_t from = shift < 0 ? 1 : 0;
+      const Tensor expected = x.alias({n}, from).clone();
+      Tensor target = x.alias({n}, from + shift);
+      const uint64_t version = x.version();
+      target.copy_from(x.alias({n}, from));
+      golden::expect_equal(target, expected);
+      EXPECT_GT(x.version(), version);
+    }
+  }
+}
+
+TEST(Tensor, PrintsDtypeShapeAndElements) {
+  std::ostringstream out;
+  out << Tensor::from<float>({1, 2.5F, -3, std::nanf("")}, {2, 2});
+  EXPECT_EQ(out.str(), "f32 [2, 2]\n[[1, 2.5],\n [-3, nan]]");
+  EXPECT_EQ(Tensor::full({}, 0.1, DType::f64).to_string(), "f64 []\n0.1");
+  EXPECT_EQ(Tensor::from<bool>({true, false}, {2}).to_string(), "bool [2]\n[true, false]");
+  EXPECT_EQ(Tensor::zeros({2, 1, 2}, DType::i64).to_string(), "i64 [2, 1, 2]\n[[[0, 0]],\n\n [[0, 0]]]");
+  EXPECT_EQ(Tensor::zeros({0, 3}).to_string(), "f32 [0, 3]\n[]");
+  EXPECT_EQ(Tensor().to_string(), "an undefined tensor");
+}
+
+TEST(Tensor, PrintsTheEndsOfALargeOne) {
+  std::vector<int32_t> numbers(2000);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  EXPECT_EQ(Tensor::from(numbers, {2000}).to_string(), "i32 [2000]\n[0, 1, 2, ..., 1997, 1998, 1999]");
+  EXPECT_EQ(Tensor::from(numbers, {1000, 2}).to_string(),
+            "i32 [1000, 2]\n[[0, 1],\n [2, 3],\n [4, 5],\n ...,\n [1994, 1995],\n [1996, 1997],\n [1998, 1999]]");
 }
 
 TEST(Tensor, CopyFromTakesTheSameShapeAndDtypeOnly) {

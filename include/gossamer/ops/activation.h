@@ -10,6 +10,13 @@ namespace gossamer {
 // max(x, 0); NaN stays NaN. The gradient is selected where x > 0.
 [[nodiscard]] Tensor relu(const Tensor& x);
 
+struct SoftplusOptions {
+  double beta = 1;        // sharpness: finite and not 0 (ConfigError)
+  double threshold = 20;  // where beta x is larger, the result is x
+};
+// log(1 + exp(beta x)) / beta, as torch.nn.functional.softplus.
+[[nodiscard]] Tensor softplus(const Tensor& x, const SoftplusOptions& options = {});
+
 // Zeroes each element with probability p in [0, 1) (ConfigError) and scales the others by 1 / (1 - p). Element i is
 // kept or not as a function of (key, i). Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
 [[nodiscard]] Tensor dropout(const Tensor& x, double p, uint64_t key);

@@ -40,24 +40,26 @@ void check(const Tensor& x, const CsrWeight& weight, const Tensor& bias) {
   }
 }
 
-// x is kept in the layout of the products alone, packed or as it is: the tap reads it in that layout too.
+// The batch is x in the layout of the products, packed or as it is: kept in it alone, in which the tap reads it too.
 struct CsrLinearNode final : Node {
+  Input x{*this}, weight{*this}, bias{*this};
   CsrUse use;
   std::shared_ptr<GradientTap> tap;
-  SavedTensor x;
+  SavedTensor batch;
   SavedTensor values;
-  CsrLinearNode(const CsrUse& use_, const std::shared_ptr<GradientTap>& tap_, const Tensor& x_, const Tensor& values_)
-      : use(use_), tap(tap_), x(*this, x_), values(*this, values_) {}
+  CsrLinearNode(const CsrUse& use_, const std::shared_ptr<GradientTap>& tap_, const Tensor& batch_,
+                const Tensor& values_)
+      : use(use_), tap(tap_), batch(*this, batch_, {&weight}), values(*this, values_, {&x}) {}
 
   std::vector<Tensor> backward(const Tensor& grad) override {
-    const CsrPattern& pattern = use.pattern();
+    const Shape dy_shape({use.n(), use.pattern().rows()});
     const Tensor dy = use.pack_gradient(grad);
-    auto [dx, dvalues] = use.gradients(needs_grad(0) ? values.get() : Tensor(), needs_grad(1) ? x.get() : Tensor(), dy);
-    if (needs_grad(1) && tap) {
-      tap->add_product(x.get().alias({use.n(), pattern.cols()}), grad.alias({use.n(), pattern.rows()}));
+    const auto [dx, dvalues] = use.gradients(values.get(), batch.get(), dy);
+    const Tensor dbias = bias.gradient([&] { return column_sums(dy.alias(dy_shape)); });
+    if (batch.defined() && tap) {
+      tap->add_product(batch.get().alias({use.n(), use.pattern().cols()}), grad.alias(dy_shape));
     }
-    Tensor dbias = needs_grad(2) ? column_sums(dy.alias({use.n(), pattern.rows()})) : Tensor();
-    return {std::move(dx), std::move(dvalues), std::move(dbias)};
+    return {dx, dvalues, dbias};
   }
 };
 
@@ -67,10 +69,10 @@ Tensor csr_linear(const Tensor& x, const CsrWeight& weight, const Tensor& bias) 
   check(x, weight, bias);
   const CsrUse use(weight, x);
   const bool trains = grad_enabled() && weight.values.requires_grad();
-  const Tensor x_batch = trains && use.packs_once() ? use.pack(x) : x;
+  const Tensor batch = trains && use.packs_once() ? use.pack(x) : x;
   const Tensor values = weight.used_values();
-  return record<CsrLinearNode>(kOp, use.forward(values, x_batch, bias), {x, weight.values, bias}, use, weight.tap,
-                               trains ? x_batch : Tensor(), x.requires_grad() ? values : Tensor());
+  return record<CsrLinearNode>(kOp, use.forward(values, batch, bias), {x, weight.values, bias}, use, weight.tap, batch,
+                               values);
 }
 
 Tensor csr_linear(const Tensor& x, const std::shared_ptr<const CsrPattern>& pattern, const Tensor& values,

@@ -18,8 +18,11 @@ namespace {
 constexpr const char* kOp = "CsrPattern";
 
 void check_size(int64_t rows, int64_t cols) {
-  if (rows < 0 || cols < 0 || cols > std::numeric_limits<int32_t>::max()) {
-    fail<ShapeError>(kOp, "rows must be at least 0 and cols within [0, 2^31)", fmt::format("{} x {}", rows, cols));
+  // More row pointers than this have no address.
+  constexpr int64_t kMaxRows = int64_t{1} << 59;
+  if (rows < 0 || rows > kMaxRows || cols < 0 || cols > std::numeric_limits<int32_t>::max()) {
+    fail<ShapeError>(kOp, "rows must be within [0, 2^59] and cols within [0, 2^31)",
+                     fmt::format("{} x {}", rows, cols));
   }
   // Checks the product.
   static_cast<void>(Shape({rows, cols}));

@@ -1,4 +1,6 @@
 // The plan of the transposed matrix, built at the first call and kept with the pattern.
+#include <fmt/format.h>
+
 #include <atomic>
 #include <bit>
 #include <cstdint>
@@ -8,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/check.h"
 #include "runtime/fork.h"
 #include "tensor/csr/build.h"
 #include "tensor/csr/stream.h"
@@ -76,7 +79,7 @@ template <class Slot>
 Transposed<Slot> transpose(const kernels::CsrStream& w, int64_t nnz) {
   const int64_t blocks = w.blocks();
   const int64_t panels = w.panels();
-  // A panel is a run of rows of the transpose: whoever owns the panel owns their counts and entries.
+  // A panel is a run of rows of the transpose: the task of a panel writes their counts and entries.
   std::vector<int64_t> row_ptr(static_cast<size_t>(w.cols + 1));
   const auto for_each_cell = [&](int64_t panel, auto&& f) {
     for (int64_t block = 0; block < blocks; ++block) f(block * panels + panel, block * w.block_rows);
@@ -125,6 +128,10 @@ StreamPlan build_transposed(int64_t rows, int64_t cols, const Transposed<Slot>& 
 
 std::shared_ptr<const StreamPlan> CsrPatternAccess::transposed(const CsrPattern& pattern) {
   if (auto plan = std::atomic_load(&pattern.transposed_)) return plan;
+  if (pattern.rows_ > std::numeric_limits<int32_t>::max()) {
+    fail<ShapeError>("CsrPattern", "rows must be within [0, 2^31) where the gradient of a product's input is needed",
+                     fmt::format("{} x {}", pattern.rows_, pattern.cols_), "detach() the input");
+  }
   const std::scoped_lock lock(g_transpose_mutex);
   if (auto plan = std::atomic_load(&pattern.transposed_)) return plan;
   // A thread that waits for the loops in here takes no task from outside them (parallel.h), so none that wants the

@@ -26,6 +26,10 @@ class CsrWalk {
 
   // Goes to a row block, which may be empty; next() goes on with its first nonzero.
   void load(int64_t block);
+  // Goes to the block of a row, unless it is loaded.
+  void load_row(int64_t row) {
+    if (block_ != block_of(row)) load(block_of(row));
+  }
   // Goes to the block after the one loaded, the first of all at first; false at the end.
   bool next_block() {
     if (block_ + 1 >= blocks_) return false;
@@ -35,12 +39,15 @@ class CsrWalk {
   // Calls f(SlotPosition) for the nonzeros of the loaded block.
   template <class F>
   void for_each(F&& f) const {
-    for (size_t row = 0; row + 1 < row_ptr_.size(); ++row) {
-      const int64_t r = row_begin(block_) + static_cast<int64_t>(row);
-      for (size_t i = row_ptr_[row]; i < row_ptr_[row + 1]; ++i) {
-        const Run& run = runs_[i];
-        for (int64_t k = 0; k < run.count; ++k) f(SlotPosition{r, run.col + column(run.slot, k), run.slot + k});
-      }
+    for (int64_t row = row_begin(block_); row < row_begin(block_ + 1); ++row) for_each_of_row(row, f);
+  }
+  // The same for one row of it.
+  template <class F>
+  void for_each_of_row(int64_t row, F&& f) const {
+    const auto in_block = static_cast<size_t>(row - row_begin(block_));
+    for (size_t i = row_ptr_[in_block]; i < row_ptr_[in_block + 1]; ++i) {
+      const Run& run = runs_[i];
+      for (int64_t k = 0; k < run.count; ++k) f(SlotPosition{row, run.col + column(run.slot, k), run.slot + k});
     }
   }
   // The next nonzero, across blocks; false at the end.

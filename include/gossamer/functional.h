@@ -5,9 +5,11 @@
 #include "gossamer/parameter.h"
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 // x [..., in] times weight [out, in] transposed, plus bias [out] (may be undefined).
 [[nodiscard]] Tensor linear(const Tensor& x, const Parameter& weight, const Parameter& bias = {});
 
 }  // namespace gossamer
+#pragma GCC visibility pop

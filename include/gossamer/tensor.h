@@ -9,6 +9,7 @@
 #include "gossamer/dtype.h"
 #include "gossamer/shape.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 class Storage;
@@ -107,3 +108,4 @@ class Tensor {
 };
 
 }  // namespace gossamer
+#pragma GCC visibility pop

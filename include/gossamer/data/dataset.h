@@ -8,6 +8,7 @@
 
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::data {
 
 // A model's input and its target; the first dimension of both counts the samples.
@@ -82,3 +83,4 @@ class ImageDataset final : public Dataset {
 };
 
 }  // namespace gossamer::data
+#pragma GCC visibility pop

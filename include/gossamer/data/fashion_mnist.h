@@ -7,6 +7,7 @@
 
 #include "gossamer/data/dataset.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::data {
 
 struct FashionMnistOptions {
@@ -28,3 +29,4 @@ struct FashionMnist {
 FashionMnist load_fashion_mnist(const FashionMnistOptions& options = {});
 
 }  // namespace gossamer::data
+#pragma GCC visibility pop

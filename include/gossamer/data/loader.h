@@ -8,6 +8,7 @@
 
 #include "gossamer/data/dataset.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::data {
 
 struct DataLoaderOptions {
@@ -78,3 +79,4 @@ class DataLoader::Iterator {
 };
 
 }  // namespace gossamer::data
+#pragma GCC visibility pop

@@ -5,6 +5,7 @@
 
 #include "gossamer/nn/module.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::nn {
 
 // max(x, 0), any shape.
@@ -15,3 +16,4 @@ class ReLU final : public Module {
 };
 
 }  // namespace gossamer::nn
+#pragma GCC visibility pop

@@ -8,6 +8,7 @@
 #include "gossamer/random.h"
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::nn {
 
 struct DropoutOptions {
@@ -35,3 +36,4 @@ class Dropout final : public Module {
 };
 
 }  // namespace gossamer::nn
+#pragma GCC visibility pop

@@ -5,6 +5,7 @@
 
 #include "gossamer/nn/module.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::nn {
 
 struct FlattenOptions {
@@ -26,3 +27,4 @@ class Flatten final : public Module {
 };
 
 }  // namespace gossamer::nn
+#pragma GCC visibility pop

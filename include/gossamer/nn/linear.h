@@ -7,6 +7,7 @@
 #include "gossamer/nn/module.h"
 #include "gossamer/random.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::nn {
 
 struct LinearOptions {
@@ -43,3 +44,4 @@ class Linear final : public Module {
 };
 
 }  // namespace gossamer::nn
+#pragma GCC visibility pop

@@ -19,6 +19,7 @@
 #include "gossamer/parameter.h"
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 class SparsityAlgorithm;
 }
@@ -107,3 +108,4 @@ class Module {
 };
 
 }  // namespace gossamer::nn
+#pragma GCC visibility pop

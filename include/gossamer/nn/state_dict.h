@@ -7,6 +7,7 @@
 
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::nn {
 
 // "fc1.weight" is a parameter in its dense shape, 0 where pruned, or a buffer. A CSR parameter has its mask beside it:
@@ -24,3 +25,4 @@ struct LoadResult {
 };
 
 }  // namespace gossamer::nn
+#pragma GCC visibility pop

@@ -21,12 +21,15 @@
 #include "gossamer/sparse/sparse_parameter.h"
 #include "gossamer/sparse/sparsity.h"
 
+// Internal; before the pragma, so that the library does not export it.
 namespace gossamer {
-class PreparedChange;  // internal
-namespace optim {
+class PreparedChange;
+}
+
+#pragma GCC visibility push(default)
+namespace gossamer::optim {
 class Optimizer;
 }
-}  // namespace gossamer
 
 namespace gossamer::sparse {
 
@@ -241,3 +244,4 @@ class SparsityAlgorithm {
 };
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

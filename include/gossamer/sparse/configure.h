@@ -9,6 +9,7 @@
 #include "gossamer/sparse/config.h"
 #include "gossamer/sparse/group.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 // Parameters of rank 2 or more whose name, in any case, holds none of embedding, norm, lm_head and pe_helper. What
@@ -51,3 +52,4 @@ using AlgorithmFactory = std::function<std::shared_ptr<SparsityAlgorithm>(Config
 void register_algorithm(const std::string& name, AlgorithmFactory make);
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

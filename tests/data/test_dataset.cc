@@ -11,7 +11,7 @@
 #include "gossamer/error.h"
 #include "tests/data/support.h"
 
-namespace gossamer::data {
+namespace gossamer::data::test_dataset {
 namespace {
 
 template <class T>
@@ -105,4 +105,4 @@ TEST(ImageDataset, RefusesAScaleThatIsNone) {
 }
 
 }  // namespace
-}  // namespace gossamer::data
+}  // namespace gossamer::data::test_dataset

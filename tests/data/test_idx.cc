@@ -13,7 +13,7 @@
 #include "tests/data/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::data {
+namespace gossamer::data::test_idx {
 namespace {
 
 Bytes from_hex(const std::string& hex) {
@@ -190,4 +190,4 @@ TEST(Gzip, StopsDecompressingAtTheFirstSurplusByte) {
 }
 
 }  // namespace
-}  // namespace gossamer::data
+}  // namespace gossamer::data::test_idx

@@ -13,7 +13,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_elementwise {
 namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
@@ -185,4 +185,4 @@ TEST(Dropout, RefusesProbabilitiesOutsideTheHalfOpenInterval) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_elementwise

@@ -9,7 +9,7 @@
 #include "gossamer/runtime.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_threads {
 namespace {
 
 // The result of fn and the gradients of its inputs, all elements in one list.
@@ -65,4 +65,4 @@ TEST(Threads, GiveTheSameClassificationBits) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_threads

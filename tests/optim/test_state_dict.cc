@@ -12,7 +12,7 @@
 #include "gossamer/optim/sgd.h"
 #include "tests/optim/support.h"
 
-namespace gossamer::optim {
+namespace gossamer::optim::test_state_dict {
 namespace {
 
 using Dict = std::map<std::string, Tensor>;
@@ -176,4 +176,4 @@ TEST(OptimizerStateDict, NeedsANameOfItsOwnForEveryParameter) {
 }
 
 }  // namespace
-}  // namespace gossamer::optim
+}  // namespace gossamer::optim::test_state_dict

@@ -15,7 +15,7 @@
 #include "gossamer/parameter.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::optim {
+namespace gossamer::optim::test_trajectories {
 namespace {
 
 using golden::Json;
@@ -130,4 +130,4 @@ TEST(Trajectories, TheNonzerosOfACsrParameterFollowTheSameRule) {
 }
 
 }  // namespace
-}  // namespace gossamer::optim
+}  // namespace gossamer::optim::test_trajectories

@@ -16,7 +16,7 @@
 #include "tests/config/config_from_json.h"
 #include "tests/sparse/support.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_configure {
 namespace {
 
 using golden::Json;
@@ -255,4 +255,4 @@ TEST(RegisterAlgorithm, MakesACustomAlgorithmKnownByName) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_configure

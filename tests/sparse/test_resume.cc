@@ -24,7 +24,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_resume {
 namespace {
 
 using golden::expect_equal;
@@ -219,4 +219,4 @@ TEST(AlgorithmStateDict, OfAGroupIsTakenUpByAllItsAlgorithmsOrByNone) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_resume

@@ -14,7 +14,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_tensor {
 namespace {
 
 TEST(Tensor, IsUndefinedUntilItHasElements) {
@@ -194,4 +194,4 @@ TEST(AllFinite, FindsASingleBadElementWhereverItStands) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_tensor

@@ -107,6 +107,10 @@ class SparsityAlgorithm {
   bool autoupdate() const { return autoupdate_; }
   void set_autoupdate(bool autoupdate) { autoupdate_ = autoupdate; }
 
+  // How products with the algorithm's parameters are computed, from the application to the model on; each parameter
+  // keeps its own setting unless set.
+  void set_execution(Execution execution) { execution_ = execution; }
+
   // One step of the algorithm for the parameters of `optimizer`. Null means the only attached optimizer, or all
   // parameters where none is attached; with several attached it throws StateError. The base counts the step and calls
   // the hooks. What the algorithms of this library throw has changed nothing.
@@ -241,6 +245,7 @@ class SparsityAlgorithm {
   std::shared_ptr<std::vector<PreparedChange>> changes_;  // a Group shares its own with its algorithms
   bool applied_ = false;
   bool autoupdate_ = true;
+  std::optional<Execution> execution_;
 };
 
 }  // namespace gossamer::sparse

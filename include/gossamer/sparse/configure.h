@@ -24,6 +24,7 @@ bool default_sparse_param_filter(const std::string& name, const Parameter& param
 //   param_filter   a glob or a list of globs; default_sparse_param_filter by default
 //   init_method    random (default), topk, from_zeros or checkerboard
 //   seed           0 by default
+//   execution      how products are computed: auto, csr or dense; each parameter's own by default
 //   update         gmp, set, rigl: {freq, start, stop}, {steps} or nothing for every step
 //   drop_fraction  set, rigl: as sparsity; 0.3 by default
 //   balance_in_groups, balance_out_groups   rigl

@@ -23,7 +23,7 @@ void measure(benchmark::State& state, const GemmShape& s, int threads) {
   const std::vector<float> a(static_cast<size_t>(s.m * s.k), 0.5F);
   const std::vector<float> b(static_cast<size_t>(s.k * s.n), 0.25F);
   std::vector<float> c(static_cast<size_t>(s.m * s.n));
-  const auto ours = [&] { rt::gemm<float>(s, {a.data(), lda}, {b.data(), ldb}, 0, {c.data(), s.n}); };
+  const auto gossamer_gemm = [&] { rt::gemm<float>(s, {a.data(), lda}, {b.data(), ldb}, 0, {c.data(), s.n}); };
   const auto open_blas = [&] {
     const BlasThreads blas_threads(threads);
     cblas_sgemm(CblasRowMajor, s.trans_a == Trans::Yes ? CblasTrans : CblasNoTrans,
@@ -32,7 +32,7 @@ void measure(benchmark::State& state, const GemmShape& s, int threads) {
                 static_cast<blasint>(ldb), 0, c.data(), static_cast<blasint>(s.n));
   };
 
-  Contender contenders[] = {{ours, {}}, {open_blas, {}}};
+  Contender contenders[] = {{gossamer_gemm, {}}, {open_blas, {}}};
   take_turns(contenders, {.threads = threads, .budget_s = 0.5, .min_rounds = 7});
   const double flop = 2.0 * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
   set_time(state, contenders[0].time());

@@ -1,5 +1,5 @@
-// Patterns that are not uniform, on one thread: our speed on them in that of a uniform pattern with as many nonzeros
-// (1: no loss), in turns; and layers with one very short side against OpenBLAS.
+// Patterns that are not uniform, on one thread: the speed on them as a share of that on a uniform pattern with as many
+// nonzeros (1: no loss), in turns; and layers with one very short side against OpenBLAS.
 #include <fmt/format.h>
 
 #include <cstdint>

@@ -9,7 +9,7 @@ namespace gossamer::bench {
 struct Machine {
   std::string cpu;  // empty when the system does not say
   int cores;
-  std::string simd_target;  // of our kernels
+  std::string simd_target;  // of Gossamer's kernels
   std::string openblas;     // version, and the core whose kernels it runs
 };
 

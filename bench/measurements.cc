@@ -15,7 +15,8 @@ namespace gossamer::bench {
 
 namespace {
 
-// In dense operations. Other libraries run at a third of our speed or so; a constant stands for what does not shrink.
+// In dense operations. Other libraries run at about a third of Gossamer's speed; a constant stands for what does not
+// shrink.
 double work(const Group& group) {
   double products = 1;
   for (const Series& s : group.series) products += (1 - group.sparsity) * (s.library == kOwnLibrary ? 1 : 3);

@@ -13,11 +13,12 @@ namespace gossamer::bench {
 struct Measured {
   Ratio ratio;
   int64_t nnz;
-  int64_t bytes;  // that our product has to read and write at least; 0 for other libraries
+  int64_t bytes;  // that a product of Gossamer has to read and write at least; 0 for other libraries
   int turns;
 };
 
-// What takes turns together on one layer: the dense product, ours in every layout, and those of other libraries.
+// What takes turns together on one layer: the dense product, Gossamer's in every layout, and those of other
+// libraries.
 struct Group {
   LayerSize size;
   double sparsity;

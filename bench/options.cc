@@ -179,7 +179,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
       ->delimiter(',')
       ->type_name("NAME,...");
   app.add_option("--simd", given.simd,
-                 fmt::format("the best SIMD target that our kernels may use: {}; OPENBLAS_CORETYPE chooses OpenBLAS's",
+                 fmt::format("the best SIMD target that the kernels may use: {}; OPENBLAS_CORETYPE chooses OpenBLAS's",
                              fmt::join(simd_targets(), ", ")))
       ->type_name("NAME");
   app.add_option("--budget", options.budget_s,

@@ -169,7 +169,7 @@ void draw_panel(Svg& svg, const Axes& axes, std::span<const GeometricMean> means
   const double from = sparsity_at(std::max(axes.x_low, std::log(axes.y_low)));
   const double to = sparsity_at(std::min(axes.x_high, std::log(axes.y_high)));
   svg.line(axes.x(from), axes.y(1 / (1 - from)), axes.x(to), axes.y(1 / (1 - to)), kIdeal);
-  // Other libraries first, so that our lines lie above them.
+  // Other libraries first, so that Gossamer's lines lie above them.
   for (const bool own : {false, true}) {
     for (auto begin = means.begin(); begin != means.end();) {
       const Series& series = begin->series;

@@ -1,4 +1,4 @@
-// Our products of a CSR layer. The only file that knows how the library computes them.
+// Gossamer's products of a CSR layer. The only file that knows how the library computes them.
 #pragma once
 
 #include <cstdint>

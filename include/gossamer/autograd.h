@@ -31,6 +31,7 @@
 
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 class Node;
@@ -148,3 +149,4 @@ Tensor record(std::string_view op, const Tensor& output, std::initializer_list<T
 }
 
 }  // namespace gossamer
+#pragma GCC visibility pop

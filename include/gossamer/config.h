@@ -21,6 +21,7 @@
 
 #include "gossamer/schedule.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 class Config;
@@ -207,3 +208,4 @@ class Registry {
 };
 
 }  // namespace gossamer
+#pragma GCC visibility pop

@@ -9,9 +9,14 @@
 
 #include "gossamer/tensor.h"
 
+// Internals; before the pragma, so that the library does not export them.
 namespace gossamer {
+struct CsrPatternAccess;
+struct StreamPlan;  // the streaming order and what kernels need of it
+}  // namespace gossamer
 
-struct StreamPlan;  // the streaming order and what kernels need of it; internal
+#pragma GCC visibility push(default)
+namespace gossamer {
 
 // Canonical compressed sparse rows: the columns of row r are col_idx[row_ptr[r] .. row_ptr[r + 1]), ascending.
 struct Csr {
@@ -116,3 +121,4 @@ class CsrPattern {
 };
 
 }  // namespace gossamer
+#pragma GCC visibility pop

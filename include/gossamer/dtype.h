@@ -6,6 +6,7 @@
 #include <string_view>
 #include <type_traits>
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 // f32 is what trains; f64 serves gradient checks (a float32 check cannot see errors below 1e-4); i64 and i32 hold
@@ -40,3 +41,4 @@ inline constexpr DType dtype_of = std::is_same_v<T, float>     ? DType::f32
                                                                : DType::boolean;
 
 }  // namespace gossamer
+#pragma GCC visibility pop

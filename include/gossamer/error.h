@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 // Base of everything that the library throws on purpose.
@@ -49,3 +50,4 @@ class ConfigError final : public Error {
 };
 
 }  // namespace gossamer
+#pragma GCC visibility pop

@@ -6,6 +6,7 @@
 #include "gossamer/parameter.h"
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 // x [..., in] times weight [out, in] transposed, plus bias [out] (may be undefined).
@@ -15,3 +16,4 @@ namespace gossamer {
 [[nodiscard]] Tensor embedding(const Tensor& indices, const Parameter& weight, const EmbeddingOptions& options = {});
 
 }  // namespace gossamer
+#pragma GCC visibility pop

@@ -9,6 +9,7 @@
 
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 struct GradCheckOptions {
@@ -35,3 +36,4 @@ GradCheckResult gradcheck(const std::function<Tensor(std::span<const Tensor>)>& 
                           const GradCheckOptions& options = {});
 
 }  // namespace gossamer
+#pragma GCC visibility pop

@@ -9,6 +9,12 @@
 #include "gossamer/csr_pattern.h"
 #include "gossamer/tensor.h"
 
+// Internal; before the pragma, so that the library does not export it.
+namespace gossamer {
+struct ParameterAccess;
+}
+
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 // A new pattern, and for each of its slots the slot of the old pattern that it continues, or -1 for a new connection.
@@ -139,3 +145,4 @@ class Parameter {
 };
 
 }  // namespace gossamer
+#pragma GCC visibility pop

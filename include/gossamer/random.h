@@ -8,6 +8,7 @@
 
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 // Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3",
@@ -51,3 +52,4 @@ class Generator {
 };
 
 }  // namespace gossamer
+#pragma GCC visibility pop

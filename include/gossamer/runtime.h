@@ -1,52 +1,45 @@
-// Process-wide settings: log callback, BLAS threading, and the number of
-// threads of a region.
+// Process-wide settings: log callback, threads of OpenBLAS, threads of a region.
 #pragma once
 
 #include <functional>
 #include <string_view>
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 enum class LogLevel { Info, Warning };
 
 using LogCallback = std::function<void(LogLevel, std::string_view message)>;
 
-// The library never prints, with one exception: without a callback, a warning
-// that a result will not be what was asked for goes to standard error once.
-// All warnings and notices go to the callback where there is one; an empty
-// callback restores the default. Thread-safe. The callback may be called from
-// any thread that calls the library; what it throws is dropped.
+// Takes warnings and notices; an empty callback restores the default. The library prints in one case: without a
+// callback, a warning that a result will not be what was asked for goes to standard error once. Thread-safe; the
+// callback may be called from any thread that calls the library, and what it throws is dropped.
 void set_log_callback(LogCallback callback);
 
 enum class Blas {
-  SingleThread,  // OpenBLAS is set to one thread at the first dense product,
-                 // once; the split of a product is ours
-  Leave,         // OpenBLAS keeps its threads; equal bits for any number of threads are
-                 // then not guaranteed
+  SingleThread,  // the first dense product sets OpenBLAS to one thread, once; the library splits products itself
+  Leave,         // OpenBLAS keeps its threads; equal bits for any number of threads are then not guaranteed
 };
 
 struct RuntimeOptions {
   Blas blas = Blas::SingleThread;
 };
 
-// Sets process-wide options. Throws StateError when the BLAS option changes
-// after the first dense product.
+// Sets process-wide options. Throws StateError when the BLAS option changes after the first dense product.
 void runtime(const RuntimeOptions& options);
 
-// Runs body with at most `threads` threads (the caller included), even above
-// the number of cores. Without it, the library works in the arena of the
-// calling thread: an application's own task_arena is respected. Calls at the
-// same time share the workers that the largest of them asks for. Throws
-// ConfigError unless threads lies in [1, max(256, twice the cores)]. Exceptions
-// of body pass through.
+// Runs body with at most `threads` threads (the caller included), even above the number of cores. Elsewhere the library
+// works in the arena of the calling thread: an application's own task_arena is respected. Calls at the same time share
+// the workers that the largest of them asks for. Throws ConfigError unless threads lies in [1, max(256, twice the
+// cores)]. Exceptions of body pass through.
 void with_threads(int threads, const std::function<void()>& body);
 
-// Threads that a parallel region started here may use; 1 in the child of a fork
-// whose parent had run one (docs/embedding.md).
+// Threads that a parallel region started here may use; 1 in the child of a fork whose parent had run one
+// (docs/embedding.md).
 int max_threads();
 
-// Name of the SIMD instruction set that the kernels use on this machine, such
-// as "AVX2" or "NEON".
+// Name of the SIMD instruction set that the kernels use on this machine, such as "AVX2" or "NEON".
 std::string_view simd_target();
 
 }  // namespace gossamer
+#pragma GCC visibility pop

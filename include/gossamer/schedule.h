@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 // Where training stands: steps taken, and how many of them were update steps so far.
@@ -142,3 +143,4 @@ struct UpdateSchedule {
 };
 
 }  // namespace gossamer
+#pragma GCC visibility pop

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 // Up to kMaxRank dimensions, row-major, outermost first. Rank 0 is a scalar with one element.
@@ -45,3 +46,4 @@ class Shape {
 Shape broadcast_shapes(const Shape& a, const Shape& b, const char* op);
 
 }  // namespace gossamer
+#pragma GCC visibility pop

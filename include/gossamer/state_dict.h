@@ -7,6 +7,7 @@
 
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 // What models, optimizers, sparsity algorithms and loaders save and take up. Each says which names it uses; names are
@@ -24,3 +25,4 @@ struct LoadResult {
 };
 
 }  // namespace gossamer
+#pragma GCC visibility pop

@@ -11,6 +11,7 @@
 #include "gossamer/dtype.h"
 #include "gossamer/shape.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 class Storage;
@@ -120,3 +121,4 @@ class Tensor {
 std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 
 }  // namespace gossamer
+#pragma GCC visibility pop

@@ -59,7 +59,8 @@ SparsityAlgorithm::SparsityAlgorithm(SparsityAlgorithm&& other) noexcept
       sparse_params_(std::move(other.sparse_params_)),
       attachments_(std::move(other.attachments_)),
       applied_(std::exchange(other.applied_, false)),
-      autoupdate_(other.autoupdate_) {
+      autoupdate_(other.autoupdate_),
+      execution_(other.execution_) {
   if (anchor_) anchor_->algorithm = this;
 }
 
@@ -77,6 +78,7 @@ SparsityAlgorithm& SparsityAlgorithm::operator=(SparsityAlgorithm&& other) noexc
   attachments_ = std::move(other.attachments_);
   applied_ = std::exchange(other.applied_, false);
   autoupdate_ = other.autoupdate_;
+  execution_ = other.execution_;
   if (anchor_) anchor_->algorithm = this;
   return *this;
 }
@@ -121,6 +123,8 @@ void SparsityAlgorithm::adopt() noexcept {
   sparse_params_ = std::exchange(adopting_, {});
   changes_ = nullptr;
   applied_ = true;
+  if (!execution_) return;
+  for (const SparseParameter& p : sparse_params_) p.param().set_execution(*execution_);
 }
 
 void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {

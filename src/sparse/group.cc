@@ -2,11 +2,10 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <fnmatch.h>
 
 #include <algorithm>
 #include <iterator>
-#include <optional>
-#include <string_view>
 
 #include "gossamer/optim/optimizer.h"
 #include "parameter/snapshot.h"
@@ -18,28 +17,6 @@ namespace gossamer::sparse {
 
 namespace {
 
-// Matches one character against the class that starts behind '[' at pattern[at]; moves `at` behind ']'. Nothing where
-// the class is not closed: '[' then stands for itself.
-std::optional<bool> match_class(std::string_view pattern, size_t& at, char c) {
-  size_t i = at;
-  const bool negated = i < pattern.size() && pattern[i] == '!';
-  if (negated) ++i;
-  const size_t first = i;
-  bool found = false;
-  while (i < pattern.size() && (pattern[i] != ']' || i == first)) {
-    if (i + 2 < pattern.size() && pattern[i + 1] == '-' && pattern[i + 2] != ']') {
-      found = found || (pattern[i] <= c && c <= pattern[i + 2]);
-      i += 3;
-    } else {
-      found = found || pattern[i] == c;
-      ++i;
-    }
-  }
-  if (i >= pattern.size()) return std::nullopt;
-  at = i + 1;
-  return found != negated;
-}
-
 std::vector<std::string> refuse_null() {
   fail<ConfigError>("ParameterFilter", "the glob must be given", "a null pointer");
 }
@@ -47,39 +24,7 @@ std::vector<std::string> refuse_null() {
 }  // namespace
 
 bool glob_match(const std::string& pattern, const std::string& name) {
-  // Greedy with one point of return: a later * makes all earlier ones irrelevant, so time is O(pattern * name).
-  size_t p = 0;
-  size_t n = 0;
-  size_t star = std::string::npos;
-  size_t star_n = 0;
-  while (n < name.size()) {
-    bool matched = false;
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      star_n = n;
-      continue;
-    }
-    if (p < pattern.size()) {
-      size_t next = p + 1;
-      if (pattern[p] == '?') {
-        matched = true;
-      } else if (pattern[p] == '[') {
-        matched = match_class(pattern, next, name[n]).value_or(name[n] == '[');
-      } else {
-        matched = pattern[p] == name[n];
-      }
-      if (matched) {
-        p = next;
-        ++n;
-        continue;
-      }
-    }
-    if (star == std::string::npos) return false;
-    p = star + 1;
-    n = ++star_n;
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
+  return fnmatch(pattern.c_str(), name.c_str(), FNM_NOESCAPE) == 0;
 }
 
 ParameterFilter::ParameterFilter(const char* glob)

@@ -16,7 +16,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_backward {
 namespace {
 
 Tensor leaf(std::initializer_list<float> values) {
@@ -278,4 +278,4 @@ TEST(DeepGraph, IsReleasedWithoutRecursionWhereNodesHoldTensorsWithHistory) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_backward

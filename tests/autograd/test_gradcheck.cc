@@ -15,7 +15,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_gradcheck {
 namespace {
 
 using Inputs = std::span<const Tensor>;
@@ -105,4 +105,4 @@ TEST(GradCheck, RefusesOtherDtypesThanF64) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_gradcheck

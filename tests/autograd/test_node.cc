@@ -16,7 +16,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_node {
 namespace {
 
 // As in the comment of autograd.h.
@@ -266,4 +266,4 @@ TEST(NoGrad, AllowsForwardFromSeveralThreadsAtOnce) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_node

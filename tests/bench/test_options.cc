@@ -10,7 +10,7 @@
 #include "gossamer/error.h"
 #include "tests/support/errors.h"
 
-namespace gossamer::bench {
+namespace gossamer::bench::test_options {
 namespace {
 
 Options parse(std::initializer_list<std::string> arguments) {
@@ -105,4 +105,4 @@ TEST(Options, SayWhatIsWrong) {
 }
 
 }  // namespace
-}  // namespace gossamer::bench
+}  // namespace gossamer::bench::test_options

@@ -9,7 +9,7 @@
 #include "bench/plot.h"
 #include "bench/table.h"
 
-namespace gossamer::bench {
+namespace gossamer::bench::test_output {
 namespace {
 
 // Dense products take one second.
@@ -85,4 +85,4 @@ TEST(RatioPlot, HasAPointForEveryMeanAPanelForEveryLayoutAndAnEscapedMachine) {
 }
 
 }  // namespace
-}  // namespace gossamer::bench
+}  // namespace gossamer::bench::test_output

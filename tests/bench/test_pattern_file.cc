@@ -9,7 +9,7 @@
 #include "gossamer/error.h"
 #include "tests/support/errors.h"
 
-namespace gossamer::bench {
+namespace gossamer::bench::test_pattern_file {
 namespace {
 
 struct Position {
@@ -130,4 +130,4 @@ TEST(PatternFile, IsReadByItsEnding) {
 }
 
 }  // namespace
-}  // namespace gossamer::bench
+}  // namespace gossamer::bench::test_pattern_file

@@ -8,7 +8,7 @@
 #include "gossamer/error.h"
 #include "tests/support/errors.h"
 
-namespace gossamer::bench {
+namespace gossamer::bench::test_patterns {
 namespace {
 
 constexpr int64_t kRows = 60, kCols = 40;
@@ -55,4 +55,4 @@ TEST(Patterns, WithEmptyLinesUseAShareOfRowsAndColumns) {
 }
 
 }  // namespace
-}  // namespace gossamer::bench
+}  // namespace gossamer::bench::test_patterns

@@ -5,7 +5,7 @@
 
 #include "bench/ratios.h"
 
-namespace gossamer::bench {
+namespace gossamer::bench::test_ratios {
 namespace {
 
 constexpr LayerSize kSmall{4, 4, 4};
@@ -76,4 +76,4 @@ TEST(Crossovers, BelongToOneSeriesEach) {
 }
 
 }  // namespace
-}  // namespace gossamer::bench
+}  // namespace gossamer::bench::test_ratios

@@ -6,7 +6,7 @@
 #include "bench/timing.h"
 #include "gossamer/runtime.h"
 
-namespace gossamer::bench {
+namespace gossamer::bench::test_timing {
 namespace {
 
 TEST(Median, IsTheUpperMiddleOfAnyOrder) {
@@ -49,4 +49,4 @@ TEST(TakeTurns, GivesContendersTheThreadsThatWereAskedFor) {
 }
 
 }  // namespace
-}  // namespace gossamer::bench
+}  // namespace gossamer::bench::test_timing

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that every file includes only what stands below it. The layers are described in HACKING.md.
+"""Checks that every file includes only what stands below it (HACKING.md describes the layers), and that public headers
+export what they declare: the library hides everything else.
 
 usage: check_layers.py ROOT [--stamp FILE] [--depfile FILE]
 """
@@ -34,6 +35,9 @@ LIBRARIES = {
     "CLI": ["src/cli/"],
 }
 
+EXPORT = ("#pragma GCC visibility push(default)", "#pragma GCC visibility pop")
+EXPORTS_NOTHING = re.compile(r"(#|//|namespace [\w:]+ \{$|\}|(struct|class) \w+;|\s*$)")
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 RANK = {layer: rank for rank, row in enumerate(ROWS) for layer in row}
 
@@ -63,7 +67,7 @@ def layer_of_file(path):
 
 
 def layer_of_include(name):
-    """Layer of a header of our own, as spelled in an include."""
+    """Layer of a header of the project, as spelled in an include."""
     first, _, rest = name.partition("/")
     return layer_of_public(rest) if first == "gossamer" else first
 
@@ -103,6 +107,17 @@ def violation(path, quote, name):
     return None
 
 
+def hidden_declarations(text):
+    """Whether a public header declares more than names of classes outside of the two pragmas that export."""
+    inside = False
+    for line in text.splitlines():
+        if line in EXPORT:
+            inside = line == EXPORT[0]
+        elif not inside and not EXPORTS_NOTHING.match(line):
+            return True
+    return inside
+
+
 def check(root):
     """Messages `file:line: include: rule`, and every file and folder that was read."""
     messages, seen = [], []
@@ -114,7 +129,11 @@ def check(root):
                 continue
             seen.append(path)
             relative = path.relative_to(root).as_posix()
-            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            text = path.read_text(encoding="utf-8")
+            if top == "include" and hidden_declarations(text):
+                messages.append(f"{relative}: its declarations must stand between '{EXPORT[0]}' and '{EXPORT[1]}'; "
+                                "the library hides all others")
+            for number, line in enumerate(text.splitlines(), 1):
                 match = INCLUDE.match(line)
                 rule = match and violation(relative, *match.groups())
                 if rule:

@@ -81,6 +81,17 @@ class CheckLayers(unittest.TestCase):
         self.assert_allowed("include/gossamer/gossamer.h", '"gossamer/nn/module.h"')
         self.assert_violation("src/nn/a.cc", '"gossamer/gossamer.h"', "for users of the library")
 
+    def test_public_headers_export_what_they_declare(self):
+        begin, end = "#pragma GCC visibility push(default)\n", "#pragma GCC visibility pop\n"
+        namespace = "namespace gossamer {\nvoid f();\n}  // namespace gossamer\n"
+        for hidden in (namespace, begin + namespace, begin + end + namespace, begin + namespace + end + namespace):
+            code, said = run({"include/gossamer/tensor.h": hidden})
+            self.assertEqual(code, 1, hidden)
+            self.assertIn("include/gossamer/tensor.h: its declarations must stand between", said)
+        internal = "namespace gossamer {\nstruct Access;  // internal\n}\n"
+        self.assertEqual(run({"include/gossamer/tensor.h": internal + begin + namespace + end}), (0, ""))
+        self.assertEqual(run({"src/tensor/a.h": namespace}), (0, ""))
+
     def test_relative_includes_are_refused(self):
         self.assert_violation("src/nn/a.cc", '"module_impl.h"', "spelled from a root")
 

@@ -11,7 +11,7 @@
 #include "gossamer/error.h"
 #include "tests/parameter/support.h"
 
-namespace gossamer {
+namespace gossamer::test_config {
 namespace {
 
 using test::contains;
@@ -124,4 +124,4 @@ TEST(Registry, RefusesWhatItCannotKeep) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_config

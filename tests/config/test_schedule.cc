@@ -15,7 +15,7 @@
 #include "tests/parameter/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer {
+namespace gossamer::test_schedule {
 namespace {
 
 using golden::Json;
@@ -220,4 +220,4 @@ TEST(UpdateSchedule, RefusesContradictions) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_schedule

@@ -19,7 +19,7 @@
 #include "tests/parameter/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer {
+namespace gossamer::test_yaml {
 namespace {
 
 using golden::Json;
@@ -255,4 +255,4 @@ TEST(Yaml, FilesAreReadAndNamedInErrors) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_yaml

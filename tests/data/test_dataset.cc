@@ -12,7 +12,7 @@
 #include "gossamer/error.h"
 #include "tests/data/support.h"
 
-namespace gossamer::data {
+namespace gossamer::data::test_dataset {
 namespace {
 
 template <class T>
@@ -129,4 +129,4 @@ TEST(ImageDataset, RefusesAScaleThatIsNone) {
 }
 
 }  // namespace
-}  // namespace gossamer::data
+}  // namespace gossamer::data::test_dataset

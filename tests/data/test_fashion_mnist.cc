@@ -12,7 +12,7 @@
 #include "gossamer/error.h"
 #include "tests/data/support.h"
 
-namespace gossamer::data {
+namespace gossamer::data::test_fashion_mnist {
 namespace {
 
 constexpr uint32_t kTrain = 3;
@@ -159,4 +159,4 @@ TEST(FashionMnist, OfTheDebianPackageHasItsKnownCountsLabelsAndStatistics) {
 }
 
 }  // namespace
-}  // namespace gossamer::data
+}  // namespace gossamer::data::test_fashion_mnist

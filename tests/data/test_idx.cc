@@ -14,7 +14,7 @@
 #include "tests/data/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::data {
+namespace gossamer::data::test_idx {
 namespace {
 
 Bytes from_hex(const std::string& hex) {
@@ -165,4 +165,4 @@ TEST(Idx, StopsDecompressingAtTheFirstSurplusByte) {
 }
 
 }  // namespace
-}  // namespace gossamer::data
+}  // namespace gossamer::data::test_idx

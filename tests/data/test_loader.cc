@@ -20,7 +20,7 @@
 #include "gossamer/error.h"
 #include "tests/data/support.h"
 
-namespace gossamer::data {
+namespace gossamer::data::test_loader {
 namespace {
 
 static_assert(std::input_iterator<DataLoader::Iterator>);
@@ -359,4 +359,4 @@ TEST(DataLoader, RefusesSettingsOutOfRange) {
 }
 
 }  // namespace
-}  // namespace gossamer::data
+}  // namespace gossamer::data::test_loader

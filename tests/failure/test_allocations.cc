@@ -10,7 +10,7 @@
 #include "tests/failure/failing_new.h"
 #include "tests/failure/world.h"
 
-namespace gossamer::test {
+namespace gossamer::test::test_allocations {
 namespace {
 
 using Act = std::function<void(World&)>;
@@ -356,4 +356,4 @@ TEST(LiveAllocations, AreTheSameAfterManyAlgorithmsOfOneOptimizer) {
 }
 
 }  // namespace
-}  // namespace gossamer::test
+}  // namespace gossamer::test::test_allocations

@@ -13,7 +13,7 @@
 #include "tests/failure/world.h"
 #include "tests/support/errors.h"
 
-namespace gossamer::test {
+namespace gossamer::test::test_callbacks {
 namespace {
 
 using Act = std::function<void(World&)>;
@@ -303,4 +303,4 @@ TEST(Callback, ThatIsAnObserverMayEndItself) {
 }
 
 }  // namespace
-}  // namespace gossamer::test
+}  // namespace gossamer::test::test_callbacks

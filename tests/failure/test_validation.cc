@@ -10,7 +10,7 @@
 #include "tests/failure/world.h"
 #include "tests/support/errors.h"
 
-namespace gossamer::test {
+namespace gossamer::test::test_validation {
 namespace {
 
 TEST(Validation, OfAParameterRefusesASlotArrayOfAnotherSizeAndSoDoesEveryStep) {
@@ -35,4 +35,4 @@ TEST(Validation, UpdateRulesOfTheLibraryCannotThrowSoThatStepsNeedNoCopies) {
 }
 
 }  // namespace
-}  // namespace gossamer::test
+}  // namespace gossamer::test::test_validation

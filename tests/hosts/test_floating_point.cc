@@ -18,7 +18,7 @@
 #include "runtime/parallel.h"
 #include "tests/hosts/child.h"
 
-namespace gossamer::host {
+namespace gossamer::host::test_floating_point {
 namespace {
 
 // Of elementwise loops, a sum and dense products, all of several tasks.
@@ -105,4 +105,4 @@ TEST(Host, ACancelledTaskOfTheApplicationDoesNotLeaveOutTasksOfTheLibrary) {
 }
 
 }  // namespace
-}  // namespace gossamer::host
+}  // namespace gossamer::host::test_floating_point

@@ -11,7 +11,7 @@
 
 #include "tests/hosts/child.h"
 
-namespace gossamer::host {
+namespace gossamer::host::test_fork {
 namespace {
 
 // Runs `body` in a child of this process and demands that it ends well. In the child, alarm() counts anew. oneTBB's
@@ -159,4 +159,4 @@ TEST_F(Fork, WithAnOpenLoaderMakesGoingOnInTheChildAnErrorAndANewEpochWork) {
 }
 
 }  // namespace
-}  // namespace gossamer::host
+}  // namespace gossamer::host::test_fork

@@ -15,7 +15,7 @@
 #include "runtime/openblas_callers.h"
 #include "tests/hosts/child.h"
 
-namespace gossamer::host {
+namespace gossamer::host::test_memory_limit {
 namespace {
 
 // Leaves this much address space above what is in use.
@@ -148,4 +148,4 @@ TEST(OpenBlasCaller, WaitsWhileOpenBlasHasNoBufferLeft) {
 }
 
 }  // namespace
-}  // namespace gossamer::host
+}  // namespace gossamer::host::test_memory_limit

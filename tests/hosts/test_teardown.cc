@@ -9,7 +9,7 @@
 
 #include "tests/hosts/child.h"
 
-namespace gossamer::host {
+namespace gossamer::host::test_teardown {
 namespace {
 
 // Never destroyed: everything that ends may still use it.
@@ -68,4 +68,4 @@ TEST(Teardown, AModelGivesTheSameBitsInAtexitInStaticAndInThreadLocalDestructors
 }
 
 }  // namespace
-}  // namespace gossamer::host
+}  // namespace gossamer::host::test_teardown

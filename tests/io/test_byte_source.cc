@@ -12,7 +12,7 @@
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
 
-namespace gossamer::io {
+namespace gossamer::io::test_byte_source {
 namespace {
 
 // All bytes of a source, read in pieces of the given size.
@@ -93,4 +93,4 @@ TEST(Gzip, RejectsWhatFollowsTheLastMember) {
 }
 
 }  // namespace
-}  // namespace gossamer::io
+}  // namespace gossamer::io::test_byte_source

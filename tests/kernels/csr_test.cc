@@ -14,7 +14,7 @@
 #include "tests/kernels/simd_target_test.h"
 #include "tests/kernels/stream_builder.h"
 
-namespace gossamer::kernels {
+namespace gossamer::kernels::csr_test {
 namespace {
 
 using testing::fill_uniform;
@@ -315,4 +315,4 @@ TYPED_TEST(ReferenceCsr, WeightGradEqualsADenseTripleLoop) {
 }
 
 }  // namespace
-}  // namespace gossamer::kernels
+}  // namespace gossamer::kernels::csr_test

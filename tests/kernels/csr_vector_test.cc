@@ -13,7 +13,7 @@
 #include "tests/kernels/simd_target_test.h"
 #include "tests/kernels/stream_builder.h"
 
-namespace gossamer::kernels {
+namespace gossamer::kernels::csr_vector_test {
 namespace {
 
 using testing::fill_uniform;
@@ -172,4 +172,4 @@ TEST(ReferenceCsrVector, ProductsOfIntegersAreExactInFloat64) {
 }
 
 }  // namespace
-}  // namespace gossamer::kernels
+}  // namespace gossamer::kernels::csr_vector_test

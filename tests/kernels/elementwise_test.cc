@@ -17,7 +17,7 @@
 #include "tests/kernels/guarded_array.h"
 #include "tests/kernels/simd_target_test.h"
 
-namespace gossamer::kernels {
+namespace gossamer::kernels::elementwise_test {
 namespace {
 
 using testing::fill_uniform;
@@ -172,4 +172,4 @@ TEST_P(ElementwiseTest, ReluGradDoesNotLeakNanFromMaskedPlaces) {
 }
 
 }  // namespace
-}  // namespace gossamer::kernels
+}  // namespace gossamer::kernels::elementwise_test

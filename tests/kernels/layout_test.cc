@@ -9,7 +9,7 @@
 
 #include "kernels/stream.h"
 
-namespace gossamer::kernels {
+namespace gossamer::kernels::layout_test {
 namespace {
 
 int64_t cells(int64_t rows, int64_t cols, const StreamLayout& layout) {
@@ -76,4 +76,4 @@ TEST(ChooseTileWidth, IsAWidthTheKernelsHave) {
 }
 
 }  // namespace
-}  // namespace gossamer::kernels
+}  // namespace gossamer::kernels::layout_test

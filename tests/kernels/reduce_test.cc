@@ -12,7 +12,7 @@
 #include "tests/kernels/guarded_array.h"
 #include "tests/kernels/simd_target_test.h"
 
-namespace gossamer::kernels {
+namespace gossamer::kernels::reduce_test {
 namespace {
 
 using testing::fill_uniform;
@@ -121,4 +121,4 @@ TEST_P(ReduceTest, AllFiniteFindsOneBadElementWhereverItStands) {
 }
 
 }  // namespace
-}  // namespace gossamer::kernels
+}  // namespace gossamer::kernels::reduce_test

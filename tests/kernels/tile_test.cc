@@ -10,7 +10,7 @@
 #include "tests/kernels/guarded_array.h"
 #include "tests/kernels/simd_target_test.h"
 
-namespace gossamer::kernels {
+namespace gossamer::kernels::tile_test {
 namespace {
 
 using testing::fill_uniform;
@@ -92,4 +92,4 @@ TEST(ReferenceTile, UnpackWritesTransposedRows) {
 }
 
 }  // namespace
-}  // namespace gossamer::kernels
+}  // namespace gossamer::kernels::tile_test

@@ -13,7 +13,7 @@
 #include "tests/kernels/guarded_array.h"
 #include "tests/kernels/simd_target_test.h"
 
-namespace gossamer::kernels {
+namespace gossamer::kernels::update_test {
 namespace {
 
 using testing::fill_uniform;
@@ -244,4 +244,4 @@ TEST(ReferenceSteps, AmsgradKeepsTheLargestSecondMoment) {
 }
 
 }  // namespace
-}  // namespace gossamer::kernels
+}  // namespace gossamer::kernels::update_test

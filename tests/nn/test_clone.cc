@@ -13,7 +13,7 @@
 #include "gossamer/sparse/static.h"
 #include "tests/nn/support.h"
 
-namespace gossamer::nn {
+namespace gossamer::nn::test_clone {
 namespace {
 
 void expect_same_bits(const Tensor& a, const Tensor& b) {
@@ -168,4 +168,4 @@ TEST(Clone, CopiesNoStateIntoParametersOfAnOptimizer) {
 }
 
 }  // namespace
-}  // namespace gossamer::nn
+}  // namespace gossamer::nn::test_clone

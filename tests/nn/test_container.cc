@@ -9,7 +9,7 @@
 #include "gossamer/nn/dropout.h"
 #include "tests/nn/support.h"
 
-namespace gossamer::nn {
+namespace gossamer::nn::test_container {
 namespace {
 
 Sequential make_mlp(Generator& rng) {
@@ -110,4 +110,4 @@ TEST(Sequential, RefusesToCloneSharedParametersApart) {
 }
 
 }  // namespace
-}  // namespace gossamer::nn
+}  // namespace gossamer::nn::test_container

@@ -8,7 +8,7 @@
 #include "gossamer/nn/flatten.h"
 #include "tests/nn/support.h"
 
-namespace gossamer::nn {
+namespace gossamer::nn::test_layers {
 namespace {
 
 TEST(ReLU, KeepsWhatIsPositive) {
@@ -147,4 +147,4 @@ TEST(Dropout, RefusesAProbabilityOutOfRangeAndTakesNoKeyForIt) {
 }
 
 }  // namespace
-}  // namespace gossamer::nn
+}  // namespace gossamer::nn::test_layers

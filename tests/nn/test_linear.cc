@@ -6,7 +6,7 @@
 #include "gossamer/runtime.h"
 #include "tests/nn/support.h"
 
-namespace gossamer::nn {
+namespace gossamer::nn::test_linear {
 namespace {
 
 Linear make(const LinearOptions& options, uint64_t seed = 7) {
@@ -172,4 +172,4 @@ TEST(Linear, ClonesIndependently) {
 }
 
 }  // namespace
-}  // namespace gossamer::nn
+}  // namespace gossamer::nn::test_linear

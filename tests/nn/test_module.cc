@@ -13,7 +13,7 @@
 #include "gossamer/sparse/static.h"
 #include "tests/nn/support.h"
 
-namespace gossamer::nn {
+namespace gossamer::nn::test_module {
 namespace {
 
 static_assert(std::is_move_constructible_v<Net> && std::is_move_assignable_v<Net>);
@@ -305,4 +305,4 @@ TEST(Module, SaysWhatAClassHasToOverride) {
 }
 
 }  // namespace
-}  // namespace gossamer::nn
+}  // namespace gossamer::nn::test_module

@@ -10,7 +10,7 @@
 #include "gossamer/sparse/static.h"
 #include "tests/nn/support.h"
 
-namespace gossamer::nn {
+namespace gossamer::nn::test_state_dict {
 namespace {
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
@@ -225,4 +225,4 @@ TEST(StateDict, LoadsAModelThatASparsityAlgorithmMadeSparse) {
 }
 
 }  // namespace
-}  // namespace gossamer::nn
+}  // namespace gossamer::nn::test_state_dict

@@ -12,7 +12,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_classification {
 namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
@@ -197,4 +197,4 @@ TEST(CrossEntropy, SeesTargetsThatWereWrittenBeforeBackward) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_classification

@@ -17,7 +17,7 @@
 #include "tensor/tiles.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_csr_products {
 namespace {
 
 struct Sizes {
@@ -176,4 +176,4 @@ TEST(CsrProducts, GiveTheSameBitsWithAnyNumberOfThreads) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_csr_products

@@ -13,7 +13,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_elementwise {
 namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
@@ -213,4 +213,4 @@ TEST(Dropout, RefusesProbabilitiesOutsideTheHalfOpenInterval) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_elementwise

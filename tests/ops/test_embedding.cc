@@ -17,7 +17,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_embedding {
 namespace {
 
 using PatternPtr = std::shared_ptr<const CsrPattern>;
@@ -122,4 +122,4 @@ TEST(Embedding, RefusesWhatNamesNoRow) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_embedding

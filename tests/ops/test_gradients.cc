@@ -13,7 +13,7 @@
 #include "gossamer/ops.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_gradients {
 namespace {
 
 using Inputs = std::span<const Tensor>;
@@ -200,4 +200,4 @@ INSTANTIATE_TEST_SUITE_P(Sparse, GradientOf, testing::ValuesIn(sparse_cases()), 
 INSTANTIATE_TEST_SUITE_P(Classification, GradientOf, testing::ValuesIn(classification_cases()), kName);
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_gradients

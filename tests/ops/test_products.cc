@@ -10,7 +10,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_products {
 namespace {
 
 // [m, k] x [k, n] by the definition.
@@ -146,4 +146,4 @@ TEST(Linear, RefusesWhatDoesNotFit) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_products

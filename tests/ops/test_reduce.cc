@@ -12,7 +12,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_reduce {
 namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
@@ -162,4 +162,4 @@ TEST(Argmax, RefusesEmptyDimensionsAndScalars) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_reduce

@@ -4,7 +4,7 @@
 #include "gossamer/ops.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_saved_tensors {
 namespace {
 
 Tensor constant(const Shape& shape) { return uniform(shape, 1, DType::f32); }
@@ -93,4 +93,4 @@ TEST(SavedTensors, SumsAndMeansKeepNothingAndMaxItsInput) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_saved_tensors

@@ -9,7 +9,7 @@
 #include "gossamer/runtime.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_threads {
 namespace {
 
 // The bits of the result of fn and of the gradients of its inputs, one tensor after the other.
@@ -65,4 +65,4 @@ TEST(Threads, GiveTheSameClassificationBits) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_threads

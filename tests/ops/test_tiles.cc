@@ -22,7 +22,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_tiles {
 namespace {
 
 using golden::expect_close;
@@ -320,4 +320,4 @@ TEST(CsrLinear, RefusesBackwardOnlyWhereTheInputThatItKeptWasWritten) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_tiles

@@ -15,7 +15,7 @@
 #include "gossamer/ops.h"
 #include "tests/support/golden.h"
 
-namespace gossamer {
+namespace gossamer::test_torch_ops {
 namespace {
 
 using golden::Json;
@@ -201,4 +201,4 @@ TEST(TorchOpsTable, HoldsEveryOperationOfTheVectorsThatExists) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_torch_ops

@@ -11,7 +11,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_view {
 namespace {
 
 // 0, 1, 2, ...
@@ -171,4 +171,4 @@ TEST(Permute, RefusesDimensionsThatAreNotEachNamedOnce) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_view

@@ -12,7 +12,7 @@
 #include "gossamer/runtime.h"
 #include "tests/optim/support.h"
 
-namespace gossamer::optim {
+namespace gossamer::optim::test_clip {
 namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
@@ -138,4 +138,4 @@ TEST(ClipGradValue, RefusesBoundsThatAreNone) {
 }
 
 }  // namespace
-}  // namespace gossamer::optim
+}  // namespace gossamer::optim::test_clip

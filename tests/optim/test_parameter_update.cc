@@ -8,7 +8,7 @@
 #include "gossamer/optim/optimizer.h"
 #include "tests/optim/support.h"
 
-namespace gossamer::optim {
+namespace gossamer::optim::test_parameter_update {
 namespace {
 
 // A rule that only writes down what it is shown.
@@ -43,4 +43,4 @@ TEST(ParameterUpdate, CarriesTheShapeOfTheParameterBesideItsElementsOrNonzeros) 
 }
 
 }  // namespace
-}  // namespace gossamer::optim
+}  // namespace gossamer::optim::test_parameter_update

@@ -12,7 +12,7 @@
 #include "gossamer/runtime.h"
 #include "tests/optim/support.h"
 
-namespace gossamer::optim {
+namespace gossamer::optim::test_rmsprop {
 namespace {
 
 TEST(RMSprop, RefusesOptionsOutOfRange) {
@@ -78,4 +78,4 @@ TEST(RMSprop, GivesTheSameBitsOnAnyNumberOfThreads) {
 }
 
 }  // namespace
-}  // namespace gossamer::optim
+}  // namespace gossamer::optim::test_rmsprop

@@ -7,7 +7,7 @@
 #include "gossamer/optim/sgd.h"
 #include "tests/optim/support.h"
 
-namespace gossamer::optim {
+namespace gossamer::optim::test_sparse_states {
 namespace {
 
 TEST(SparseStates, HaveOneElementPerNonzero) {
@@ -122,4 +122,4 @@ TEST(SparseStates, AnEmptyPatternIsNoSpecialCase) {
 }
 
 }  // namespace
-}  // namespace gossamer::optim
+}  // namespace gossamer::optim::test_sparse_states

@@ -11,7 +11,7 @@
 #include "gossamer/optim/sgd.h"
 #include "tests/optim/support.h"
 
-namespace gossamer::optim {
+namespace gossamer::optim::test_state_dict {
 namespace {
 
 using Dict = gossamer::StateDict;
@@ -175,4 +175,4 @@ TEST(OptimizerStateDict, NeedsANameOfItsOwnForEveryParameter) {
 }
 
 }  // namespace
-}  // namespace gossamer::optim
+}  // namespace gossamer::optim::test_state_dict

@@ -16,7 +16,7 @@
 #include "gossamer/parameter.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::optim {
+namespace gossamer::optim::test_trajectories {
 namespace {
 
 using golden::Json;
@@ -142,4 +142,4 @@ TEST(Trajectories, TheNonzerosOfACsrParameterFollowTheSameRule) {
 }
 
 }  // namespace
-}  // namespace gossamer::optim
+}  // namespace gossamer::optim::test_trajectories

@@ -20,7 +20,7 @@
 #include "tests/parameter/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer {
+namespace gossamer::test_csr_linear {
 namespace {
 
 using golden::expect_close;
@@ -302,4 +302,4 @@ TEST(CsrToDense, RefusesOperandsThatDoNotFit) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_csr_linear

@@ -7,15 +7,15 @@
 #include "gossamer/csr_pattern.h"
 #include "gossamer/functional.h"
 #include "gossamer/ops.h"
+#include "tests/parameter/support.h"
 #include "tests/support/golden.h"
-#include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_embedding {
 namespace {
 
 TEST(Embedding, OfACsrParameterEqualsThatOfItsDenseForm) {
-  const auto pattern = CsrPattern::from_mask(random_mask({6, 5}, 1, 0.4));
-  const Parameter csr = Parameter::csr({6, 5}, pattern, uniform({pattern->nnz()}, 2, DType::f32));
+  const auto pattern = test::random_pattern(6, 5, 0.4, 1);
+  const Parameter csr = Parameter::csr({6, 5}, pattern, test::uniform({pattern->nnz()}, 2, DType::f32));
   const Parameter dense(csr.dense());
   const Tensor indices = Tensor::from<int64_t>({5, 0, 5, 2}, {2, 2});
   const auto run = [&](const Parameter& table) {
@@ -39,4 +39,4 @@ TEST(Embedding, ForwardUsesTheSubsetAndTheGradientCoversThePattern) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_embedding

@@ -16,7 +16,7 @@
 #include "tests/parameter/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer {
+namespace gossamer::test_forward_subset {
 namespace {
 
 using golden::expect_close;
@@ -155,4 +155,4 @@ TEST(ObserveInputs, SeesTheInputOfEveryProductUntilItEnds) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_forward_subset

@@ -16,7 +16,7 @@
 #include "tests/parameter/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer {
+namespace gossamer::test_parameter {
 namespace {
 
 using golden::expect_close;
@@ -308,4 +308,4 @@ TEST(Parameter, ComputesInTheWayThatWasSetAndItsCloneToo) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_parameter

@@ -14,7 +14,7 @@
 #include "tests/parameter/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer {
+namespace gossamer::test_topology {
 namespace {
 
 using golden::expect_equal;
@@ -232,4 +232,4 @@ TEST(ParameterAssign, WrongValuesAreRefusedAndChangeNothing) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_topology

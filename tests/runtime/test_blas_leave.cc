@@ -8,7 +8,7 @@
 #include "gossamer/runtime.h"
 #include "runtime/blas.h"
 
-namespace gossamer {
+namespace gossamer::test_blas_leave {
 namespace {
 
 TEST(BlasLeave, KeepsTheThreadsOfOpenBlasAndTheRightResult) {
@@ -31,4 +31,4 @@ TEST(BlasLeave, KeepsTheThreadsOfOpenBlasAndTheRightResult) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_blas_leave

@@ -9,7 +9,7 @@
 #include "gossamer/runtime.h"
 #include "runtime/blas.h"
 
-namespace gossamer {
+namespace gossamer::test_blas_single_thread {
 namespace {
 
 void multiply() {
@@ -44,4 +44,4 @@ TEST(BlasSingleThread, TheOptionCannotChangeAfterTheFirstProduct) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_blas_single_thread

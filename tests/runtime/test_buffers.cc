@@ -9,7 +9,7 @@
 
 #include "runtime/buffers.h"
 
-namespace gossamer::rt {
+namespace gossamer::rt::test_buffers {
 namespace {
 
 constexpr int64_t kMiB = int64_t{1} << 20;
@@ -114,4 +114,4 @@ TEST(Buffers, AreNeverSharedByThreads) {
 }
 
 }  // namespace
-}  // namespace gossamer::rt
+}  // namespace gossamer::rt::test_buffers

@@ -12,7 +12,7 @@
 #include "gossamer/runtime.h"
 #include "runtime/blas.h"
 
-namespace gossamer::rt {
+namespace gossamer::rt::test_gemm {
 namespace {
 
 constexpr int64_t kPadding = 3;  // elements between the rows of every stored matrix
@@ -150,4 +150,4 @@ TYPED_TEST(Gemm, RefusesSizesThatOpenBlasCannotCount) {
 }
 
 }  // namespace
-}  // namespace gossamer::rt
+}  // namespace gossamer::rt::test_gemm

@@ -14,7 +14,7 @@
 #include "gossamer/runtime.h"
 #include "runtime/log.h"
 
-namespace gossamer {
+namespace gossamer::test_log {
 namespace {
 
 class Log : public testing::Test {
@@ -107,4 +107,4 @@ TEST_F(Log, IsSafeFromSeveralThreadsWhileTheCallbackIsReplaced) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_log

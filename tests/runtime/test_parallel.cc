@@ -22,7 +22,7 @@
 #include "gossamer/runtime.h"
 #include "runtime/parallel.h"
 
-namespace gossamer {
+namespace gossamer::test_parallel {
 namespace {
 
 TEST(ParallelFor, RunsEveryTaskOnce) {
@@ -213,4 +213,4 @@ TEST(WithThreads, KeepsQuietUnderALowerLimitOfTheApplication) {
 TEST(Runtime, NamesTheSimdTarget) { EXPECT_FALSE(simd_target().empty()); }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_parallel

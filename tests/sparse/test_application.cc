@@ -25,7 +25,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_application {
 namespace {
 
 using golden::expect_equal;
@@ -540,4 +540,4 @@ TEST(Lifetime, AnAlgorithmOutlivesItsModelAndItsOptimizer) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_application

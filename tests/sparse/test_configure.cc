@@ -16,7 +16,7 @@
 #include "tests/config/config_from_json.h"
 #include "tests/sparse/support.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_configure {
 namespace {
 
 using golden::Json;
@@ -81,6 +81,28 @@ TEST(Configure, ANumberIsStaticOnTheDefaultParameters) {
   EXPECT_FALSE(parameters[1].is_csr());
   EXPECT_EQ(parameters[2].nnz(), 16);
   EXPECT_FALSE(parameters[3].is_csr());
+}
+
+TEST(Configure, ExecutionIsThatOfTheParametersOfAnEntryAlone) {
+  const auto parameters = model();
+  parameters[0].set_execution(Execution::Csr);
+  Group group = configure(ConfigList{ConfigMap{{"sparsity", 0.5}, {"param_filter", "fc1.weight"}},
+                                     ConfigMap{{"sparsity", 0.5}, {"execution", "Dense"}}});
+  group.apply(parameters);
+  EXPECT_EQ(parameters[0].execution(), Execution::Csr);
+  EXPECT_EQ(parameters[1].execution(), Execution::Auto);
+  EXPECT_EQ(parameters[2].execution(), Execution::Dense);
+}
+
+TEST(Configure, ExecutionMovesWithTheAlgorithm) {
+  Static first(0.5);
+  first.set_execution(Execution::Dense);
+  Static second(std::move(first));
+  Static third(0.25);
+  third = std::move(second);
+  const Parameter p = dense_parameter("weight", {4, 8}, 1);
+  third.apply({p});
+  EXPECT_EQ(p.execution(), Execution::Dense);
 }
 
 TEST(Configure, AListGivesEachParameterToTheFirstFilterThatMatches) {
@@ -194,6 +216,8 @@ TEST(Configure, EveryMistakeIsNamedWithItsPathWhatIsAllowedAndAGuess) {
       {ConfigMap{{"algorithm", "gmp"}, {"sparsity", 0.5}}, {"config: GMP: ", "use Static"}},
       {ConfigMap{{"sparsity", 0.5}, {"init_method", "topp"}}, {"config.init_method", "random, topk", "'topp'"}},
       {ConfigMap{{"sparsity", 0.5}, {"update", ConfigMap{{"freq", 5}}}}, {"config.update", "an unknown key"}},
+      {ConfigMap{{"sparsity", 0.5}, {"execution", "fast"}},
+       {"config.execution: it must be auto, csr or dense", "'fast'"}},
       {ConfigMap{{"sparsity", 0.5}, {"seed", -1}}, {"config.seed", "-1"}},
       {ConfigMap{{"sparsity", 0.5}, {"param_filter", ConfigList{"a", 3}}}, {"config.param_filter[1]", "the number 3"}},
       {ConfigMap{{"sparsity", 0.5}, {"param_filter", ConfigList{}}}, {"config.param_filter", "a list of 0"}},
@@ -255,4 +279,4 @@ TEST(RegisterAlgorithm, MakesACustomAlgorithmKnownByName) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_configure

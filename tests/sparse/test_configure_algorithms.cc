@@ -13,7 +13,7 @@
 #include "gossamer/sparse/topkast.h"
 #include "tests/sparse/support.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_configure_algorithms {
 namespace {
 
 using test::contains;
@@ -77,4 +77,4 @@ TEST(ConfigureAlgorithms, MistakesNameTheKey) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_configure_algorithms

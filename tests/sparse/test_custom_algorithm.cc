@@ -14,7 +14,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_custom_algorithm {
 namespace {
 
 using golden::expect_equal;
@@ -177,4 +177,4 @@ TEST(SparseParameter, SetMaskChangesThePattern) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_custom_algorithm

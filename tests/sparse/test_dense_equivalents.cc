@@ -20,7 +20,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_dense_equivalents {
 namespace {
 
 using golden::expect_equal;
@@ -204,4 +204,4 @@ TEST_P(DenseEquivalents, RigLInGroupsEqualsItsTwin) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_dense_equivalents

@@ -14,7 +14,7 @@
 #include "gossamer/sparse/static.h"
 #include "tests/sparse/support.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_distribution {
 namespace {
 
 using test::contains;
@@ -152,4 +152,4 @@ TEST(Distribute, MistakesAreConfigErrors) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_distribution

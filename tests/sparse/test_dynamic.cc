@@ -24,7 +24,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_dynamic {
 namespace {
 
 using golden::expect_equal;
@@ -420,4 +420,4 @@ TEST(Updates, TakeTimeInTheConnectionsAndNotInTheMatrix) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_dynamic

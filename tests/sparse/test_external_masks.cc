@@ -22,7 +22,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_external_masks {
 namespace {
 
 using golden::expect_equal;
@@ -283,4 +283,4 @@ TEST(ExternalMasks, EveryCaseIsCompared) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_external_masks

@@ -18,7 +18,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_general_way {
 namespace {
 
 using golden::expect_close;
@@ -129,4 +129,4 @@ TEST(GeneralWay, RigLGrowsByTheDenseGradientThere) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_general_way

@@ -14,7 +14,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_global_pruning {
 namespace {
 
 using golden::expect_equal;
@@ -156,4 +156,4 @@ TEST(GlobalPruning, MistakesAreConfigErrorsThatChangeNothing) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_global_pruning

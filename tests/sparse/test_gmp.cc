@@ -13,7 +13,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_gmp {
 namespace {
 
 using golden::expect_equal;
@@ -145,4 +145,4 @@ TEST(GMP, RefusesAConstantSparsityAndNamesStatic) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_gmp

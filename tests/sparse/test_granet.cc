@@ -15,7 +15,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_granet {
 namespace {
 
 using golden::expect_equal;
@@ -126,4 +126,4 @@ TEST(GraNet, ANonFiniteGradientLeavesThePatternAlone) {
 TEST(GraNet, AConstantSparsityOutOfRangeIsAConfigError) { EXPECT_THROW(GraNet({.sparsity = 1.0}), ConfigError); }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_granet

@@ -20,7 +20,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_group {
 namespace {
 
 using golden::Json;
@@ -356,4 +356,4 @@ TEST(Group, TwoOptimizersMayShareItsAlgorithms) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_group

@@ -16,7 +16,7 @@
 #include "gossamer/sparse/static.h"
 #include "tests/sparse/support.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_hooks {
 namespace {
 
 using test::dense_parameter;
@@ -182,4 +182,4 @@ TEST(Hooks, InsideAStepSeeTheWeightsAfterItAndTheOldPatterns) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_hooks

@@ -17,7 +17,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_init_method {
 namespace {
 
 using golden::expect_equal;
@@ -204,4 +204,4 @@ TEST(Initialize, GivesFirstPatternsToWhatWasMadeDenseSince) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_init_method

@@ -12,7 +12,7 @@
 #include "gossamer/sparse/set.h"
 #include "tests/sparse/support.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_itop {
 namespace {
 
 using test::contains;
@@ -103,4 +103,4 @@ TEST(Itop, MistakesAreConfigErrors) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_itop

@@ -13,7 +13,7 @@
 #include "tests/parameter/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_mask {
 namespace {
 
 using golden::expect_equal;
@@ -149,4 +149,4 @@ TEST(MaskBuilders, SayWhatTheyCannotTake) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_mask

@@ -15,7 +15,7 @@
 #include "sparse/selection/select.h"
 #include "tests/sparse/support.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_mest {
 namespace {
 
 using test::contains;
@@ -70,4 +70,4 @@ TEST(MEST, IsMadeByConfigureAndRefusesAWeightOutOfRange) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_mest

@@ -19,7 +19,7 @@
 #include "gossamer/sparse/static.h"
 #include "tests/sparse/support.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_migration_table {
 namespace {
 
 struct Model {
@@ -135,4 +135,4 @@ TEST(MigrationTable, OfParametersAndBuildingBlocksCompiles) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_migration_table

@@ -20,7 +20,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_prune {
 namespace {
 
 using golden::expect_close;
@@ -306,4 +306,4 @@ TEST(Wanda, MistakesAreErrors) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_prune

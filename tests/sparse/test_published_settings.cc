@@ -11,7 +11,7 @@
 #include "gossamer/sparse/dynamic.h"
 #include "tests/sparse/support.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_published_settings {
 namespace {
 
 using test::dense_parameter;
@@ -60,4 +60,4 @@ TEST(PublishedSettings, OfGpt3LoadAndDoWhatTheySay) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_published_settings

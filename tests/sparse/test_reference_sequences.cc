@@ -14,7 +14,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_reference_sequences {
 namespace {
 
 using golden::expect_close;
@@ -87,4 +87,4 @@ INSTANTIATE_TEST_SUITE_P(Cstorch, ReferenceSequence, testing::ValuesIn(sequences
                          [](const auto& test) { return test.param.at("in").at("name").template get<std::string>(); });
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_reference_sequences

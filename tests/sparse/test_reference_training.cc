@@ -15,7 +15,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_reference_training {
 namespace {
 
 using golden::expect_close;
@@ -96,4 +96,4 @@ INSTANTIATE_TEST_SUITE_P(Cstorch, ReferenceTraining, testing::ValuesIn(runs()), 
 });
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_reference_training

@@ -23,7 +23,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_resume {
 namespace {
 
 using golden::expect_equal;
@@ -218,4 +218,4 @@ TEST(AlgorithmStateDict, OfAGroupIsTakenUpByAllItsAlgorithmsOrByNone) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_resume

@@ -22,7 +22,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_resume_algorithms {
 namespace {
 
 using golden::expect_equal;
@@ -153,4 +153,4 @@ TEST(ResumeAlgorithms, TheAgesOfWhatIsRetainedFall) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_resume_algorithms

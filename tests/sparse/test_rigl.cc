@@ -24,7 +24,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_rigl {
 namespace {
 
 using golden::expect_close;
@@ -477,4 +477,4 @@ TEST(DenseGradient, HasTheParametersShape) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_rigl

@@ -20,7 +20,7 @@
 #include "tests/parameter/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_select {
 namespace {
 
 using golden::Json;
@@ -282,4 +282,4 @@ TEST(ChangeTo, UnitesTwoDisjointListsInAnyOrderOfTheSecond) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_select

@@ -20,7 +20,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_snfs {
 namespace {
 
 using golden::expect_equal;
@@ -245,4 +245,4 @@ TEST(SNFS, SettingsOutOfRangeAreConfigErrors) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_snfs

@@ -13,7 +13,7 @@
 #include "gossamer/sparse/structure.h"
 #include "tests/sparse/support.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_structure {
 namespace {
 
 using test::contains;
@@ -161,4 +161,4 @@ TEST(Blocks, AsAnInitMethodStartADynamicAlgorithm) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_structure

@@ -10,7 +10,7 @@
 #include "gossamer/sparse/summary.h"
 #include "tests/sparse/support.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_summary {
 namespace {
 
 using test::contains;
@@ -143,4 +143,4 @@ TEST(SparsitySummary, NamesOfAnyBytesMakeValidJson) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_summary

@@ -17,7 +17,7 @@
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 
-namespace gossamer::sparse {
+namespace gossamer::sparse::test_topkast {
 namespace {
 
 using golden::expect_close;
@@ -241,4 +241,4 @@ TEST(TopKAST, TrainsARegressionThatItsFirstForwardPatternCannotSolve) {
 }
 
 }  // namespace
-}  // namespace gossamer::sparse
+}  // namespace gossamer::sparse::test_topkast

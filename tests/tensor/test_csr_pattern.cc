@@ -17,7 +17,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_csr_pattern {
 namespace {
 
 using PatternPtr = std::shared_ptr<const CsrPattern>;
@@ -258,4 +258,4 @@ TEST(CsrPattern, CountsTheBytesOfItsIndices) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_csr_pattern

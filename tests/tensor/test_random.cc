@@ -16,7 +16,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_random {
 namespace {
 
 using Words = std::array<uint32_t, 4>;
@@ -186,4 +186,4 @@ TEST(Sample, RefusesMoreThanThereIs) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_random

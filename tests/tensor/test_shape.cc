@@ -9,7 +9,7 @@
 #include "gossamer/shape.h"
 #include "tests/support/errors.h"
 
-namespace gossamer {
+namespace gossamer::test_shape {
 namespace {
 
 constexpr int64_t kHuge = int64_t{1} << 40;
@@ -78,4 +78,4 @@ TEST(Broadcast, RefusesOtherSizesAndNamesTheOperation) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_shape

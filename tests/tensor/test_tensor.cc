@@ -16,7 +16,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_tensor {
 namespace {
 
 TEST(Tensor, IsUndefinedUntilItHasElements) {
@@ -251,4 +251,4 @@ TEST(AllFinite, FindsASingleBadElementWhereverItStands) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_tensor

@@ -15,7 +15,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer {
+namespace gossamer::test_tiles {
 namespace {
 
 using golden::expect_equal;
@@ -247,4 +247,4 @@ TEST(AddInto, WritesToRowsThatSomebodyHasSeen) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_tiles

@@ -40,7 +40,8 @@ void* operator new(size_t size, std::align_val_t alignment) {
   const auto a = static_cast<size_t>(alignment);
   return gossamer::test::counted(std::aligned_alloc(a, (size + a) / a * a));
 }
-// std::stable_sort asks this way. AddressSanitizer would answer for us otherwise, and miss its own operator delete.
+// std::stable_sort allocates this way. AddressSanitizer's own operator would answer otherwise, and miss its operator
+// delete.
 void* operator new(size_t size, const std::nothrow_t&) noexcept {
   try {
     return operator new(size);

@@ -7,7 +7,7 @@
 
 #include "gossamer/gossamer.h"
 
-namespace gossamer {
+namespace gossamer::test_lifetimes {
 namespace {
 
 std::unique_ptr<nn::Sequential> make_model() {
@@ -97,4 +97,4 @@ TEST(Lifetimes, AnAlgorithmThatIsGoneLeavesThePatternAsItIs) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_lifetimes

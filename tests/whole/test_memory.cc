@@ -4,7 +4,7 @@
 #include "gossamer/gossamer.h"
 #include "tests/whole/counting_new.h"
 
-namespace gossamer {
+namespace gossamer::test_memory {
 namespace {
 
 // Peak of allocated bytes, above what was there before, of some steps of training one square layer.
@@ -117,4 +117,4 @@ TEST(Memory, OfAParameterWithoutAKernelIsDenseOnlyWhileItsGraphLives) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_memory

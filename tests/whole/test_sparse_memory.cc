@@ -6,7 +6,7 @@
 #include "gossamer/gossamer.h"
 #include "tests/whole/counting_new.h"
 
-namespace gossamer {
+namespace gossamer::test_sparse_memory {
 namespace {
 
 constexpr int64_t kSize = 8192;
@@ -69,4 +69,4 @@ TEST(SparseMemory, OfPruningAndOfSummariesIsBelowThatOfADenseMask) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_sparse_memory

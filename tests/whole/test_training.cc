@@ -6,7 +6,7 @@
 
 #include "gossamer/gossamer.h"
 
-namespace gossamer {
+namespace gossamer::test_training {
 namespace {
 
 nn::Sequential make_mlp(uint64_t seed) {
@@ -168,4 +168,4 @@ TEST(Training, SurvivesANanBatchAtAnUpdateStepWithItsPattern) {
 }
 
 }  // namespace
-}  // namespace gossamer
+}  // namespace gossamer::test_training

@@ -11,6 +11,7 @@
 
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::data {
 
 // A model's input, its target, and what else it takes: the first dimension of each counts the samples.
@@ -90,3 +91,4 @@ class ImageDataset final : public Dataset {
 };
 
 }  // namespace gossamer::data
+#pragma GCC visibility pop

@@ -8,6 +8,7 @@
 
 #include "gossamer/data/dataset.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::data {
 
 struct FashionMnistOptions {
@@ -30,3 +31,4 @@ struct FashionMnist {
 FashionMnist load_fashion_mnist(const FashionMnistOptions& options = {});
 
 }  // namespace gossamer::data
+#pragma GCC visibility pop

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace gossamer::data {
 
 // Element types, with the values of the third byte of a file (yann.lecun.com/exdb/mnist).
@@ -35,3 +36,4 @@ IdxArray read_idx(const std::filesystem::path& path, const IdxOptions& options =
 IdxArray parse_idx(std::span<const uint8_t> file, std::string_view name = "(memory)", const IdxOptions& options = {});
 
 }  // namespace gossamer::data
+#pragma GCC visibility pop

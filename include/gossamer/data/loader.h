@@ -9,6 +9,7 @@
 #include "gossamer/data/dataset.h"
 #include "gossamer/state_dict.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::data {
 
 struct DataLoaderOptions {
@@ -103,3 +104,4 @@ class DataLoader::Iterator {
 };
 
 }  // namespace gossamer::data
+#pragma GCC visibility pop

@@ -3,6 +3,7 @@
 
 #include "gossamer/nn/cloneable.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::nn {
 
 // max(x, 0), any shape.
@@ -29,3 +30,4 @@ class Softmax final : public Cloneable<Softmax> {
 };
 
 }  // namespace gossamer::nn
+#pragma GCC visibility pop

@@ -8,6 +8,7 @@
 #include "gossamer/nn/module.h"
 #include "gossamer/random.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::nn {
 
 // Gives a module its clone(): another one is constructed with the same settings, and takes over parameters, patterns,
@@ -42,3 +43,4 @@ class Cloneable : public Module {
 };
 
 }  // namespace gossamer::nn
+#pragma GCC visibility pop

@@ -12,6 +12,7 @@
 
 #include "gossamer/nn/module.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::nn {
 
 // A module with the name that it gets in a Sequential; made by named().
@@ -63,3 +64,4 @@ class Sequential final : public Module {
 };
 
 }  // namespace gossamer::nn
+#pragma GCC visibility pop

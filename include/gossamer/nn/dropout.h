@@ -8,6 +8,7 @@
 #include "gossamer/random.h"
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::nn {
 
 struct DropoutOptions {
@@ -34,3 +35,4 @@ class Dropout final : public Cloneable<Dropout> {
 };
 
 }  // namespace gossamer::nn
+#pragma GCC visibility pop

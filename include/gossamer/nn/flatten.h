@@ -3,6 +3,7 @@
 
 #include "gossamer/nn/cloneable.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::nn {
 
 struct FlattenOptions {
@@ -25,3 +26,4 @@ class Flatten final : public Cloneable<Flatten> {
 };
 
 }  // namespace gossamer::nn
+#pragma GCC visibility pop

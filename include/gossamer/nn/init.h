@@ -10,6 +10,7 @@
 #include "gossamer/parameter.h"
 #include "gossamer/shape.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::nn::init {
 
 struct ParameterOptions {
@@ -74,3 +75,4 @@ class Skip {
 };
 
 }  // namespace gossamer::nn::init
+#pragma GCC visibility pop

@@ -6,6 +6,7 @@
 #include "gossamer/nn/cloneable.h"
 #include "gossamer/random.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::nn {
 
 struct LinearOptions {
@@ -44,3 +45,4 @@ class Linear final : public Cloneable<Linear> {
 };
 
 }  // namespace gossamer::nn
+#pragma GCC visibility pop

@@ -19,6 +19,7 @@
 #include "gossamer/state_dict.h"
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 class SparsityAlgorithm;
 }
@@ -110,3 +111,4 @@ class Module {
 };
 
 }  // namespace gossamer::nn
+#pragma GCC visibility pop

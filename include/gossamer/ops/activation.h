@@ -5,6 +5,7 @@
 
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 // max(x, 0); NaN stays NaN. The gradient is selected where x > 0.
@@ -22,3 +23,4 @@ struct SoftplusOptions {
 [[nodiscard]] Tensor dropout(const Tensor& x, double p, uint64_t key);
 
 }  // namespace gossamer
+#pragma GCC visibility pop

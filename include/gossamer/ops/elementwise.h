@@ -7,6 +7,7 @@
 
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 [[nodiscard]] Tensor add(const Tensor& a, const Tensor& b);
@@ -23,3 +24,4 @@ namespace gossamer {
 [[nodiscard]] inline Tensor operator-(const Tensor& x) { return neg(x); }
 
 }  // namespace gossamer
+#pragma GCC visibility pop

@@ -6,6 +6,7 @@
 
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 struct EmbeddingOptions {
@@ -18,3 +19,4 @@ struct EmbeddingOptions {
 [[nodiscard]] Tensor embedding(const Tensor& indices, const Tensor& weight, const EmbeddingOptions& options = {});
 
 }  // namespace gossamer
+#pragma GCC visibility pop

@@ -5,6 +5,7 @@
 
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 enum class Reduction { Mean, Sum, None };
@@ -21,3 +22,4 @@ struct CrossEntropyOptions {
                                    const CrossEntropyOptions& options = {});
 
 }  // namespace gossamer
+#pragma GCC visibility pop

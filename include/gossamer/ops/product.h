@@ -5,6 +5,7 @@
 
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 // What a product takes for one of its operands.
@@ -19,3 +20,4 @@ struct MatmulOptions {
 [[nodiscard]] Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
 }  // namespace gossamer
+#pragma GCC visibility pop

@@ -6,6 +6,7 @@
 
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 struct ReduceOptions {
@@ -22,3 +23,4 @@ struct ReduceOptions {
 [[nodiscard]] Tensor argmax(const Tensor& x, int dim = -1);
 
 }  // namespace gossamer
+#pragma GCC visibility pop

@@ -8,6 +8,7 @@
 
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 // The same elements in another shape (a view). One size may be -1 and follows from the others.
@@ -36,3 +37,4 @@ struct SliceRange {
 }
 
 }  // namespace gossamer
+#pragma GCC visibility pop

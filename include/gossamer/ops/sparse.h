@@ -7,6 +7,7 @@
 #include "gossamer/csr_pattern.h"
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
 struct CsrLinearOptions {
@@ -25,3 +26,4 @@ struct CsrLinearOptions {
                                   const Shape& shape);
 
 }  // namespace gossamer
+#pragma GCC visibility pop

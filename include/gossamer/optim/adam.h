@@ -7,6 +7,7 @@
 
 #include "gossamer/optim/optimizer.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::optim {
 
 struct AdamOptions {
@@ -57,3 +58,4 @@ using Adam = RuleOptimizer<AdamRule>;
 using AdamW = RuleOptimizer<AdamWRule>;
 
 }  // namespace gossamer::optim
+#pragma GCC visibility pop

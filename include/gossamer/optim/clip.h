@@ -5,6 +5,7 @@
 
 #include "gossamer/parameter.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::optim {
 
 struct ClipOptions {
@@ -26,3 +27,4 @@ double clip_grad_norm(const std::vector<Parameter>& params, double max_norm, con
 void clip_grad_value(const std::vector<Parameter>& params, double clip_value);
 
 }  // namespace gossamer::optim
+#pragma GCC visibility pop

@@ -20,10 +20,14 @@
 #include "gossamer/state_dict.h"
 #include "gossamer/tensor.h"
 
+// Internals; before the pragma, so that the library does not export them.
 namespace gossamer::optim {
+struct ParameterRecord;  // a parameter with its states and its number of updates
+class StepFollower;      // what takes part in every step, such as a sparsity algorithm
+}  // namespace gossamer::optim
 
-struct ParameterRecord;  // a parameter with its states and its number of updates; internal
-class StepFollower;      // what takes part in every step, such as a sparsity algorithm; internal
+#pragma GCC visibility push(default)
+namespace gossamer::optim {
 
 // One state of one parameter, such as its "exp_avg". A handle: stays valid as long as it is kept.
 class State {
@@ -123,8 +127,8 @@ class Optimizer {
     algorithm.apply(*this);
   }
   // Calls f(optimizer) at the end of every step(), after those given before. What f throws undoes the step, for which
-  // each step copies values and states unless f is noexcept. f must call neither after_step nor step. ConfigError for an
-  // empty function.
+  // each step copies values and states unless f is noexcept. f must call neither after_step nor step. ConfigError for
+  // an empty function.
   template <std::invocable<Optimizer&> F = std::function<void(Optimizer&)>>
   void after_step(F f) {
     add_after_step(std::move(f), !std::is_nothrow_invocable_v<F&, Optimizer&>);
@@ -271,3 +275,4 @@ class RuleOptimizer final : public Optimizer {
 };
 
 }  // namespace gossamer::optim
+#pragma GCC visibility pop

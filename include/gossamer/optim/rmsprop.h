@@ -7,6 +7,7 @@
 
 #include "gossamer/optim/optimizer.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::optim {
 
 struct RmspropOptions {
@@ -40,3 +41,4 @@ struct RmspropRule {
 using RMSprop = RuleOptimizer<RmspropRule>;
 
 }  // namespace gossamer::optim
+#pragma GCC visibility pop

@@ -7,6 +7,7 @@
 
 #include "gossamer/optim/optimizer.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::optim {
 
 struct SgdOptions {
@@ -37,3 +38,4 @@ struct SgdRule {
 using SGD = RuleOptimizer<SgdRule>;
 
 }  // namespace gossamer::optim
+#pragma GCC visibility pop

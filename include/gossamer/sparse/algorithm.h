@@ -21,12 +21,15 @@
 #include "gossamer/sparse/sparsity.h"
 #include "gossamer/state_dict.h"
 
+// Internal; before the pragma, so that the library does not export it.
 namespace gossamer {
-class PreparedChange;  // internal
-namespace optim {
+class PreparedChange;
+}
+
+#pragma GCC visibility push(default)
+namespace gossamer::optim {
 class Optimizer;
 }
-}  // namespace gossamer
 
 namespace gossamer::sparse {
 
@@ -102,6 +105,10 @@ class SparsityAlgorithm {
   // Whether optimizer.step() calls update(); true unless set otherwise.
   bool autoupdate() const { return autoupdate_; }
   void set_autoupdate(bool autoupdate) { autoupdate_ = autoupdate; }
+
+  // How products with the algorithm's parameters are computed, from the application to the model on; each parameter
+  // keeps its own setting unless set.
+  void set_execution(Execution execution) { execution_ = execution; }
 
   // One step of the algorithm for the parameters of `optimizer`. Null means the only attached optimizer, or all
   // parameters where none is attached; with several attached it throws StateError. The base counts the step and calls
@@ -237,6 +244,8 @@ class SparsityAlgorithm {
   std::shared_ptr<std::vector<PreparedChange>> changes_;  // a Group shares its own with its algorithms
   bool applied_ = false;
   bool autoupdate_ = true;
+  std::optional<Execution> execution_;
 };
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

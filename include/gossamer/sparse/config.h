@@ -3,6 +3,7 @@
 
 #include "gossamer/config.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 using gossamer::Config;
@@ -14,3 +15,4 @@ using gossamer::make_update_schedule;
 using gossamer::parse_yaml;
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

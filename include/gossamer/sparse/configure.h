@@ -9,6 +9,7 @@
 #include "gossamer/sparse/config.h"
 #include "gossamer/sparse/group.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 // Parameters of rank 2 or more whose name, in any case, holds none of embedding, norm, lm_head and pe_helper. What
@@ -23,6 +24,7 @@ bool default_sparse_param_filter(const std::string& name, const Parameter& param
 //   param_filter   a glob or a list of globs; default_sparse_param_filter by default
 //   init_method    random (default), topk, from_zeros or checkerboard
 //   seed           0 by default
+//   execution      how products are computed: auto, csr or dense; each parameter's own by default
 //   update         gmp, set, rigl: {freq, start, stop}, {steps} or nothing for every step
 //   drop_fraction  set, rigl: as sparsity; 0.3 by default
 //   balance_in_groups, balance_out_groups   rigl
@@ -51,3 +53,4 @@ using AlgorithmFactory = std::function<std::shared_ptr<SparsityAlgorithm>(Config
 void register_algorithm(const std::string& name, AlgorithmFactory make);
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

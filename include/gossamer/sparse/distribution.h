@@ -12,6 +12,7 @@
 #include "gossamer/parameter.h"
 #include "gossamer/sparse/group.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 // Those that the filter takes, in their order. Throws ConfigError where it takes none: it is likely misspelt.
@@ -41,3 +42,4 @@ struct DistributionOptions {
 std::map<std::string, double> distribute(const std::vector<Parameter>& parameters, const DistributionOptions& options);
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

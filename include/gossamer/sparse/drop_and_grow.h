@@ -8,6 +8,7 @@
 
 #include "gossamer/sparse/dynamic.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 struct Groups;
@@ -53,3 +54,4 @@ class DropAndGrow : public DynamicSparsityAlgorithm {
 };
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

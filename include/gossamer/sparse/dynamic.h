@@ -11,6 +11,7 @@
 
 #include "gossamer/sparse/algorithm.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 // What the plan of a parameter depends on, beside the parameter.
@@ -91,3 +92,4 @@ class DynamicSparsityAlgorithm : public SparsityAlgorithm {
 };
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

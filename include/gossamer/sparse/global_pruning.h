@@ -7,6 +7,7 @@
 #include "gossamer/sparse/dynamic.h"
 #include "gossamer/sparse/prune.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 struct GlobalPruningOptions {
@@ -36,3 +37,4 @@ class GlobalPruning final : public DynamicSparsityAlgorithm {
 };
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

@@ -3,6 +3,7 @@
 
 #include "gossamer/sparse/dynamic.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 struct GMPOptions {
@@ -25,3 +26,4 @@ class GMP final : public DynamicSparsityAlgorithm {
 };
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

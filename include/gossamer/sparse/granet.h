@@ -3,6 +3,7 @@
 
 #include "gossamer/sparse/drop_and_grow.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 struct GraNetOptions {
@@ -27,3 +28,4 @@ class GraNet final : public DropAndGrow {
 };
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

@@ -12,6 +12,7 @@
 
 #include "gossamer/sparse/algorithm.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 // Whether `name` matches a glob: * any run of characters, ? one character, [abc] [a-z] one of, [!abc] none of. Case
@@ -121,3 +122,4 @@ class Group final : public SparsityAlgorithm {
 };
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 class SparsityAlgorithm;
@@ -37,3 +38,4 @@ class RemovableHandle {
 };
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

@@ -9,6 +9,7 @@
 #include "gossamer/csr_pattern.h"
 #include "gossamer/sparse/sparse_parameter.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 // What is known when a parameter gets its first pattern. Its matrix is as_matrix(shape): a tensor of rank 3 or more is
@@ -46,3 +47,4 @@ std::shared_ptr<const CsrPattern> checkerboard(const InitContext& context);
 InitMethod make_init_method(std::string_view name);
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

@@ -10,6 +10,7 @@
 
 #include "gossamer/parameter.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 // Which connections have ever been alive. It takes one bit for each position of a parameter, 1 MiB at most: up to
@@ -50,3 +51,4 @@ class InTimeOverParameterization {
 };
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

@@ -11,6 +11,7 @@
 
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 // A score in the form in which it is compared: the elements of its last dimension compete with each other.
@@ -60,3 +61,4 @@ Tensor make_mask_grow_maximum(const Tensor& score, const Tensor& mask, float spa
                               std::optional<int64_t> mask_nonzero = {}, const ScoreShaper& shaper = ScoreFlattener());
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

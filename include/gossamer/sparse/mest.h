@@ -7,6 +7,7 @@
 
 #include "gossamer/sparse/drop_and_grow.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 struct MESTOptions {
@@ -37,3 +38,4 @@ class MEST final : public DropAndGrow {
 };
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

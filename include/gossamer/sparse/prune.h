@@ -13,6 +13,7 @@
 #include "gossamer/parameter.h"
 #include "gossamer/sparse/sparsity.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 // How much a parameter's connections are worth: one score of at least 0 for each, aligned with values(), f32 or f64. A
@@ -52,3 +53,4 @@ void prune(const std::vector<Parameter>& parameters, const ConnectionScores& sco
 void snip(const std::vector<Parameter>& parameters, double sparsity);
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

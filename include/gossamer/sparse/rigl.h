@@ -3,6 +3,7 @@
 
 #include "gossamer/sparse/drop_and_grow.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 struct RigLOptions {
@@ -36,3 +37,4 @@ class RigL final : public DropAndGrow {
 };
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

@@ -3,6 +3,7 @@
 
 #include "gossamer/schedule.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 using gossamer::MinMaxEnd;
@@ -19,3 +20,4 @@ using schedule::Linear;
 using schedule::Power;
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

@@ -5,6 +5,7 @@
 
 #include "gossamer/sparse/drop_and_grow.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 // Scores that rank the absent connections for growth, as a dense floating tensor of the parameter's shape.
@@ -36,3 +37,4 @@ class SET final : public DropAndGrow {
 };
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

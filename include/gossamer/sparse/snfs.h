@@ -7,6 +7,7 @@
 
 #include "gossamer/sparse/drop_and_grow.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 struct SNFSOptions {
@@ -58,3 +59,4 @@ class SNFS final : public DropAndGrow {
 };
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

@@ -7,6 +7,7 @@
 
 #include "gossamer/parameter.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 // A shared handle.
@@ -33,3 +34,4 @@ class SparseParameter {
 };
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

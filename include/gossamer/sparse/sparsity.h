@@ -11,6 +11,7 @@
 
 #include "gossamer/sparse/schedule.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 // The share of connections that are zero, as a function of training time.
@@ -52,3 +53,4 @@ class Sparsity {
 };
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

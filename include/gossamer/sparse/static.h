@@ -3,6 +3,7 @@
 
 #include "gossamer/sparse/algorithm.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 struct StaticOptions {
@@ -22,3 +23,4 @@ class Static final : public SparsityAlgorithm {
 };
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

@@ -10,6 +10,7 @@
 #include "gossamer/sparse/init_method.h"
 #include "gossamer/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 struct NOfM {
@@ -43,3 +44,4 @@ InitMethod n_of_m_init(const NOfM& structure);
 InitMethod block_init(const Blocks& blocks);
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

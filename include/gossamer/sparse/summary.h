@@ -11,6 +11,7 @@
 #include "gossamer/parameter.h"
 #include "gossamer/sparse/itop.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 // One parameter, or all of them (then without a shape).
@@ -59,3 +60,4 @@ class SparsitySummary {
 };
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

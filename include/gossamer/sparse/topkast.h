@@ -8,10 +8,12 @@
 
 #include "gossamer/sparse/dynamic.h"
 
+// Internal; before the pragma, so that the library does not export it.
 namespace gossamer {
-class ForwardSubset;  // internal
+class ForwardSubset;
 }
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 struct TopKASTOptions {
@@ -75,3 +77,4 @@ class TopKAST final : public DynamicSparsityAlgorithm {
 };
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

@@ -11,6 +11,7 @@
 
 #include "gossamer/parameter.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 // The norm of each input feature of some weights, gathered from their products while it is alive: run forward on
@@ -41,3 +42,4 @@ class InputNorms {
 void wanda(const std::vector<Parameter>& weights, const InputNorms& norms, double sparsity);
 
 }  // namespace gossamer::sparse
+#pragma GCC visibility pop

@@ -59,6 +59,14 @@ void refuse_known_mistakes(const Config& config, const std::string& path) {
   }
 }
 
+Execution read_execution(ConfigReader& reader) {
+  const std::string name = to_lower(reader.text("execution"));
+  if (name == "auto") return Execution::Auto;
+  if (name == "csr") return Execution::Csr;
+  if (name == "dense") return Execution::Dense;
+  fail<ConfigError>(reader.path_of("execution"), "it must be auto, csr or dense", fmt::format("the text '{}'", name));
+}
+
 GroupEntry make_entry(const Config& config, const std::string& path) {
   refuse_known_mistakes(config, path);
   ConfigReader reader(config, path);
@@ -70,6 +78,7 @@ GroupEntry make_entry(const Config& config, const std::string& path) {
   const AlgorithmFactory make = registry().find(reader.text(key, "static"), reader.path_of(key));
   ParameterFilter filter = make_filter(reader.find("param_filter"), reader.path_of("param_filter"));
   auto algorithm = with_path(path, [&] { return make(reader); });
+  if (reader.find("execution") != nullptr) algorithm->set_execution(read_execution(reader));
   if (reader.find("algorithm") != nullptr && reader.find("type") != nullptr) {
     fail<ConfigError>(reader.path_of("type"), "'type' and 'algorithm' are the same setting", "both are given",
                       "leave 'type' out");

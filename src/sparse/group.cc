@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <fnmatch.h>
 
 #include <algorithm>
 #include <iterator>
@@ -22,10 +21,6 @@ std::vector<std::string> refuse_null() {
 }
 
 }  // namespace
-
-bool glob_match(const std::string& pattern, const std::string& name) {
-  return fnmatch(pattern.c_str(), name.c_str(), FNM_NOESCAPE) == 0;
-}
 
 ParameterFilter::ParameterFilter(const char* glob)
     : ParameterFilter(glob != nullptr ? std::vector<std::string>{glob} : refuse_null()) {}

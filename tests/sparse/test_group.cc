@@ -1,5 +1,6 @@
 // Group: which algorithm gets which parameter, and that a group behaves as one algorithm.
 #include <gtest/gtest.h>
+#include <locale.h>
 
 #include <cstdint>
 #include <memory>
@@ -72,6 +73,17 @@ TEST(GlobMatch, StarsClassesAndOrdinaryCharacters) {
   EXPECT_TRUE(glob_match("[ab", "[ab"));
   EXPECT_FALSE(glob_match("[ab", "a"));
   EXPECT_TRUE(glob_match("a+(b)$", "a+(b)$"));
+}
+
+TEST(GlobMatch, TheLocaleOfTheApplicationDoesNotMatter) {
+  const std::string before = setlocale(LC_ALL, nullptr);
+  for (const char* locale : {"C", "C.UTF-8"}) {
+    ASSERT_NE(setlocale(LC_ALL, locale), nullptr);
+    EXPECT_FALSE(glob_match("fc?", "fc\u00e9")) << locale;  // two bytes
+    EXPECT_TRUE(glob_match("fc??", "fc\u00e9")) << locale;
+    EXPECT_STREQ(setlocale(LC_ALL, nullptr), locale);
+  }
+  setlocale(LC_ALL, before.c_str());
 }
 
 TEST(GlobMatch, ManyStarsTakeNoLongerThanTheProductOfTheLengths) {

@@ -15,8 +15,8 @@
 #pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
-// Whether `name` matches a glob: * any run of characters, ? one character, [abc] [a-z] one of, [!abc] none of. Case
-// counts, dots are ordinary characters, and the whole name must match.
+// Whether `name` matches a glob: * any run of bytes, ? one byte, [abc] [a-z] one of, [!abc] none of. Case counts, dots
+// are ordinary characters, the whole name must match, and the locale does not matter.
 bool glob_match(const std::string& pattern, const std::string& name);
 
 // Which parameters an entry of a Group takes: those that match a glob, one of several globs, or a predicate.

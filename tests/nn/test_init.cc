@@ -9,7 +9,7 @@
 #include "gossamer/runtime.h"
 #include "tests/nn/support.h"
 
-namespace gossamer::nn::init {
+namespace gossamer::nn::init::test_init {
 namespace {
 
 using Fill = std::function<void(const Parameter&)>;
@@ -123,4 +123,4 @@ TEST(Init, RefusesVectorsWhereItNeedsFansAndOptionsOutOfRange) {
 }
 
 }  // namespace
-}  // namespace gossamer::nn::init
+}  // namespace gossamer::nn::init::test_init

@@ -18,6 +18,7 @@
 #include "gossamer/error.h"
 #include "tests/parameter/support.h"
 #include "tests/support/golden.h"
+#include "tests/support/sanitizers.h"
 
 namespace gossamer::test_yaml {
 namespace {
@@ -193,9 +194,7 @@ std::string deep_block(int levels) {
 }
 
 TEST(Yaml, OfManyLevelsFitsASmallStack) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "a sanitizer's frames are many times as large";
-#endif
+  if (kSanitized) GTEST_SKIP() << "a sanitizer's frames are many times as large";
   on_small_stack([] {
     for (const std::string& text : {repeat("[", 64) + repeat("]", 64), repeat("{a: ", 64) + repeat("}", 64),
                                     repeat("- ", 64) + "b", deep_block(64), repeat("? ", 64) + "b"}) {

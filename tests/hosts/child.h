@@ -13,18 +13,6 @@
 
 #include "gossamer/gossamer.h"
 
-// Both sanitizers reserve terabytes of address space, and neither follows a fork of several threads.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define GOSSAMER_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define GOSSAMER_SANITIZED 1
-#endif
-#endif
-#ifndef GOSSAMER_SANITIZED
-#define GOSSAMER_SANITIZED 0
-#endif
-
 namespace gossamer::host {
 
 // A hanging scenario ends by a signal, which no test expects.

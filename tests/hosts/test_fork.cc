@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/hosts/child.h"
+#include "tests/support/sanitizers.h"
 
 namespace gossamer::host::test_fork {
 namespace {
@@ -53,7 +54,7 @@ class Fork : public testing::Test {
  protected:
   void SetUp() override {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
-    if (GOSSAMER_SANITIZED) GTEST_SKIP() << "the sanitizers' own threads and locks do not survive a fork";
+    if (kSanitized) GTEST_SKIP() << "the sanitizers' own threads and locks do not survive a fork";
   }
 };
 

@@ -14,6 +14,7 @@
 
 #include "runtime/openblas_callers.h"
 #include "tests/hosts/child.h"
+#include "tests/support/sanitizers.h"
 
 namespace gossamer::host::test_memory_limit {
 namespace {
@@ -37,7 +38,7 @@ class MemoryLimit : public testing::Test {
  protected:
   void SetUp() override {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
-    if (GOSSAMER_SANITIZED) GTEST_SKIP() << "sanitizers reserve terabytes: no limit can be set";
+    if (kSanitized) GTEST_SKIP() << "sanitizers reserve terabytes: no limit can be set";
   }
 };
 

@@ -28,12 +28,9 @@ int main() {
     gs::data::DataLoader test(fashion.test, {.batch_size = 500, .shuffle = false});
 
     gs::Generator rng(1);
-    gs::nn::Sequential model{gs::nn::Flatten(),  // [n, 1, 28, 28] -> [n, 784]
-                             gs::nn::named("fc1", gs::nn::Linear({.in = 784, .out = 512}, rng)),
-                             gs::nn::ReLU(),
-                             gs::nn::named("fc2", gs::nn::Linear({.in = 512, .out = 256}, rng)),
-                             gs::nn::ReLU(),
-                             gs::nn::named("fc3", gs::nn::Linear({.in = 256, .out = 10}, rng))};
+    gs::nn::Sequential model{gs::nn::Flatten(), gs::nn::named("fc1", gs::nn::Linear({.in = 784, .out = 512}, rng)),
+                             gs::nn::ReLU(),    gs::nn::named("fc2", gs::nn::Linear({.in = 512, .out = 256}, rng)),
+                             gs::nn::ReLU(),    gs::nn::named("fc3", gs::nn::Linear({.in = 256, .out = 10}, rng))};
     gs::optim::AdamW optimizer(model.parameters(), {.lr = 2e-3, .weight_decay = 0.01});
     const gs::sparse::RigLOptions rigl = {.sparsity = 0.9,
                                           .drop_fraction = gs::sparse::Cosine{.init = 0.3, .half_period = 800},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gossamer/csr_pattern.h"
+#include "gossamer/optim/adagrad.h"
 #include "gossamer/optim/adam.h"
 #include "gossamer/optim/clip.h"
 #include "gossamer/optim/optimizer.h"
@@ -55,6 +56,13 @@ RmspropOptions rmsprop_options(const Json& hyper) {
           .centered = hyper.value("centered", false)};
 }
 
+AdagradOptions adagrad_options(const Json& hyper) {
+  return {.lr = hyper.at("lr"),
+          .lr_decay = hyper.value("lr_decay", 0.0),
+          .weight_decay = hyper.value("weight_decay", 0.0),
+          .initial_accumulator_value = hyper.value("initial_accumulator_value", 0.0)};
+}
+
 // Null for the rules that the library does not have.
 std::unique_ptr<Optimizer> make_optimizer(const Json& c, const Parameter& p) {
   const std::string rule = c.at("opt");
@@ -64,6 +72,7 @@ std::unique_ptr<Optimizer> make_optimizer(const Json& c, const Parameter& p) {
   if (rule == "Adam") return std::make_unique<Adam>(params, adam_options<AdamOptions>(hyper));
   if (rule == "AdamW") return std::make_unique<AdamW>(params, adam_options<AdamWOptions>(hyper));
   if (rule == "RMSprop") return std::make_unique<RMSprop>(params, rmsprop_options(hyper));
+  if (rule == "Adagrad") return std::make_unique<Adagrad>(params, adagrad_options(hyper));
   return nullptr;
 }
 
@@ -124,7 +133,7 @@ int follow_all(const Layout& layout, DType dtype, Tolerance tolerance) {
   return followed;
 }
 
-constexpr int kCases = 19;  // SGD.0-8, Adam.0-3, AdamW.0-2, RMSprop.0-2
+constexpr int kCases = 22;
 
 const Layout kDense{nullptr};
 

@@ -21,6 +21,7 @@
 #include "gossamer/nn/linear.h"
 #include "gossamer/nn/module.h"
 #include "gossamer/ops.h"
+#include "gossamer/optim/adadelta.h"
 #include "gossamer/optim/adagrad.h"
 #include "gossamer/optim/adam.h"
 #include "gossamer/optim/clip.h"

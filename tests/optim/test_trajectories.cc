@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gossamer/csr_pattern.h"
+#include "gossamer/optim/adadelta.h"
 #include "gossamer/optim/adagrad.h"
 #include "gossamer/optim/adam.h"
 #include "gossamer/optim/clip.h"
@@ -73,6 +74,7 @@ std::unique_ptr<Optimizer> make_optimizer(const Json& c, const Parameter& p) {
   if (rule == "AdamW") return std::make_unique<AdamW>(params, adam_options<AdamWOptions>(hyper));
   if (rule == "RMSprop") return std::make_unique<RMSprop>(params, rmsprop_options(hyper));
   if (rule == "Adagrad") return std::make_unique<Adagrad>(params, adagrad_options(hyper));
+  if (rule == "Adadelta") return std::make_unique<Adadelta>(params, AdadeltaOptions{.lr = hyper.at("lr")});
   return nullptr;
 }
 
@@ -133,7 +135,7 @@ int follow_all(const Layout& layout, DType dtype, Tolerance tolerance) {
   return followed;
 }
 
-constexpr int kCases = 22;
+constexpr int kCases = 23;
 
 const Layout kDense{nullptr};
 

@@ -24,6 +24,7 @@
 #include "gossamer/optim/adadelta.h"
 #include "gossamer/optim/adagrad.h"
 #include "gossamer/optim/adam.h"
+#include "gossamer/optim/adamax.h"
 #include "gossamer/optim/clip.h"
 #include "gossamer/optim/optimizer.h"
 #include "gossamer/optim/rmsprop.h"

@@ -11,6 +11,7 @@
 #include "gossamer/optim/adadelta.h"
 #include "gossamer/optim/adagrad.h"
 #include "gossamer/optim/adam.h"
+#include "gossamer/optim/adamax.h"
 #include "gossamer/optim/clip.h"
 #include "gossamer/optim/optimizer.h"
 #include "gossamer/optim/rmsprop.h"
@@ -75,6 +76,7 @@ std::unique_ptr<Optimizer> make_optimizer(const Json& c, const Parameter& p) {
   if (rule == "RMSprop") return std::make_unique<RMSprop>(params, rmsprop_options(hyper));
   if (rule == "Adagrad") return std::make_unique<Adagrad>(params, adagrad_options(hyper));
   if (rule == "Adadelta") return std::make_unique<Adadelta>(params, AdadeltaOptions{.lr = hyper.at("lr")});
+  if (rule == "Adamax") return std::make_unique<Adamax>(params, AdamaxOptions{.lr = hyper.at("lr")});
   return nullptr;
 }
 
@@ -135,7 +137,7 @@ int follow_all(const Layout& layout, DType dtype, Tolerance tolerance) {
   return followed;
 }
 
-constexpr int kCases = 23;
+constexpr int kCases = 24;
 
 const Layout kDense{nullptr};
 

@@ -26,6 +26,7 @@
 #include "gossamer/optim/adam.h"
 #include "gossamer/optim/adamax.h"
 #include "gossamer/optim/clip.h"
+#include "gossamer/optim/nadam.h"
 #include "gossamer/optim/optimizer.h"
 #include "gossamer/optim/rmsprop.h"
 #include "gossamer/optim/sgd.h"

@@ -28,6 +28,7 @@
 #include "gossamer/optim/clip.h"
 #include "gossamer/optim/nadam.h"
 #include "gossamer/optim/optimizer.h"
+#include "gossamer/optim/radam.h"
 #include "gossamer/optim/rmsprop.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/parameter.h"

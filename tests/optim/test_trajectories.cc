@@ -15,6 +15,7 @@
 #include "gossamer/optim/clip.h"
 #include "gossamer/optim/nadam.h"
 #include "gossamer/optim/optimizer.h"
+#include "gossamer/optim/radam.h"
 #include "gossamer/optim/rmsprop.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/parameter.h"
@@ -79,6 +80,7 @@ std::unique_ptr<Optimizer> make_optimizer(const Json& c, const Parameter& p) {
   if (rule == "Adadelta") return std::make_unique<Adadelta>(params, AdadeltaOptions{.lr = hyper.at("lr")});
   if (rule == "Adamax") return std::make_unique<Adamax>(params, AdamaxOptions{.lr = hyper.at("lr")});
   if (rule == "NAdam") return std::make_unique<NAdam>(params, NAdamOptions{.lr = hyper.at("lr")});
+  if (rule == "RAdam") return std::make_unique<RAdam>(params, RAdamOptions{.lr = hyper.at("lr")});
   return nullptr;
 }
 
@@ -140,7 +142,7 @@ int follow_all(const Layout& layout, DType dtype, Tolerance tolerance) {
   return followed;
 }
 
-constexpr int kCases = 25;
+constexpr int kCases = 26;
 
 const Layout kDense{nullptr};
 

@@ -25,6 +25,7 @@
 #include "gossamer/optim/adagrad.h"
 #include "gossamer/optim/adam.h"
 #include "gossamer/optim/adamax.h"
+#include "gossamer/optim/asgd.h"
 #include "gossamer/optim/clip.h"
 #include "gossamer/optim/nadam.h"
 #include "gossamer/optim/optimizer.h"

@@ -31,6 +31,7 @@
 #include "gossamer/optim/optimizer.h"
 #include "gossamer/optim/radam.h"
 #include "gossamer/optim/rmsprop.h"
+#include "gossamer/optim/rprop.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/parameter.h"
 #include "gossamer/random.h"

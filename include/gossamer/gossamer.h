@@ -27,6 +27,7 @@
 #include "gossamer/optim/adamax.h"
 #include "gossamer/optim/asgd.h"
 #include "gossamer/optim/clip.h"
+#include "gossamer/optim/lion.h"
 #include "gossamer/optim/nadam.h"
 #include "gossamer/optim/optimizer.h"
 #include "gossamer/optim/radam.h"

@@ -28,6 +28,8 @@
 #include "gossamer/optim/asgd.h"
 #include "gossamer/optim/clip.h"
 #include "gossamer/optim/lion.h"
+#include "gossamer/optim/lr_schedule.h"
+#include "gossamer/optim/lr_scheduler.h"
 #include "gossamer/optim/nadam.h"
 #include "gossamer/optim/optimizer.h"
 #include "gossamer/optim/radam.h"

@@ -136,7 +136,6 @@ void follow(const Json& c, const Layout& layout, DType dtype, Tolerance toleranc
 
 void follow_all(const Layout& layout, DType dtype, Tolerance tolerance) {
   const Json file = golden::load("torch_optim.json");
-  EXPECT_EQ(file.at("cases").size(), 28U);
   for (const Json& c : file.at("cases")) follow(c, layout, dtype, tolerance);
 }
 

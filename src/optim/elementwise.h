@@ -13,6 +13,17 @@
 
 namespace gossamer::optim {
 
+// All by value: what f holds is then no memory that a write to w could change, and the loop vectorizes.
+template <class T, class F, size_t... k>
+void update_range(F f, T sign, T decay, int64_t n, const T* grad, T* w, std::array<T*, sizeof...(k)> states,
+                  std::index_sequence<k...>) {
+  for (int64_t i = 0; i < n; ++i) {
+    T g = sign * grad[i];
+    if (decay != 0) g += decay * w[i];
+    f(g, w[i], states[k][i]...);
+  }
+}
+
 // make<T>(), called once for the dtype T of the parameter, returns what is then called for every element as
 // f(g, w, states...): g is the gradient, negated with `maximize`, plus l2 * w; f writes w and the first kStates states.
 template <size_t kStates, class Make>
@@ -25,15 +36,10 @@ void update_elements(std::string_view rule, bool maximize, double l2, ParameterU
     T* const w = update.values.mutable_data<T>();
     std::array<T*, kStates> states;
     for (size_t k = 0; k < kStates; ++k) states[k] = update.states[k].mutable_data<T>();
-    const auto update_range = [=]<size_t... k>(int64_t begin, int64_t end, std::index_sequence<k...>) {
-      for (int64_t i = begin; i < end; ++i) {
-        T g = sign * grad[i];
-        if (decay != 0) g += decay * w[i];
-        f(g, w[i], states[k][i]...);
-      }
-    };
     rt::parallel_chunks(update.values.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
-      update_range(begin, end, std::make_index_sequence<kStates>());
+      std::array<T*, kStates> chunk = states;
+      for (T*& state : chunk) state += begin;
+      update_range(f, sign, decay, end - begin, grad + begin, w + begin, chunk, std::make_index_sequence<kStates>());
     });
   });
 }

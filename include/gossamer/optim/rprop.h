@@ -27,7 +27,7 @@ struct RpropOptions {
 //   w   -= sign(g) * step_size
 //   prev = g
 // The states are prev and step_size, neither of which decays. A step_size of 0, as at the first update and at
-// connections that grew, counts as lr. A gradient of NaN makes the weight NaN; torch leaves the weight as it is.
+// connections that grew, counts as lr. A gradient of NaN makes the weight NaN.
 struct RpropRule {
   using Options = RpropOptions;
   static constexpr std::string_view kName = "Rprop";

@@ -12,15 +12,6 @@
 namespace gossamer::optim {
 namespace {
 
-template <class Options>
-void check_adam(std::string_view rule, const Options& options) {
-  check_not_negative(rule, "lr", options.lr);
-  check_decay(rule, "beta1", options.beta1);
-  check_decay(rule, "beta2", options.beta2);
-  check_not_negative(rule, "eps", options.eps);
-  check_not_negative(rule, "weight_decay", options.weight_decay);
-}
-
 std::vector<std::string> adam_states(bool amsgrad) {
   if (amsgrad) return {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"};
   return {"exp_avg", "exp_avg_sq"};

@@ -21,4 +21,14 @@ inline void check_decay(std::string_view rule, std::string_view option, double v
   fail<ConfigError>(rule, fmt::format("{} must be in [0, 1)", option), fmt::format("{}", value));
 }
 
+// The options that Adam and its relatives share.
+template <class Options>
+void check_adam(std::string_view rule, const Options& options) {
+  check_not_negative(rule, "lr", options.lr);
+  check_decay(rule, "beta1", options.beta1);
+  check_decay(rule, "beta2", options.beta2);
+  check_not_negative(rule, "eps", options.eps);
+  check_not_negative(rule, "weight_decay", options.weight_decay);
+}
+
 }  // namespace gossamer::optim

@@ -208,7 +208,7 @@ TEST(FailedAllocation, LeavesStatesUndoneThatAreLoadedOverOthers) {
   }
 }
 
-TEST(FailedAllocation, LeavesClonesClippingAndStatesUndone) {
+TEST(FailedAllocation, LeavesClonesClippingRatesAndStatesUndone) {
   const Act backward = [](World& w) { w.backward(3); };
   for (const char* const algorithm : {"RigL", "TopKAST"}) {
     const WorldOptions options{.algorithm = algorithm};
@@ -220,6 +220,11 @@ TEST(FailedAllocation, LeavesClonesClippingAndStatesUndone) {
         options, [](World& w) { optim::clip_grad_norm(w.model->parameters(), 0.01); }, backward));
     fail_every_allocation(scene(
         options, [](World& w) { optim::clip_grad_value(w.model->parameters(), 0.001); }, backward));
+    fail_every_allocation(scene(options, [](World& w) {
+      optim::LrScheduler scheduler(*w.optimizer,
+                                   optim::lr::Exponential{.gamma = 0.5});  // the rate of step 0 is the base
+      scheduler.step(*w.optimizer);
+    }));
   }
   for (const bool dense : {true, false}) {
     fail_every_allocation(scene(

@@ -8,10 +8,17 @@
 #include <vector>
 
 #include "gossamer/csr_pattern.h"
+#include "gossamer/optim/adadelta.h"
+#include "gossamer/optim/adagrad.h"
 #include "gossamer/optim/adam.h"
+#include "gossamer/optim/adamax.h"
+#include "gossamer/optim/asgd.h"
 #include "gossamer/optim/clip.h"
+#include "gossamer/optim/nadam.h"
 #include "gossamer/optim/optimizer.h"
+#include "gossamer/optim/radam.h"
 #include "gossamer/optim/rmsprop.h"
+#include "gossamer/optim/rprop.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/parameter.h"
 #include "tests/support/golden.h"
@@ -55,7 +62,13 @@ RmspropOptions rmsprop_options(const Json& hyper) {
           .centered = hyper.value("centered", false)};
 }
 
-// Null for the rules that the library does not have.
+AdagradOptions adagrad_options(const Json& hyper) {
+  return {.lr = hyper.at("lr"),
+          .lr_decay = hyper.value("lr_decay", 0.0),
+          .weight_decay = hyper.value("weight_decay", 0.0),
+          .initial_accumulator_value = hyper.value("initial_accumulator_value", 0.0)};
+}
+
 std::unique_ptr<Optimizer> make_optimizer(const Json& c, const Parameter& p) {
   const std::string rule = c.at("opt");
   const Json& hyper = c.at("hyper");
@@ -64,7 +77,14 @@ std::unique_ptr<Optimizer> make_optimizer(const Json& c, const Parameter& p) {
   if (rule == "Adam") return std::make_unique<Adam>(params, adam_options<AdamOptions>(hyper));
   if (rule == "AdamW") return std::make_unique<AdamW>(params, adam_options<AdamWOptions>(hyper));
   if (rule == "RMSprop") return std::make_unique<RMSprop>(params, rmsprop_options(hyper));
-  return nullptr;
+  if (rule == "Adagrad") return std::make_unique<Adagrad>(params, adagrad_options(hyper));
+  if (rule == "Adadelta") return std::make_unique<Adadelta>(params, AdadeltaOptions{.lr = hyper.at("lr")});
+  if (rule == "Adamax") return std::make_unique<Adamax>(params, AdamaxOptions{.lr = hyper.at("lr")});
+  if (rule == "NAdam") return std::make_unique<NAdam>(params, NAdamOptions{.lr = hyper.at("lr")});
+  if (rule == "RAdam") return std::make_unique<RAdam>(params, RAdamOptions{.lr = hyper.at("lr")});
+  if (rule == "ASGD") return std::make_unique<ASGD>(params, AsgdOptions{.lr = hyper.at("lr")});
+  if (rule == "Rprop") return std::make_unique<Rprop>(params, RpropOptions{.lr = hyper.at("lr")});
+  throw std::out_of_range(rule);
 }
 
 // The vectors hold decimals of binary32 numbers, inputs included: through f32 they are exact in f64.
@@ -101,6 +121,7 @@ void follow(const Json& c, const Layout& layout, DType dtype, Tolerance toleranc
     if (testing::Test::HasFailure()) return;
   }
   for (const auto& [name, expected] : c.at("final_state").items()) {
+    if (name == "mu_product" || name == "eta" || name == "mu") continue;  // follows from the step
     SCOPED_TRACE(name);
     if (name == "step") {
       EXPECT_EQ(optimizer->state(p).step(), (expected.is_array() ? expected[0] : expected).get<int64_t>());
@@ -113,32 +134,22 @@ void follow(const Json& c, const Layout& layout, DType dtype, Tolerance toleranc
   }
 }
 
-int follow_all(const Layout& layout, DType dtype, Tolerance tolerance) {
-  int followed = 0;
+void follow_all(const Layout& layout, DType dtype, Tolerance tolerance) {
   const Json file = golden::load("torch_optim.json");
-  for (const Json& c : file.at("cases")) {
-    if (make_optimizer(c, Parameter(Tensor::zeros({1}))) == nullptr) continue;
-    follow(c, layout, dtype, tolerance);
-    ++followed;
-  }
-  return followed;
+  for (const Json& c : file.at("cases")) follow(c, layout, dtype, tolerance);
 }
-
-constexpr int kCases = 19;  // SGD.0-8, Adam.0-3, AdamW.0-2, RMSprop.0-2
 
 const Layout kDense{nullptr};
 
 Layout six_of_twelve() { return {CsrPattern::from_positions(3, 4, std::vector<int64_t>{0, 3, 4, 5, 9, 10})}; }
 
-TEST(Trajectories, Float32EqualsTorch) { EXPECT_EQ(follow_all(kDense, DType::f32, {2e-5, 2e-6}), kCases); }
+TEST(Trajectories, Float32EqualsTorch) { follow_all(kDense, DType::f32, {2e-5, 2e-6}); }
 
-TEST(Trajectories, Float64EqualsTorchToTheRoundingOfTheVectors) {
-  EXPECT_EQ(follow_all(kDense, DType::f64, {1e-7, 1e-8}), kCases);
-}
+TEST(Trajectories, Float64EqualsTorchToTheRoundingOfTheVectors) { follow_all(kDense, DType::f64, {1e-7, 1e-8}); }
 
 TEST(Trajectories, TheNonzerosOfACsrParameterFollowTheSameRule) {
-  EXPECT_EQ(follow_all(six_of_twelve(), DType::f32, {2e-5, 2e-6}), kCases);
-  EXPECT_EQ(follow_all(six_of_twelve(), DType::f64, {1e-7, 1e-8}), kCases);
+  follow_all(six_of_twelve(), DType::f32, {2e-5, 2e-6});
+  follow_all(six_of_twelve(), DType::f64, {1e-7, 1e-8});
 }
 
 }  // namespace

@@ -171,8 +171,9 @@ template <class D, class V>
 HWY_INLINE V TotalSin(D d, V x) {
   using T = hn::TFromD<D>;
   const auto inside = hn::Le(hn::Abs(x), hn::Set(d, T(39000)));
-  const V y = InDouble(
+  const V sine = InDouble(
       d, [](auto wide, auto v) HWY_ATTR { return hn::Sin(wide, v); }, hn::IfThenElseZero(inside, x));
+  const V y = hn::IfThenElse(hn::Eq(x, hn::Zero(d)), x, sine);  // keeps -0
   if (HWY_LIKELY(hn::AllTrue(d, inside))) return y;
   return hn::IfThenElse(inside, y, PerLane(d, x, [](T lane) { return std::sin(lane); }));
 }

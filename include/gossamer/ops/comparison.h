@@ -15,8 +15,8 @@ namespace gossamer {
 [[nodiscard]] Tensor minimum(const Tensor& a, const Tensor& b);
 
 struct ClampOptions {
-  std::optional<double> min;  // one of both is set, and neither is NaN (ConfigError)
-  std::optional<double> max;  // below min: every element becomes max
+  std::optional<double> min = std::nullopt;  // one of both is set, and neither is NaN (ConfigError)
+  std::optional<double> max = std::nullopt;  // below min: every element becomes max
 };
 // Each element moved into [min, max]; NaN stays NaN. The gradient is selected where min <= x <= max.
 [[nodiscard]] Tensor clamp(const Tensor& x, const ClampOptions& options);

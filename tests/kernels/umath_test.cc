@@ -84,6 +84,37 @@ TEST_P(UmathTest, StaysWithinTheAllowedDistanceOfTheCorrectResult) {
   EXPECT_EQ(vectors, 3699);
 }
 
+// A unit in the last place of the float nearest to x.
+double unit_of(double x) {
+  int exponent;
+  std::frexp(static_cast<float>(x), &exponent);
+  return std::ldexp(1.0, exponent - 24);
+}
+
+TEST_P(UmathTest, IsWithinOneAndAHalfUnitsOfTheExactResultAcrossItsRange) {
+  struct Range {
+    Unary op;
+    double (*exact)(double);
+    float low, high;
+  };
+  const std::vector<Range> ranges{{Unary::Exp, std::exp, -80, 88},      {Unary::Log, std::log, 1e-3F, 3},
+                                  {Unary::Expm1, std::expm1, -1, 1},    {Unary::Log1p, std::log1p, -0.9F, 1},
+                                  {Unary::Sin, std::sin, -8000, 8000},  {Unary::Cos, std::cos, -8000, 8000},
+                                  {Unary::Tanh, std::tanh, -1.5F, 1.5F}};
+  std::vector<float> x(200000), y(x.size());
+  for (const Range& range : ranges) {
+    testing::fill_uniform(x, 3);
+    for (float& v : x) v = range.low + (range.high - range.low) * (v + 1) / 2;
+    map(range.op, static_cast<int64_t>(x.size()), x.data(), y.data());
+    double worst = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double exact = range.exact(x[i]);
+      worst = std::max(worst, std::abs(y[i] - exact) / unit_of(exact));
+    }
+    EXPECT_LE(worst, 1.5) << "function " << static_cast<int>(range.op);
+  }
+}
+
 // Beyond the range that is reduced in vectors, and where there is nothing to reduce.
 TEST_P(UmathTest, SinAndCosAreThoseOfTheScalarLibraryForLargeArguments) {
   const float infinity = std::numeric_limits<float>::infinity();

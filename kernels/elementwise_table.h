@@ -3,8 +3,9 @@
 //
 //   X(Name, ulp, reference, simd)
 //   ulp        the largest distance of simd from reference, in units in the last place; 0 asks for equal bits
-//   reference  a scalar expression in T; operands are x, or a and b
-//   simd       the same on vectors V of tag d, with hn:: (highway) and TotalExp of kernels/math-inl.h
+//   reference  a scalar expression in T, with the functions of kernels/reference/elementwise.h; operands are x, or a
+//              and b
+//   simd       the same on vectors V of tag d, with hn:: (highway) and the functions of kernels/math-inl.h
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,20 @@
   X(Neg, 0, -x, hn::Neg(x))                                                                                            \
   /* This way round NaN passes through, as in torch. */                                                                \
   X(Relu, 0, x <= T(0) ? T(0) : x, hn::IfThenZeroElse(hn::Le(x, hn::Zero(d)), x))                                      \
-  X(Exp, 2, std::exp(x), TotalExp(d, x))
+  X(Exp, 2, std::exp(x), TotalExp(d, x))                                                                               \
+  X(Log, 3, std::log(x), TotalLog(d, x))                                                                               \
+  X(Expm1, 3, std::expm1(x), TotalExpm1(d, x))                                                                         \
+  X(Log1p, 3, std::log1p(x), TotalLog1p(d, x))                                                                         \
+  X(Sqrt, 0, std::sqrt(x), hn::Sqrt(x))                                                                                \
+  X(Rsqrt, 0, T(1) / std::sqrt(x), hn::Div(hn::Set(d, 1), hn::Sqrt(x)))                                                \
+  X(Abs, 0, std::abs(x), hn::Abs(x))                                                                                   \
+  X(Sin, 3, std::sin(x), TotalSin(d, x))                                                                               \
+  X(Cos, 3, std::cos(x), TotalCos(d, x))                                                                               \
+  X(Tanh, 4, std::tanh(x), TotalTanh(d, x))                                                                            \
+  X(Sigmoid, 4, T(1) / (T(1) + std::exp(-x)), Sigmoid(d, x))                                                           \
+  X(Silu, 4, x / (T(1) + std::exp(-x)), hn::Div(x, hn::Add(hn::Set(d, 1), TotalExp(d, hn::Neg(x)))))                   \
+  X(Gelu, 12, gelu(x), Gelu(d, x))                                                                                     \
+  X(GeluTanh, 6, x / (T(1) + std::exp(-gelu_tanh_argument(x))), hn::Mul(x, Sigmoid(d, GeluTanhArgument(d, x))))
 
 #define GOSSAMER_BINARY_KERNELS(X)                                                                                     \
   X(Add, 0, a + b, hn::Add(a, b))                                                                                      \
@@ -37,7 +51,46 @@
     hn::IfThenElse(hn::Gt(a, b), hn::Set(d, 1), hn::Div(hn::Set(d, 1), hn::Add(hn::Set(d, 1), TotalExp(d, hn::Neg(a))))))\
   /* min(max(a, -b), b) for b >= 0; NaN in a stays NaN. */                                                             \
   X(ClampAbs, 0, a > b ? b : (a < -b ? -b : a),                                                                        \
-    hn::IfThenElse(hn::Gt(a, b), b, hn::IfThenElse(hn::Lt(a, hn::Neg(b)), hn::Neg(b), a)))
+    hn::IfThenElse(hn::Gt(a, b), b, hn::IfThenElse(hn::Lt(a, hn::Neg(b)), hn::Neg(b), a)))                             \
+  /* Gradients: a is the output of exp - 1, sqrt, 1 / sqrt, tanh, sigmoid, the input of the others; b the gradient. */ \
+  X(LogGrad, 0, b / a, hn::Div(b, a))                                                                                  \
+  X(Expm1Grad, 0, b * (a + T(1)), hn::Mul(b, hn::Add(a, hn::Set(d, 1))))                                               \
+  X(Log1pGrad, 0, b / (a + T(1)), hn::Div(b, hn::Add(a, hn::Set(d, 1))))                                               \
+  X(SqrtGrad, 0, b / (a + a), hn::Div(b, hn::Add(a, a)))                                                               \
+  X(RsqrtGrad, 0, T(-0.5) * b * (a * (a * a)), hn::Mul(hn::Mul(hn::Set(d, -0.5F), b), hn::Mul(a, hn::Mul(a, a))))      \
+  X(AbsGrad, 0, a > T(0) ? b : a < T(0) ? -b : T(0),                                                                   \
+    hn::IfThenElse(hn::Gt(a, hn::Zero(d)), b, hn::IfThenElseZero(hn::Lt(a, hn::Zero(d)), hn::Neg(b))))                 \
+  X(SinGrad, 4, b * std::cos(a), hn::Mul(b, TotalCos(d, a)))                                                           \
+  X(CosGrad, 4, -b * std::sin(a), hn::Mul(hn::Neg(b), TotalSin(d, a)))                                                 \
+  X(TanhGrad, 0, b * (T(1) - a * a), hn::Mul(b, hn::Sub(hn::Set(d, 1), hn::Mul(a, a))))                                \
+  X(SigmoidGrad, 0, b * (a * (T(1) - a)), hn::Mul(b, hn::Mul(a, hn::Sub(hn::Set(d, 1), a))))                           \
+  /* These have a zero, around which the rounding of their terms stands out. */                                        \
+  X(SiluGrad, 64, b * silu_slope(a), hn::Mul(b, SiluSlope(d, a)))                                                      \
+  X(GeluGrad, 128, b * gelu_slope(a), hn::Mul(b, GeluSlope(d, a)))                                                      \
+  X(GeluTanhGrad, 64, b * gelu_tanh_slope(a), hn::Mul(b, GeluTanhSlope(d, a)))                                         \
+  /* b: the slope below 0. */                                                                                          \
+  X(LeakyRelu, 0, a > T(0) ? a : a * b, hn::IfThenElse(hn::Gt(a, hn::Zero(d)), a, hn::Mul(a, b)))                      \
+  X(LeakyReluSlope, 0, a > T(0) ? T(1) : b, hn::IfThenElse(hn::Gt(a, hn::Zero(d)), hn::Set(d, 1), b))                  \
+  /* NaN wins. */                                                                                                      \
+  X(Maximum, 0, a > b || a != a ? a : b, hn::IfThenElse(hn::Or(hn::Gt(a, b), hn::IsNaN(a)), a, b))                     \
+  X(Minimum, 0, a < b || a != a ? a : b, hn::IfThenElse(hn::Or(hn::Lt(a, b), hn::IsNaN(a)), a, b))                     \
+  /* The share of a in the gradient of their maximum: half at ties, all of it for both where one is NaN, as in torch. */\
+  X(MaximumShare, 0, a < b ? T(0) : a == b ? T(0.5) : T(1),                                                            \
+    hn::IfThenZeroElse(hn::Lt(a, b), hn::IfThenElse(hn::Eq(a, b), hn::Set(d, 0.5F), hn::Set(d, 1))))                   \
+  /* Comparisons: 1 or 0. */                                                                                           \
+  X(Equal, 0, a == b ? T(1) : T(0), hn::IfThenElseZero(hn::Eq(a, b), hn::Set(d, 1)))                                   \
+  X(NotEqual, 0, a != b ? T(1) : T(0), hn::IfThenZeroElse(hn::Eq(a, b), hn::Set(d, 1)))                                \
+  X(Less, 0, a < b ? T(1) : T(0), hn::IfThenElseZero(hn::Lt(a, b), hn::Set(d, 1)))                                     \
+  X(LessEqual, 0, a <= b ? T(1) : T(0), hn::IfThenElseZero(hn::Le(a, b), hn::Set(d, 1)))                               \
+  X(Greater, 0, a > b ? T(1) : T(0), hn::IfThenElseZero(hn::Gt(a, b), hn::Set(d, 1)))                                  \
+  X(GreaterEqual, 0, a >= b ? T(1) : T(0), hn::IfThenElseZero(hn::Ge(a, b), hn::Set(d, 1)))                            \
+  /* a^b; its slope in a, and in b: 0 where torch has it so. */                                                        \
+  X(Pow, 2, std::pow(a, b), TotalPow(d, a, b))                                                                         \
+  X(PowSlope, 2, b == T(0) ? T(0) : b * std::pow(a, b - T(1)),                                                         \
+    hn::IfThenZeroElse(hn::Eq(b, hn::Zero(d)), hn::Mul(b, TotalPow(d, a, hn::Sub(b, hn::Set(d, 1))))))                 \
+  X(PowExponentSlope, 6, a == T(0) && b >= T(0) ? T(0) : std::pow(a, b) * std::log(a),                                 \
+    hn::IfThenZeroElse(hn::And(hn::Eq(a, hn::Zero(d)), hn::Ge(b, hn::Zero(d))),                                        \
+                       hn::Mul(TotalPow(d, a, b), TotalLog(d, a))))
 // clang-format on
 
 namespace gossamer::kernels {

@@ -9,6 +9,39 @@
 namespace gossamer::kernels::reference {
 
 template <typename T>
+T sigmoid(T x) {
+  return T(1) / (T(1) + std::exp(-x));
+}
+
+template <typename T>
+T silu_slope(T x) {
+  const T s = sigmoid(x);
+  return s * (T(1) + x * (T(1) - s));
+}
+
+// In double for float too: erfc multiplies the rounding of its argument.
+template <typename T>
+T gelu(T x) {
+  return static_cast<T>(x * (0.5 * std::erfc(x * -0.70710678118654752440)));
+}
+template <typename T>
+T gelu_slope(T x) {
+  const double y = x;
+  const double bell = 0.39894228040143267794 * std::exp(y * y * -0.5);
+  return static_cast<T>(0.5 * std::erfc(y * -0.70710678118654752440) + y * bell);
+}
+
+template <typename T>
+T gelu_tanh_argument(T x) {
+  return T(1.5957691216057307118) * (x + T(0.044715) * (x * x) * x);
+}
+template <typename T>
+T gelu_tanh_slope(T x) {
+  const T s = sigmoid(gelu_tanh_argument(x));
+  return s * (T(1) + x * (T(1) - s) * (T(1.5957691216057307118) * (T(1) + T(0.134145) * (x * x))));
+}
+
+template <typename T>
 void map(Unary op, int64_t n, const T* from, T* y) noexcept {
   for (int64_t i = 0; i < n; ++i) {
     const T x = from[i];

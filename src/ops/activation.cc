@@ -14,27 +14,51 @@
 
 namespace gossamer {
 
-Tensor relu(const Tensor& x) {
-  constexpr const char* kOp = "relu";
-  // Saves the output, which a following layer saves as its input anyway; it is positive exactly where x is.
-  struct ReluNode final : Node {
-    SavedTensor y;
-    explicit ReluNode(const Tensor& y_) : y(*this, y_) {}
+using kernels::Binary;
+using kernels::Unary;
+
+// Saves the output, which a following layer saves as its input anyway; it is positive exactly where x is.
+Tensor relu(const Tensor& x) { return recorded_map("relu", x, Unary::Relu, Binary::ReluGrad, Keeps::Output); }
+
+Tensor tanh(const Tensor& x) { return recorded_map("tanh", x, Unary::Tanh, Binary::TanhGrad, Keeps::Output); }
+
+Tensor sigmoid(const Tensor& x) {
+  return recorded_map("sigmoid", x, Unary::Sigmoid, Binary::SigmoidGrad, Keeps::Output);
+}
+
+Tensor silu(const Tensor& x) { return recorded_map("silu", x, Unary::Silu, Binary::SiluGrad, Keeps::Input); }
+
+Tensor gelu(const Tensor& x, const GeluOptions& options) {
+  if (options.approximate == GeluApproximation::Tanh) {
+    return recorded_map("gelu", x, Unary::GeluTanh, Binary::GeluTanhGrad, Keeps::Input);
+  }
+  return recorded_map("gelu", x, Unary::Gelu, Binary::GeluGrad, Keeps::Input);
+}
+
+Tensor leaky_relu(const Tensor& x, const LeakyReluOptions& options) {
+  constexpr const char* kOp = "leaky_relu";
+  struct LeakyReluNode final : Node {
+    SavedTensor x;
+    double negative_slope;
+    LeakyReluNode(const Tensor& x_, double negative_slope_) : x(*this, x_), negative_slope(negative_slope_) {}
 
     std::vector<Tensor> backward(const Tensor& grad) override {
-      return {zip_over(kOp, kernels::Binary::ReluGrad, y.get(), grad)};
+      return {zip_over(kOp, Binary::Mul, zip_scalar(Binary::LeakyReluSlope, x.get(), negative_slope), grad)};
     }
   };
 
   check_floating(kOp, x);
-  const Tensor y = map(kernels::Unary::Relu, x);
-  return record<ReluNode>(kOp, y, {x}, y);
+  if (!std::isfinite(options.negative_slope)) {
+    fail<ConfigError>(kOp, "negative_slope must be finite", fmt::format("{}", options.negative_slope));
+  }
+  const Tensor y = zip_scalar(Binary::LeakyRelu, x, options.negative_slope);
+  return record<LeakyReluNode>(kOp, y, {x}, x.detach(), options.negative_slope);
 }
 
 Tensor softplus(const Tensor& x, const SoftplusOptions& options) {
   constexpr const char* kOp = "softplus";
   const auto scaled = [](const Tensor& t, double factor) {
-    return factor == 1 ? t.detach() : zip_scalar(kernels::Binary::Mul, t, factor);
+    return factor == 1 ? t.detach() : zip_scalar(Binary::Mul, t, factor);
   };
   struct SoftplusNode final : Node {
     SavedTensor scaled_x;
@@ -42,7 +66,7 @@ Tensor softplus(const Tensor& x, const SoftplusOptions& options) {
     SoftplusNode(const Tensor& scaled_x_, double threshold_) : scaled_x(*this, scaled_x_), threshold(threshold_) {}
 
     std::vector<Tensor> backward(const Tensor& grad) override {
-      return {mul(grad, zip_scalar(kernels::Binary::SoftplusSlope, scaled_x.get(), threshold))};
+      return {mul(grad, zip_scalar(Binary::SoftplusSlope, scaled_x.get(), threshold))};
     }
   };
 
@@ -51,7 +75,7 @@ Tensor softplus(const Tensor& x, const SoftplusOptions& options) {
     fail<ConfigError>(kOp, "beta must be finite and not 0", fmt::format("{}", options.beta));
   }
   const Tensor scaled_x = scaled(x, options.beta);
-  const Tensor y = scaled(zip_scalar(kernels::Binary::Softplus, scaled_x, options.threshold), 1 / options.beta);
+  const Tensor y = scaled(zip_scalar(Binary::Softplus, scaled_x, options.threshold), 1 / options.beta);
   return record<SoftplusNode>(kOp, y, {x}, scaled_x, options.threshold);
 }
 

@@ -51,7 +51,7 @@ BroadcastPlan plan_broadcast(const Shape& a, const Shape& b, const char* op) {
 Tensor expand(const Tensor& x, const Shape& shape) {
   const BroadcastPlan plan = plan_broadcast(x.shape(), shape, "expand");
   Tensor out = Tensor::empty(shape, x.dtype());
-  dispatch_floating(x.dtype(), "expand", [&]<class T>() {
+  dispatch_all(x.dtype(), [&]<class T>() {
     const T* const from = x.data<T>();
     T* const to = out.mutable_data<T>();
     parallel_stretches(plan, [&](int64_t at, int64_t x_at, int64_t, int64_t n) {

@@ -89,6 +89,22 @@ Tensor zip(const char* name, Binary op, const Tensor& a, const Tensor& b) {
   return out;
 }
 
+Tensor recorded_map(const char* name, const Tensor& x, Unary op, Binary grad_op, Keeps keeps) {
+  struct MapNode final : Node {
+    const char* name;
+    Binary grad_op;
+    SavedTensor kept;
+    MapNode(const char* name_, Binary grad_op_, const Tensor& kept_)
+        : name(name_), grad_op(grad_op_), kept(*this, kept_) {}
+
+    std::vector<Tensor> backward(const Tensor& grad) override { return {zip_over(name, grad_op, kept.get(), grad)}; }
+  };
+
+  check_floating(name, x);
+  const Tensor y = map(op, x);
+  return record<MapNode>(name, y, {x}, name, grad_op, keeps == Keeps::Input ? x.detach() : y);
+}
+
 Tensor add(const Tensor& a, const Tensor& b) {
   constexpr const char* kOp = "add";
   struct AddNode final : Node {

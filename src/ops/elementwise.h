@@ -1,6 +1,6 @@
 // The kernels of kernels/elementwise_table.h on tensors: parallel, with broadcasting, on tiles where the operands hold
-// them. Forward and backward of elementwise operations are made of these. Nothing is recorded; operands are checked by
-// the caller (ops/check.h).
+// them. Forward and backward of elementwise operations are made of these. All but recorded_map record nothing, and
+// leave the check of operands to the caller (ops/check.h).
 #pragma once
 
 #include "gossamer/tensor.h"
@@ -21,5 +21,10 @@ Tensor zip_over(const char* name, kernels::Binary op, const Tensor& a, const Ten
 
 // op(x, scalar), the scalar rounded to the dtype of x.
 Tensor zip_scalar(kernels::Binary op, const Tensor& x, double scalar);
+
+// y = op(x), checked and recorded: a whole operation. The gradient is grad_op(kept, gradient of y), where kept is x or
+// y.
+enum class Keeps { Input, Output };
+Tensor recorded_map(const char* name, const Tensor& x, kernels::Unary op, kernels::Binary grad_op, Keeps keeps);
 
 }  // namespace gossamer

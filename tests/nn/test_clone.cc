@@ -104,6 +104,12 @@ TEST(Clone, EqualsItsOriginalForEveryLayer) {
   add(Linear(Parameter(uniform({4, 6}, 3)), Parameter(uniform({4}, 4))));
   add(Linear(Parameter::csr({4, 6}, CsrPattern::from_positions(4, 6, {}), Tensor::empty({0}))));
   add(ReLU());
+  add(Tanh());
+  add(Sigmoid());
+  add(SiLU());
+  add(GELU({.approximate = GeluApproximation::Tanh}));
+  add(LeakyReLU({.negative_slope = 0.3}));
+  add(Softplus({.beta = 2}));
   add(Softmax({.dim = 0}));
   add(Flatten({.start_dim = 0, .end_dim = 1}));
   add(Dropout({.p = 0.25}, rng));

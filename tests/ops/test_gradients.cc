@@ -57,6 +57,43 @@ std::vector<GradientCase> elementwise_cases() {
   };
 }
 
+std::vector<GradientCase> function_cases() {
+  const Shape shape{2, 1, 5};
+  const Tensor any = uniform(shape, 1, DType::f64, -3, 3);
+  const Tensor positive = uniform(shape, 2, DType::f64, 0.3, 3);
+  const Tensor exponents = uniform({3, 5}, 3, DType::f64, -2, 2);
+  const auto extreme = [](Tensor (*f)(const Tensor&, const Tensor&)) {
+    return [f](Inputs x) { return f(x[0], x[1]); };
+  };
+  const Tensor mask = Tensor::from<int64_t>({1, 0, 0, 1, 0}, {1, 5}).to(DType::boolean);
+  return {
+      {"exp", [](Inputs x) { return exp(x[0]); }, {any}},
+      {"expm1", [](Inputs x) { return expm1(x[0]); }, {any}},
+      {"log", [](Inputs x) { return log(x[0]); }, {positive}},
+      {"log1p", [](Inputs x) { return log1p(x[0]); }, {positive}},
+      {"sqrt", [](Inputs x) { return sqrt(x[0]); }, {positive}},
+      {"rsqrt", [](Inputs x) { return rsqrt(x[0]); }, {positive}},
+      {"abs", [](Inputs x) { return abs(x[0]); }, {any}},
+      {"sin", [](Inputs x) { return sin(x[0]); }, {any}},
+      {"cos", [](Inputs x) { return cos(x[0]); }, {any}},
+      {"tanh", [](Inputs x) { return tanh(x[0]); }, {any}},
+      {"sigmoid", [](Inputs x) { return sigmoid(x[0]); }, {any}},
+      {"silu", [](Inputs x) { return silu(x[0]); }, {any}},
+      {"gelu", [](Inputs x) { return gelu(x[0]); }, {any}},
+      {"gelu_tanh", [](Inputs x) { return gelu(x[0], {.approximate = GeluApproximation::Tanh}); }, {any}},
+      {"leaky_relu", [](Inputs x) { return leaky_relu(x[0], {.negative_slope = 0.2}); }, {any}},
+      {"function_of_nothing", [](Inputs x) { return gelu(sin(x[0])); }, {uniform({0, 3}, 1)}},
+      {"pow", [](Inputs x) { return pow(x[0], -1.5); }, {positive}},
+      {"pow_of_negative", [](Inputs x) { return pow(x[0], 3); }, {any}},
+      {"pow_tensor", [](Inputs x) { return pow(x[0], x[1]); }, {positive, exponents}},
+      {"maximum", extreme(maximum), {any, uniform({3, 5}, 4, DType::f64, -3, 3)}},
+      {"minimum", extreme(minimum), {any, uniform({3, 5}, 4, DType::f64, -3, 3)}},
+      {"clamp", [](Inputs x) { return clamp(x[0], {.min = -1, .max = 0.5}); }, {any}},
+      {"clamp_below", [](Inputs x) { return clamp(x[0], {.max = 0.5}); }, {any}},
+      {"where", [=](Inputs x) { return where(mask, x[0], x[1]); }, {any, uniform({3, 1}, 5)}},
+  };
+}
+
 std::vector<GradientCase> shape_cases() {
   return {
       {"reshape",
@@ -193,6 +230,7 @@ TEST_P(GradientOf, IsTheSameForOneInputAlone) {
 
 const auto kName = [](const testing::TestParamInfo<GradientCase>& info) { return info.param.name; };
 INSTANTIATE_TEST_SUITE_P(Elementwise, GradientOf, testing::ValuesIn(elementwise_cases()), kName);
+INSTANTIATE_TEST_SUITE_P(Functions, GradientOf, testing::ValuesIn(function_cases()), kName);
 INSTANTIATE_TEST_SUITE_P(Shapes, GradientOf, testing::ValuesIn(shape_cases()), kName);
 INSTANTIATE_TEST_SUITE_P(Reductions, GradientOf, testing::ValuesIn(reduction_cases()), kName);
 INSTANTIATE_TEST_SUITE_P(Products, GradientOf, testing::ValuesIn(product_cases()), kName);

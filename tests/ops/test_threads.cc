@@ -40,6 +40,25 @@ TEST(Threads, GiveTheSameElementwiseBits) {
       [](In x) { return dropout(relu(div(add(mul(x[0], x[1]), x[2]), add_scalar(x[1], 3))), 0.3, 5); });
 }
 
+TEST(Threads, GiveTheSameFunctionBits) {
+  const Tensor x = uniform({300, 201}, 1, DType::f32, -3, 3);
+  const Tensor row = uniform({201}, 2, DType::f32, 0.5, 2);
+  for (Tensor (*f)(const Tensor&) : {exp, expm1, abs, sin, cos, tanh, sigmoid, silu}) {
+    expect_same_bits({x}, [f](In in) { return f(in[0]); });
+  }
+  for (Tensor (*f)(const Tensor&) : {log, log1p, sqrt, rsqrt}) {
+    expect_same_bits({x}, [f](In in) { return f(add_scalar(abs(in[0]), 0.1)); });
+  }
+  expect_same_bits({x}, [](In in) { return gelu(in[0]); });
+  expect_same_bits({x}, [](In in) { return gelu(in[0], {.approximate = GeluApproximation::Tanh}); });
+  expect_same_bits({x}, [](In in) { return leaky_relu(in[0]); });
+  expect_same_bits({x}, [](In in) { return pow(in[0], 3); });
+  expect_same_bits({x, row}, [](In in) { return pow(in[1], in[0]); });
+  expect_same_bits({x, row}, [](In in) { return minimum(maximum(in[0], in[1]), in[1]); });
+  expect_same_bits({x}, [](In in) { return clamp(in[0], {.min = -1, .max = 1}); });
+  expect_same_bits({x, row}, [](In in) { return where(lt(in[0], in[1]), in[0], in[1]); });
+}
+
 TEST(Threads, GiveTheSameReductionBits) {
   const Tensor x = uniform({70, 50, 40}, 1, DType::f32);
   expect_same_bits({x}, [](In in) { return sum(in[0]); });

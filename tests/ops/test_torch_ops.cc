@@ -58,6 +58,40 @@ const std::map<std::string, Operation>& compared() {
       {"neg", [](const Inputs& in, const Json&) { return -in.at("x"); }},
       {"square", [](const Inputs& in, const Json&) { return in.at("x") * in.at("x"); }},
       {"relu", [](const Inputs& in, const Json&) { return relu(in.at("x")); }},
+      {"exp", [](const Inputs& in, const Json&) { return exp(in.at("x")); }},
+      {"log", [](const Inputs& in, const Json&) { return log(in.at("x")); }},
+      {"sqrt", [](const Inputs& in, const Json&) { return sqrt(in.at("x")); }},
+      {"rsqrt", [](const Inputs& in, const Json&) { return rsqrt(in.at("x")); }},
+      {"abs", [](const Inputs& in, const Json&) { return abs(in.at("x")); }},
+      {"sin", [](const Inputs& in, const Json&) { return sin(in.at("x")); }},
+      {"cos", [](const Inputs& in, const Json&) { return cos(in.at("x")); }},
+      {"tanh", [](const Inputs& in, const Json&) { return tanh(in.at("x")); }},
+      {"sigmoid", [](const Inputs& in, const Json&) { return sigmoid(in.at("x")); }},
+      {"silu", [](const Inputs& in, const Json&) { return silu(in.at("x")); }},
+      {"gelu",
+       [](const Inputs& in, const Json& attrs) {
+         const bool is_tanh = attrs.at("approximate") == "tanh";
+         return gelu(in.at("x"), {.approximate = is_tanh ? GeluApproximation::Tanh : GeluApproximation::None});
+       }},
+      {"leaky_relu",
+       [](const Inputs& in, const Json& attrs) {
+         return leaky_relu(in.at("x"), {.negative_slope = attrs.at("negative_slope").get<double>()});
+       }},
+      {"pow", [](const Inputs& in, const Json& attrs) { return pow(in.at("x"), attrs.at("exponent").get<double>()); }},
+      {"reciprocal", [](const Inputs& in, const Json&) { return pow(in.at("x"), -1); }},
+      {"clamp",
+       [](const Inputs& in, const Json& attrs) {
+         return clamp(in.at("x"), {.min = attrs.at("min").get<double>(), .max = attrs.at("max").get<double>()});
+       }},
+      {"maximum", [](const Inputs& in, const Json&) { return maximum(in.at("a"), in.at("b")); }},
+      {"minimum", [](const Inputs& in, const Json&) { return minimum(in.at("a"), in.at("b")); }},
+      {"where",
+       [](const Inputs& in, const Json&) { return where(in.at("c").to(DType::boolean), in.at("a"), in.at("b")); }},
+      {"masked_fill",
+       [](const Inputs& in, const Json& attrs) {
+         const Tensor& x = in.at("x");
+         return where(in.at("m").to(DType::boolean), Tensor::full({}, attrs.at("value").get<double>(), x.dtype()), x);
+       }},
       {"softplus", [](const Inputs& in, const Json&) { return softplus(in.at("x")); }},
       {"dropout",
        [](const Inputs& in, const Json& attrs) {
@@ -189,7 +223,7 @@ std::set<std::string> declared_operations() {
 
 TEST(TorchOpsTable, HoldsEveryOperationOfTheVectorsThatExists) {
   const std::set<std::string> declared = declared_operations();
-  EXPECT_EQ(cases([](const std::string& op) { return compared().contains(op); }).size(), 48);
+  EXPECT_EQ(cases([](const std::string& op) { return compared().contains(op); }).size(), 72);
   EXPECT_EQ(cases([](const std::string& op) { return kElsewhere.contains(op); }).size(), 5);
   ASSERT_TRUE(declared.contains("relu")) << "the declarations were not found";
   const std::vector<TorchCase> all = cases([](const std::string&) { return true; });

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gossamer/nn/cloneable.h"
+#include "gossamer/ops/activation.h"
 
 #pragma GCC visibility push(default)
 namespace gossamer::nn {
@@ -10,6 +11,60 @@ namespace gossamer::nn {
 class ReLU final : public Cloneable<ReLU> {
  public:
   Tensor forward(const Tensor& x) override;
+};
+
+// tanh(x), any shape.
+class Tanh final : public Cloneable<Tanh> {
+ public:
+  Tensor forward(const Tensor& x) override;
+};
+
+// 1 / (1 + exp(-x)), any shape.
+class Sigmoid final : public Cloneable<Sigmoid> {
+ public:
+  Tensor forward(const Tensor& x) override;
+};
+
+// x / (1 + exp(-x)), any shape.
+class SiLU final : public Cloneable<SiLU> {
+ public:
+  Tensor forward(const Tensor& x) override;
+};
+
+// gelu() of ops/activation.h, any shape.
+class GELU final : public Cloneable<GELU> {
+ public:
+  explicit GELU(const GeluOptions& options = {}) : options_(options) {}
+
+  const GeluOptions& options() const { return options_; }
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  GeluOptions options_;
+};
+
+// leaky_relu() of ops/activation.h, any shape.
+class LeakyReLU final : public Cloneable<LeakyReLU> {
+ public:
+  explicit LeakyReLU(const LeakyReluOptions& options = {}) : options_(options) {}
+
+  const LeakyReluOptions& options() const { return options_; }
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  LeakyReluOptions options_;
+};
+
+// softplus() of ops/activation.h, any shape.
+class Softplus final : public Cloneable<Softplus> {
+ public:
+  explicit Softplus(const SoftplusOptions& options = {}) : options_(options) {}
+
+  const SoftplusOptions& options() const { return options_; }
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  SoftplusOptions options_;
 };
 
 struct SoftmaxOptions {

@@ -11,6 +11,30 @@ namespace gossamer {
 // max(x, 0); NaN stays NaN. The gradient is selected where x > 0.
 [[nodiscard]] Tensor relu(const Tensor& x);
 
+[[nodiscard]] Tensor tanh(const Tensor& x);
+
+// 1 / (1 + exp(-x))
+[[nodiscard]] Tensor sigmoid(const Tensor& x);
+
+// x sigmoid(x), also called swish. Elfwing et al. 2017, https://arxiv.org/abs/1702.03118
+[[nodiscard]] Tensor silu(const Tensor& x);
+
+enum class GeluApproximation {
+  None,  // x times the normal distribution function
+  Tanh,  // x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
+};
+struct GeluOptions {
+  GeluApproximation approximate = GeluApproximation::None;
+};
+// Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415
+[[nodiscard]] Tensor gelu(const Tensor& x, const GeluOptions& options = {});
+
+struct LeakyReluOptions {
+  double negative_slope = 0.01;  // finite (ConfigError)
+};
+// x where it is positive, else negative_slope x.
+[[nodiscard]] Tensor leaky_relu(const Tensor& x, const LeakyReluOptions& options = {});
+
 struct SoftplusOptions {
   double beta = 1;        // sharpness: finite and not 0 (ConfigError)
   double threshold = 20;  // where beta x is larger, the result is x

@@ -1,0 +1,67 @@
+// Mathematical functions.
+#include "gossamer/ops/math.h"
+
+#include <vector>
+
+#include "gossamer/autograd.h"
+#include "gossamer/ops/elementwise.h"
+#include "ops/check.h"
+#include "ops/elementwise.h"
+#include "ops/reduce.h"
+
+namespace gossamer {
+
+using kernels::Binary;
+using kernels::Unary;
+
+Tensor exp(const Tensor& x) { return recorded_map("exp", x, Unary::Exp, Binary::Mul, Keeps::Output); }
+
+Tensor expm1(const Tensor& x) { return recorded_map("expm1", x, Unary::Expm1, Binary::Expm1Grad, Keeps::Output); }
+
+Tensor log(const Tensor& x) { return recorded_map("log", x, Unary::Log, Binary::LogGrad, Keeps::Input); }
+
+Tensor log1p(const Tensor& x) { return recorded_map("log1p", x, Unary::Log1p, Binary::Log1pGrad, Keeps::Input); }
+
+Tensor sqrt(const Tensor& x) { return recorded_map("sqrt", x, Unary::Sqrt, Binary::SqrtGrad, Keeps::Output); }
+
+Tensor rsqrt(const Tensor& x) { return recorded_map("rsqrt", x, Unary::Rsqrt, Binary::RsqrtGrad, Keeps::Output); }
+
+Tensor abs(const Tensor& x) { return recorded_map("abs", x, Unary::Abs, Binary::AbsGrad, Keeps::Input); }
+
+Tensor sin(const Tensor& x) { return recorded_map("sin", x, Unary::Sin, Binary::SinGrad, Keeps::Input); }
+
+Tensor cos(const Tensor& x) { return recorded_map("cos", x, Unary::Cos, Binary::CosGrad, Keeps::Input); }
+
+Tensor pow(const Tensor& x, double exponent) {
+  constexpr const char* kOp = "pow";
+  struct PowScalarNode final : Node {
+    SavedTensor x;
+    double exponent;
+    PowScalarNode(const Tensor& x_, double exponent_) : x(*this, x_), exponent(exponent_) {}
+
+    std::vector<Tensor> backward(const Tensor& grad) override {
+      return {zip_over(kOp, Binary::Mul, zip_scalar(Binary::PowSlope, x.get(), exponent), grad)};
+    }
+  };
+
+  check_floating(kOp, x);
+  return record<PowScalarNode>(kOp, zip_scalar(Binary::Pow, x, exponent), {x}, x.detach(), exponent);
+}
+
+Tensor pow(const Tensor& x, const Tensor& exponent) {
+  constexpr const char* kOp = "pow";
+  struct PowNode final : Node {
+    Input x{*this, {&x, &exponent}}, exponent{*this, {&x, &exponent}};
+
+    std::vector<Tensor> backward(const Tensor& grad) override {
+      const auto times_grad = [&](Binary slope) { return mul(grad, zip(kOp, slope, x.value(), exponent.value())); };
+      return {x.gradient([&] { return sum_to(times_grad(Binary::PowSlope), x.shape()); }),
+              exponent.gradient([&] { return sum_to(times_grad(Binary::PowExponentSlope), exponent.shape()); })};
+    }
+  };
+
+  check_same_floating(kOp, x, exponent);
+  return record<PowNode>(kOp, zip(kOp, Binary::Pow, x, exponent), {x, exponent});
+}
+
+}  // namespace gossamer

@@ -13,6 +13,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -76,10 +77,7 @@ class BatchSequence {
 // batch that it is gathering.
 class Prefetcher {
  public:
-  Prefetcher(BatchSequence sequence, size_t depth)
-      : depth_(depth),
-        sequence_(std::move(sequence)),
-        thread_([this](const std::stop_token& stop) { produce(stop); }) {}
+  Prefetcher(BatchSequence sequence, size_t depth) : depth_(depth), sequence_(std::move(sequence)), thread_(start()) {}
 
   std::optional<Batch> next() {
     std::unique_lock lock(mutex_);
@@ -95,6 +93,15 @@ class Prefetcher {
   }
 
  private:
+  std::jthread start() {
+    try {
+      return std::jthread([this](const std::stop_token& stop) { produce(stop); });
+    } catch (const std::system_error& error) {
+      fail<StateError>("DataLoader", "the system must start a thread that prefetches", error.code().message(),
+                       "use prefetch 0 to gather in the calling thread");
+    }
+  }
+
   void produce(const std::stop_token& stop) noexcept {
     std::exception_ptr failure;
     try {

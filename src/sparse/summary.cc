@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,15 +19,24 @@ double share(int64_t part, int64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
+// The largest number where the product does not fit: a dense form of that size cannot exist anyway.
+int64_t product(int64_t a, int64_t b) {
+  int64_t fitting = 0;
+  return __builtin_mul_overflow(a, b, &fitting) ? std::numeric_limits<int64_t>::max() : fitting;
+}
+void add_to(int64_t& total, int64_t part) {
+  if (__builtin_add_overflow(total, part, &total)) total = std::numeric_limits<int64_t>::max();
+}
+
 SummaryRow row_of(const Parameter& p, const InTimeOverParameterization* itop) {
   const int64_t flops_per_element = p.shape().rank() < 2 ? 1 : 2;
   SummaryRow row{.name = p.name(),
                  .shape = p.shape(),
                  .elements = p.numel(),
                  .nnz = p.nnz(),
-                 .dense_bytes = p.numel() * dtype_size(p.dtype()),
+                 .dense_bytes = product(p.numel(), dtype_size(p.dtype())),
                  .csr_bytes = p.value_bytes() + p.index_bytes(),
-                 .dense_flops = p.numel() * flops_per_element,
+                 .dense_flops = product(p.numel(), flops_per_element),
                  .csr_flops = p.nnz() * flops_per_element,
                  .last_change = p.last_change()};
   if (p.is_csr()) {
@@ -44,11 +54,11 @@ SummaryRow row_of(const Parameter& p, const InTimeOverParameterization* itop) {
 }
 
 void add(SummaryRow& total, const SummaryRow& row) {
-  total.elements += row.elements;
+  add_to(total.elements, row.elements);
   total.nnz += row.nnz;
-  total.dense_bytes += row.dense_bytes;
+  add_to(total.dense_bytes, row.dense_bytes);
   total.csr_bytes += row.csr_bytes;
-  total.dense_flops += row.dense_flops;
+  add_to(total.dense_flops, row.dense_flops);
   total.csr_flops += row.csr_flops;
   total.last_change.changes += row.last_change.changes;
   total.last_change.kept += row.last_change.kept;

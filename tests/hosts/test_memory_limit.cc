@@ -148,5 +148,26 @@ TEST(OpenBlasCaller, WaitsWhileOpenBlasHasNoBufferLeft) {
   EXPECT_GT(most_inside, 1);
 }
 
+TEST_F(MemoryLimit, ThatLeavesNoStackForThePrefetchingThreadIsAnErrorThatNamesTheWayWithout) {
+  EXPECT_EXIT(
+      {
+        limit_time();
+        const auto dataset = std::make_shared<data::TensorDataset>(Tensor::ones({4, 2}), Tensor::zeros({4}));
+        data::DataLoader prefetching(dataset, {.batch_size = 2, .prefetch = 1});
+        data::DataLoader gathering(dataset, {.batch_size = 2, .prefetch = 0});
+        limit_memory(4);
+        try {
+          prefetching.begin();
+          give_up("a thread without a stack\n");
+        } catch (const StateError& error) {
+          require(std::string(error.what()).find("prefetch 0") != std::string::npos, error.what());
+        }
+        require(prefetching.epoch() == 0, "an epoch that did not begin was counted\n");
+        require(gathering.begin()->x.numel() == 4, "a wrong batch\n");
+        _exit(0);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
 }  // namespace
 }  // namespace gossamer::host::test_memory_limit

@@ -41,7 +41,7 @@ class DataLoader {
   ~DataLoader() = default;
 
   // Starts epoch() and counts it up. What the dataset throws, in whatever thread, is rethrown here or by the iterator's
-  // increment, after the batches before it.
+  // increment, after the batches before it. Throws StateError where the thread that prefetches cannot be started.
   Iterator begin();
   std::default_sentinel_t end() const { return {}; }
 

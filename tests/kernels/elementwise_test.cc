@@ -122,6 +122,8 @@ TEST_P(ElementwiseTest, EveryRowGivesTheSameBitsForEverySplit) {
   GuardedArray<float> whole(kMaxLength), parts(kMaxLength);
   const auto expect_same = [&](const char* name) {
     for (int64_t i = 0; i < kMaxLength; ++i) {
+      // The sign of a NaN is the compiler's: it may exchange the operands of a scalar sum or product.
+      if (std::isnan(parts[i]) && std::isnan(whole[i])) continue;
       ASSERT_EQ(std::bit_cast<uint32_t>(parts[i]), std::bit_cast<uint32_t>(whole[i])) << name << " at " << i;
     }
   };

@@ -100,7 +100,7 @@ std::vector<T> to_list(const Config& config, const std::string& path) {
 }
 
 Schedule schedule_of_type(ConfigReader& reader) {
-  using namespace schedule;
+  using namespace schedule;  // NOLINT(google-build-using-namespace): every shape, and nothing else, is in it
   static const std::vector<std::string> kTypes{"constant", "linear", "exp", "power", "cosine", "cycling", "cubic"};
   const std::string type = reader.text("type");
   const std::string lower = to_lower(type);

@@ -10,7 +10,7 @@
 
 namespace gossamer {
 
-using namespace schedule;
+using namespace schedule;  // NOLINT(google-build-using-namespace): every shape, and nothing else, is in it
 
 namespace {
 

@@ -92,7 +92,8 @@ void Step::check() const {
   check_not_negative("lr::Step", "gamma", gamma);
 }
 double Step::operator()(double base, int64_t t) const {
-  return base * std::pow(gamma, static_cast<double>(t / step_size));
+  const int64_t drops = t / step_size;
+  return base * std::pow(gamma, static_cast<double>(drops));
 }
 
 void MultiStep::check() const { check_not_negative("lr::MultiStep", "gamma", gamma); }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/csr.h"
 #include "kernels/layout.h"
@@ -86,7 +87,7 @@ inline constexpr int64_t kFetchedFloats = 65536;
 template <class T>
 kernels::FetchAhead fetch_share(const Tile<const T>& tile, int64_t i, int64_t n) {
   if (tile.batch.data == nullptr || tile.index * tile.width >= tile.batch.n) return {};
-  constexpr int64_t kFloats = sizeof(T) / sizeof(float);
+  constexpr int64_t kFloats = std::is_same_v<T, float> ? 1 : 2;
   if (tile.size() * kFloats > kFetchedFloats) return {};
   const int64_t begin = i * tile.size() / n;
   return {reinterpret_cast<const float*>(tile.begin() + begin), ((i + 1) * tile.size() / n - begin) * kFloats};

@@ -63,6 +63,7 @@ std::string json_text(int64_t number) { return fmt::format("{}", number); }
 
 std::string json_object(const std::vector<std::pair<std::string_view, std::string>>& members, int indent) {
   std::vector<std::string> values;
+  values.reserve(members.size());
   for (const auto& [key, value] : members) values.push_back(fmt::format("{}: {}", json_text(key), value));
   return lines('{', values, '}', indent);
 }

@@ -112,6 +112,7 @@ TopologyChange SparsityAlgorithm::first_change(const SparseParameter& parameter)
 
 void SparsityAlgorithm::prepare_first_changes(const std::vector<SparseParameter>& parameters) {
   std::vector<std::pair<SparseParameter, TopologyChange>> changes;
+  changes.reserve(parameters.size());
   for (const SparseParameter& p : parameters) changes.emplace_back(p, first_change(p));
   prepare_changes(std::move(changes));
   for (PreparedChange& change : *changes_) change.move_values_now();

@@ -132,6 +132,7 @@ Positions largest_magnitudes(const CsrPattern& pattern, const Tensor& values, co
       scores[static_cast<size_t>(groups.of(p.row, p.col))].push_back(magnitude(v[p.slot]));
     });
     std::vector<Threshold<T>> thresholds;
+    thresholds.reserve(scores.size());
     for (auto& s : scores) thresholds.push_back(threshold_of(s, keep));
     Positions kept;
     kept.reserve(static_cast<size_t>(std::min(pattern.nnz(), keep * groups.count())));

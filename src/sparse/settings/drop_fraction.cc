@@ -11,14 +11,13 @@ namespace gossamer::sparse {
 namespace {
 
 std::vector<double> values_named(const Schedule& s) {
-  using namespace schedule;
-  if (const auto* constant = s.get_if<Constant>()) return {constant->value};
-  if (const auto* linear = s.get_if<Linear>()) return {linear->init};
-  if (const auto* exp = s.get_if<Exp>()) return {exp->init};
-  if (const auto* power = s.get_if<Power>()) return {power->init};
-  if (const auto* cosine = s.get_if<Cosine>()) return {cosine->init, cosine->minimum};
-  if (const auto* cycling = s.get_if<Cycling>()) return cycling->values;
-  if (const auto* cubic = s.get_if<Cubic>()) return {cubic->init, cubic->final};
+  if (const auto* constant = s.get_if<schedule::Constant>()) return {constant->value};
+  if (const auto* linear = s.get_if<schedule::Linear>()) return {linear->init};
+  if (const auto* exp = s.get_if<schedule::Exp>()) return {exp->init};
+  if (const auto* power = s.get_if<schedule::Power>()) return {power->init};
+  if (const auto* cosine = s.get_if<schedule::Cosine>()) return {cosine->init, cosine->minimum};
+  if (const auto* cycling = s.get_if<schedule::Cycling>()) return cycling->values;
+  if (const auto* cubic = s.get_if<schedule::Cubic>()) return {cubic->init, cubic->final};
   return {};
 }
 

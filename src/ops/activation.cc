@@ -37,22 +37,11 @@ Tensor gelu(const Tensor& x, const GeluOptions& options) {
 
 Tensor leaky_relu(const Tensor& x, const LeakyReluOptions& options) {
   constexpr const char* kOp = "leaky_relu";
-  struct LeakyReluNode final : Node {
-    SavedTensor x;
-    double negative_slope;
-    LeakyReluNode(const Tensor& x_, double negative_slope_) : x(*this, x_), negative_slope(negative_slope_) {}
-
-    std::vector<Tensor> backward(const Tensor& grad) override {
-      return {zip_over(kOp, Binary::Mul, zip_scalar(Binary::LeakyReluSlope, x.get(), negative_slope), grad)};
-    }
-  };
-
   check_floating(kOp, x);
   if (!std::isfinite(options.negative_slope)) {
     fail<ConfigError>(kOp, "negative_slope must be finite", fmt::format("{}", options.negative_slope));
   }
-  const Tensor y = zip_scalar(Binary::LeakyRelu, x, options.negative_slope);
-  return record<LeakyReluNode>(kOp, y, {x}, x.detach(), options.negative_slope);
+  return recorded_zip_scalar(kOp, x, Binary::LeakyRelu, Binary::LeakyReluSlope, options.negative_slope);
 }
 
 Tensor softplus(const Tensor& x, const SoftplusOptions& options) {

@@ -105,6 +105,23 @@ Tensor recorded_map(const char* name, const Tensor& x, Unary op, Binary grad_op,
   return record<MapNode>(name, y, {x}, name, grad_op, keeps == Keeps::Input ? x.detach() : y);
 }
 
+Tensor recorded_zip_scalar(const char* name, const Tensor& x, Binary op, Binary slope_op, double scalar) {
+  struct ZipScalarNode final : Node {
+    const char* name;
+    Binary slope_op;
+    SavedTensor x;
+    double scalar;
+    ZipScalarNode(const char* name_, Binary slope_op_, const Tensor& x_, double scalar_)
+        : name(name_), slope_op(slope_op_), x(*this, x_), scalar(scalar_) {}
+
+    std::vector<Tensor> backward(const Tensor& grad) override {
+      return {zip_over(name, Binary::Mul, zip_scalar(slope_op, x.get(), scalar), grad)};
+    }
+  };
+
+  return record<ZipScalarNode>(name, zip_scalar(op, x, scalar), {x}, name, slope_op, x.detach(), scalar);
+}
+
 Tensor add(const Tensor& a, const Tensor& b) {
   constexpr const char* kOp = "add";
   struct AddNode final : Node {

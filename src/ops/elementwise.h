@@ -1,6 +1,6 @@
 // The kernels of kernels/elementwise_table.h on tensors: parallel, with broadcasting, on tiles where the operands hold
-// them. Forward and backward of elementwise operations are made of these. All but recorded_map record nothing, and
-// leave the check of operands to the caller (ops/check.h).
+// them. Forward and backward of elementwise operations are made of these. All but recorded_map leave the check of
+// operands to the caller (ops/check.h), and what is not called recorded records nothing.
 #pragma once
 
 #include "gossamer/tensor.h"
@@ -26,5 +26,8 @@ Tensor zip_scalar(kernels::Binary op, const Tensor& x, double scalar);
 // y.
 enum class Keeps { Input, Output };
 Tensor recorded_map(const char* name, const Tensor& x, kernels::Unary op, kernels::Binary grad_op, Keeps keeps);
+// op(x, scalar), recorded, of an x that is checked. The gradient is slope_op(x, scalar) times that of the result.
+Tensor recorded_zip_scalar(const char* name, const Tensor& x, kernels::Binary op, kernels::Binary slope_op,
+                           double scalar);
 
 }  // namespace gossamer

@@ -34,18 +34,8 @@ Tensor cos(const Tensor& x) { return recorded_map("cos", x, Unary::Cos, Binary::
 
 Tensor pow(const Tensor& x, double exponent) {
   constexpr const char* kOp = "pow";
-  struct PowScalarNode final : Node {
-    SavedTensor x;
-    double exponent;
-    PowScalarNode(const Tensor& x_, double exponent_) : x(*this, x_), exponent(exponent_) {}
-
-    std::vector<Tensor> backward(const Tensor& grad) override {
-      return {zip_over(kOp, Binary::Mul, zip_scalar(Binary::PowSlope, x.get(), exponent), grad)};
-    }
-  };
-
   check_floating(kOp, x);
-  return record<PowScalarNode>(kOp, zip_scalar(Binary::Pow, x, exponent), {x}, x.detach(), exponent);
+  return recorded_zip_scalar(kOp, x, Binary::Pow, Binary::PowSlope, exponent);
 }
 
 Tensor pow(const Tensor& x, const Tensor& exponent) {

@@ -1,0 +1,56 @@
+// Mathematical functions, activations, selections.
+#include <cstdint>
+#include <vector>
+
+#include "gossamer/ops.h"
+#include "tests/ops/samples/sample.h"
+#include "tests/support/tensors.h"
+
+namespace gossamer::samples {
+
+std::vector<OpSample> functions() {
+  const Shape shape{2, 1, 5};
+  const Tensor any = uniform(shape, 1, DType::f64, -3, 3);
+  const Tensor positive = uniform(shape, 2, DType::f64, 0.3, 3);
+  const Tensor exponents = uniform({3, 5}, 3, DType::f64, -2, 2);
+  const auto extreme = [](Tensor (*f)(const Tensor&, const Tensor&)) {
+    return [f](Inputs x) { return f(x[0], x[1]); };
+  };
+  const Tensor many = large({300, 201}, 1, -3, 3);
+  const Tensor many_positive = large({300, 201}, 1, 0.1, 3);
+  const Tensor row = large({201}, 2, 0.5, 2);
+  const Tensor mask = Tensor::from<int64_t>({1, 0, 0, 1, 0}, {1, 5}).to(DType::boolean);
+  return {
+      {"exp", "", [](Inputs x) { return exp(x[0]); }, {any}, {many}},
+      {"expm1", "", [](Inputs x) { return expm1(x[0]); }, {any}, {many}},
+      {"log", "", [](Inputs x) { return log(x[0]); }, {positive}, {many_positive}},
+      {"log1p", "", [](Inputs x) { return log1p(x[0]); }, {positive}, {many_positive}},
+      {"sqrt", "", [](Inputs x) { return sqrt(x[0]); }, {positive}, {many_positive}},
+      {"rsqrt", "", [](Inputs x) { return rsqrt(x[0]); }, {positive}, {many_positive}},
+      {"abs", "", [](Inputs x) { return abs(x[0]); }, {any}, {many}},
+      {"sin", "", [](Inputs x) { return sin(x[0]); }, {any}, {many}},
+      {"cos", "", [](Inputs x) { return cos(x[0]); }, {any}, {many}},
+      {"tanh", "", [](Inputs x) { return tanh(x[0]); }, {any}, {many}},
+      {"sigmoid", "", [](Inputs x) { return sigmoid(x[0]); }, {any}, {many}},
+      {"silu", "", [](Inputs x) { return silu(x[0]); }, {any}, {many}},
+      {"gelu", "", [](Inputs x) { return gelu(x[0]); }, {any}, {many}},
+      {"gelu", "tanh", [](Inputs x) { return gelu(x[0], {.approximate = GeluApproximation::Tanh}); }, {any}, {many}},
+      {"leaky_relu", "", [](Inputs x) { return leaky_relu(x[0], {.negative_slope = 0.2}); }, {any}, {many}},
+      {"gelu", "of_nothing", [](Inputs x) { return gelu(sin(x[0])); }, {uniform({0, 3}, 1)}},
+      {"pow", "", [](Inputs x) { return pow(x[0], -1.5); }, {positive}},
+      {"pow", "of_negative", [](Inputs x) { return pow(x[0], 3); }, {any}, {many}},
+      {"pow", "tensor", [](Inputs x) { return pow(x[0], x[1]); }, {positive, exponents}, {row, many}},
+      {"maximum", "", extreme(maximum), {any, uniform({3, 5}, 4, DType::f64, -3, 3)}, {many, row}},
+      {"minimum", "", extreme(minimum), {any, uniform({3, 5}, 4, DType::f64, -3, 3)}, {many, row}},
+      {"clamp", "", [](Inputs x) { return clamp(x[0], {.min = -1, .max = 0.5}); }, {any}, {many}},
+      {"clamp", "below", [](Inputs x) { return clamp(x[0], {.max = 0.5}); }, {any}},
+      {"where", "", [=](Inputs x) { return where(mask, x[0], x[1]); }, {any, uniform({3, 1}, 5)}},
+      {"where",
+       "compared",
+       [](Inputs x) { return where(lt(x[0], x[1]), x[0], x[1]); },
+       {any, uniform({3, 5}, 5)},
+       {many, row}},
+  };
+}
+
+}  // namespace gossamer::samples

@@ -28,6 +28,8 @@ bool grad_enabled() { return t_grad_enabled; }
 Node::Node() : record_(std::make_unique<autograd::Record>()) {}
 Node::~Node() = default;
 
+bool Node::add_backward(const Tensor&, Tensor&) { return false; }
+
 bool Node::needs_grad(size_t i) const { return record_->edges.at(i).meta != nullptr; }
 
 Node::Input::Input(Node& owner, std::initializer_list<const Input*> saved_for)

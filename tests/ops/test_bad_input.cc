@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <ostream>
@@ -90,6 +91,115 @@ std::vector<BadInput> bad_inputs() {
        [] {
          return permute(f32({2, 3}), {1, 1});
        }},
+      {"flatten", "order", Shape,
+       [] {
+         return flatten(f32({2, 3}), {.start_dim = 1, .end_dim = 0});
+       }},
+      {"squeeze", "axis", Shape, [] { return squeeze(f32({1}), 1); }},
+      {"unsqueeze", "axis", Shape, [] { return unsqueeze(f32({1}), 2); }},
+      {"expand", "shapes", Shape, [] { return expand(f32({2}), {3}); }},
+      {"expand", "new_unknown", Shape,
+       [] {
+         return expand(f32({2}), {-1, 2});
+       }},
+      {"repeat", "too_few", Shape,
+       [] {
+         return repeat(f32({2, 2}), {2});
+       }},
+      {"repeat", "negative", Shape, [] { return repeat(f32({2}), {-1}); }},
+      {"flip", "axis", Shape, [] { return flip(f32({2}), {1}); }},
+      {"flip", "axis_twice", Shape,
+       [] {
+         return flip(f32({2}), {0, -1});
+       }},
+      {"roll", "scalar", Shape, [] { return roll(f32({}), 1, 0); }},
+      {"pad", "negative", Shape, [] { return pad(f32({2}), {{.before = -1}}); }},
+      {"pad", "axis_twice", Shape,
+       [] {
+         return pad(f32({2}), {{.before = 1}, {.dim = -1, .after = 1}});
+       }},
+      {"pad", "overflow", Shape, [] { return pad(f32({2}), {{.before = INT64_MAX, .after = 1}}); }},
+      {"pad", "reflect", Shape, [] { return pad(f32({2}), {{.before = 2}}, {.mode = PadMode::Reflect}); }},
+      {"pad", "replicate_empty", Shape, [] { return pad(f32({0}), {{.before = 1}}, {.mode = PadMode::Replicate}); }},
+      {"pad", "circular", Shape, [] { return pad(f32({2}), {{.after = 3}}, {.mode = PadMode::Circular}); }},
+      {"tril", "rank", Shape, [] { return tril(f32({2})); }},
+      {"triu", "rank", Shape, [] { return triu(f32({})); }},
+      {"arange", "step", Config, [] { return arange({.end = 1, .step = 0}); }},
+      {"arange", "nan", Config, [=] { return arange({.end = nan}); }},
+      {"arange", "fraction", Config, [] { return arange({.start = 0.5, .end = 2, .dtype = gossamer::DType::i64}); }},
+      {"arange", "mask", DType, [] { return arange({.end = 1, .dtype = gossamer::DType::boolean}); }},
+      {"arange", "too_many", Shape, [] { return arange({.end = 1e300}); }},
+      {"concat", "none", Shape, [] { return concat({}); }},
+      {"concat", "sizes", Shape,
+       [] {
+         return concat({f32({2, 3}), f32({2, 2})});
+       }},
+      {"concat", "rank", Shape,
+       [] {
+         return concat({f32({2, 3}), f32({2})});
+       }},
+      {"concat", "scalar", Shape, [] { return concat({f32({})}); }},
+      {"concat", "dtypes", DType,
+       [] {
+         return concat({f32({2}), f64({2})});
+       }},
+      {"stack", "none", Shape, [] { return stack({}); }},
+      {"stack", "axis", Shape, [] { return stack({f32({2})}, 2); }},
+      {"stack", "sizes", Shape,
+       [] {
+         return stack({f32({2}), f32({1})});
+       }},
+      {"stack", "dtypes", DType,
+       [] {
+         return stack({f32({2}), i64({2})});
+       }},
+      {"split", "axis", Shape, [] { return split(f32({2}), 1, 1)[0]; }},
+      {"split", "size", Config, [] { return split(f32({2}), 0)[0]; }},
+      {"split", "sum", Shape,
+       [] {
+         return split(f32({2}), {1, 2})[0];
+       }},
+      {"chunk", "count", Config, [] { return chunk(f32({2}), 0)[0]; }},
+      {"chunk", "scalar", Shape, [] { return chunk(f32({}), 1)[0]; }},
+      {"index_select", "index", Index, [] { return index_select(f32({1}), 0, i64({1})); }},
+      {"index_select", "rank", Shape,
+       [] {
+         return index_select(f32({2}), 0, i64({1, 1}));
+       }},
+      {"index_select", "axis", Shape, [] { return index_select(f32({2}), 1, i64({1})); }},
+      {"index_select", "floating", DType, [] { return index_select(f32({2}), 0, f32({1})); }},
+      {"gather", "index", Index, [] { return gather(f32({1}), 0, i64({1})); }},
+      {"gather", "rank", Shape,
+       [] {
+         return gather(f32({2, 2}), 0, i64({1}));
+       }},
+      {"gather", "larger", Shape,
+       [] {
+         return gather(f32({2, 2}), 0, i64({1, 3}));
+       }},
+      {"gather", "mask", DType, [] { return gather(f32({2}), 0, mask({2})); }},
+      {"scatter_add", "index", Index, [] { return scatter_add(f32({1}), 0, i64({1}), f32({1})); }},
+      {"scatter_add", "source", Shape, [] { return scatter_add(f32({2}), 0, i64({1}), f32({2})); }},
+      {"scatter_add", "dtypes", DType, [] { return scatter_add(f32({2}), 0, i64({1}), f64({1})); }},
+      {"scatter_add", "integers", DType, [] { return scatter_add(i64({2}), 0, i64({1}), i64({1})); }},
+      {"scatter", "index", Index, [] { return scatter(f32({1}), 0, i64({1}), f32({1})); }},
+      {"scatter", "source", Shape, [] { return scatter(f32({2}), 0, i64({1}), f32({})); }},
+      {"scatter", "dtypes", DType, [] { return scatter(f32({2}), 0, i64({1}), i64({1})); }},
+      {"one_hot", "index", Index, [] { return one_hot(i64({2}), {.classes = 1}); }},
+      {"one_hot", "classes", Config, [] { return one_hot(i64({2}), {.classes = -1}); }},
+      {"one_hot", "floating", DType, [] { return one_hot(f32({2}), {.classes = 1}); }},
+      {"sort", "scalar", Shape, [] { return sort(f32({})).values; }},
+      {"argsort", "axis", Shape, [] { return argsort(f32({2}), {.dim = 1}); }},
+      {"topk", "too_many", Shape, [] { return topk(f32({2}), 3).values; }},
+      {"topk", "negative", Shape, [] { return topk(f32({2}), -1).values; }},
+      {"topk", "axis", Shape, [] { return topk(f32({2}), 1, {.dim = -2}).values; }},
+      {"maximum", "masks", DType, [] { return maximum(mask({2}), mask({2})); }},
+      {"eq", "dtypes", DType, [] { return eq(i64({2}), f32({2})); }},
+      {"lt", "shapes", Shape, [] { return lt(i64({2}), i64({3})); }},
+      {"logical_and", "numbers", DType, [] { return logical_and(mask({2}), i64({2})); }},
+      {"logical_or", "shapes", Shape, [] { return logical_or(mask({2}), mask({3})); }},
+      {"logical_not", "numbers", DType, [] { return logical_not(f32({2})); }},
+      {"masked_fill", "mask", DType, [] { return masked_fill(f32({2}), f32({2}), 0); }},
       {"sum", "axis", Shape,
        [] {
          return sum(f32({2, 3}), {.dims = {2}});

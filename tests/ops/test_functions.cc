@@ -131,6 +131,44 @@ TEST(Comparisons, BroadcastAndGiveBooleans) {
   expect(ge(a, b), "101100");
 }
 
+TEST(Comparisons, TakeIntegersAndMasks) {
+  const Tensor a = Tensor::from<int64_t>({1, INT64_MAX, -3}, {3, 1});
+  const Tensor b = Tensor::from<int64_t>({1, INT64_MAX - 1}, {2});
+  const auto expect = [](const Tensor& actual, const char* bits) {
+    golden::expect_equal(actual, golden::mask_from_string(bits, {3, 2}));
+  };
+  expect(eq(a, b), "100000");
+  expect(gt(a, b), "001100");
+  expect(le(a, b), "110011");
+  expect(lt(a.to(DType::i32), Tensor::from<int32_t>({0, 7}, {2})), "010011");
+  const Tensor mask = Tensor::from<bool>({true, false}, {2});
+  golden::expect_equal(ne(mask, Tensor::from<bool>({true}, {1})), Tensor::from<bool>({false, true}, {2}));
+  golden::expect_equal(maximum(a, b),
+                       Tensor::from<int64_t>({1, INT64_MAX - 1, INT64_MAX, INT64_MAX, 1, INT64_MAX - 1}, {3, 2}));
+  golden::expect_equal(minimum(a, b), Tensor::from<int64_t>({1, 1, 1, INT64_MAX - 1, -3, -3}, {3, 2}));
+}
+
+TEST(Logic, BroadcastsMasks) {
+  const Tensor a = golden::mask_from_string("01", {2, 1});
+  const Tensor b = golden::mask_from_string("01", {2});
+  const auto expect = [](const Tensor& actual, const char* bits) {
+    golden::expect_equal(actual, golden::mask_from_string(bits, {2, 2}));
+  };
+  expect(logical_and(a, b), "0001");
+  expect(logical_or(a, b), "0111");
+  expect(logical_xor(a, b), "0110");
+  golden::expect_equal(logical_not(b), golden::mask_from_string("10", {2}));
+}
+
+TEST(Where, TakesAnyDtype) {
+  const Tensor mask = golden::mask_from_string("10", {2});
+  const Tensor y = where(mask, Tensor::from<int64_t>({INT64_MAX, 1}, {2}), Tensor::from<int64_t>({5}, {1}));
+  golden::expect_equal(y, Tensor::from<int64_t>({INT64_MAX, 5}, {2}));
+  golden::expect_equal(where(mask, mask, logical_not(mask)), golden::mask_from_string("11", {2}));
+  golden::expect_equal(masked_fill(Tensor::from<int32_t>({3, 4}, {2}), mask, -2.7),
+                       Tensor::from<int32_t>({-2, 4}, {2}));
+}
+
 TEST(Where, BroadcastsAllThreeAndSelectsGradients) {
   const Tensor mask = golden::mask_from_string("101", {3, 1});
   Tensor a = of({1, -0.F}).set_requires_grad();
@@ -158,9 +196,9 @@ TEST(Functions, RefuseIntegersUndefinedTensorsAndShapesThatDoNotFit) {
   message_of<DTypeError>([&] { leaky_relu(labels); });
   message_of<DTypeError>([&] { clamp(labels, {.min = 0}); });
   message_of<DTypeError>([&] { pow(labels, 2); });
+  message_of<DTypeError>([&] { pow(labels, labels); });
   Tensor (*const pow_tensor)(const Tensor&, const Tensor&) = pow;
   for (Tensor (*f)(const Tensor&, const Tensor&) : {pow_tensor, maximum, minimum, eq, ne, lt, le, gt, ge}) {
-    message_of<DTypeError>([&] { f(labels, labels); });
     message_of<DTypeError>([&] { f(Tensor::ones({2}), Tensor::ones({2}, DType::f64)); });
     message_of<StateError>([&] { f(Tensor::ones({2}), Tensor()); });
     message_of<ShapeError>([&] { f(Tensor::ones({2}), Tensor::ones({3})); });

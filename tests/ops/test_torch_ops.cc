@@ -89,8 +89,7 @@ const std::map<std::string, Operation>& compared() {
        [](const Inputs& in, const Json&) { return where(in.at("c").to(DType::boolean), in.at("a"), in.at("b")); }},
       {"masked_fill",
        [](const Inputs& in, const Json& attrs) {
-         const Tensor& x = in.at("x");
-         return where(in.at("m").to(DType::boolean), Tensor::full({}, attrs.at("value").get<double>(), x.dtype()), x);
+         return masked_fill(in.at("x"), in.at("m").to(DType::boolean), attrs.at("value").get<double>());
        }},
       {"softplus", [](const Inputs& in, const Json&) { return softplus(in.at("x")); }},
       {"dropout",
@@ -117,6 +116,13 @@ const std::map<std::string, Operation>& compared() {
          const Tensor rows = slice(in.at("x"), 1, in.at("x").dim(0));
          return slice(rows, {.dim = 1, .begin = 0, .end = rows.dim(1), .step = 2});
        }},
+      {"cat",
+       [](const Inputs& in, const Json& attrs) {
+         return concat({in.at("a"), in.at("b")}, attrs.at("dim"));
+       }},
+      {"gather", [](const Inputs& in, const Json& attrs) { return gather(in.at("x"), attrs.at("dim"), in.at("i")); }},
+      {"index_select",
+       [](const Inputs& in, const Json& attrs) { return index_select(in.at("x"), attrs.at("dim"), in.at("i")); }},
       {"reuse",
        [](const Inputs& in, const Json&) {
          const Tensor& x = in.at("x");
@@ -223,7 +229,7 @@ std::set<std::string> declared_operations() {
 
 TEST(TorchOpsTable, HoldsEveryOperationOfTheVectorsThatExists) {
   const std::set<std::string> declared = declared_operations();
-  EXPECT_EQ(cases([](const std::string& op) { return compared().contains(op); }).size(), 72);
+  EXPECT_EQ(cases([](const std::string& op) { return compared().contains(op); }).size(), 75);
   EXPECT_EQ(cases([](const std::string& op) { return kElsewhere.contains(op); }).size(), 5);
   ASSERT_TRUE(declared.contains("relu")) << "the declarations were not found";
   const std::vector<TorchCase> all = cases([](const std::string&) { return true; });

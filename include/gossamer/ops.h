@@ -15,5 +15,6 @@
 #include "gossamer/ops/product.h"
 #include "gossamer/ops/rearrange.h"
 #include "gossamer/ops/reduce.h"
+#include "gossamer/ops/scan.h"
 #include "gossamer/ops/shape.h"
 #include "gossamer/ops/sparse.h"

@@ -35,7 +35,7 @@ TEST(Functions, GiveTheSpecialValuesOfTheirScalarNamesakes) {
   using Scalar = float (*)(float);
   const std::vector<std::pair<Tensor (*)(const Tensor&), Scalar>> pairs{
       {exp, std::exp},  {expm1, std::expm1}, {log, std::log}, {log1p, std::log1p}, {sqrt, std::sqrt},
-      {abs, std::fabs}, {sin, std::sin},     {cos, std::cos}, {tanh, std::tanh}};
+      {abs, std::fabs}, {sin, std::sin},     {cos, std::cos}, {tanh, std::tanh},   {erf, std::erf}};
   for (const auto& [f, scalar] : pairs) {
     const Tensor y = f(x);
     for (int64_t i = 0; i < x.numel(); ++i) {
@@ -68,6 +68,33 @@ TEST(Gelu, KeepsItsTailInBothForms) {
   // x Phi(x), where 1 + erf is already 0.
   EXPECT_FLOAT_EQ(gelu(of({-6})).data<float>()[0], -5.9195266e-9F);
   EXPECT_LT(gelu(of({-6}), {.approximate = GeluApproximation::Tanh}).data<float>()[0], 0);
+}
+
+TEST(Erf, IsExactForSmallArguments) {
+  const Tensor x = of({1e-30F, -1e-3F, 0.7499F, 0.75F, 4});
+  for (int64_t i = 0; i < x.numel(); ++i) EXPECT_FLOAT_EQ(erf(x).data<float>()[i], std::erf(x.data<float>()[i])) << i;
+}
+
+TEST(Sign, KeepsZerosAndNan) { golden::expect_equal(sign(of({-3, -0.F, 0, kInf, kNan})), of({-1, -0.F, 0, 1, kNan})); }
+
+TEST(Reciprocal, HasInfinitiesAtZeros) {
+  golden::expect_equal(reciprocal(of({-4, -0.F, 0, kInf, kNan})), of({-0.25, -kInf, kInf, 0, kNan}));
+}
+
+TEST(Elu, GoesToMinusAlphaBelow) {
+  const auto f = [](const Tensor& x) { return elu(x, {.alpha = 2}); };
+  golden::expect_close(f(of({-kInf, -1, 0, 3, kNan})), of({-2, 2 * std::expm1(-1.F), 0, 3, kNan}));
+  golden::expect_close(slope(f, of({-kInf, -1, 0, 3})), of({0, 2 * std::exp(-1.F), 2, 1}));
+}
+
+TEST(HardActivations, HaveTheSlopesOfTorchAtTheirCorners) {
+  const auto gate = [](const Tensor& x) { return hardsigmoid(x); };
+  const auto swish = [](const Tensor& x) { return hardswish(x); };
+  const Tensor x = of({-4, -3, 0, 3, 4, kNan});
+  golden::expect_close(gate(x), of({0, 0, 0.5, 1, 1, kNan}));
+  golden::expect_close(slope(gate, of({-4, -3, 0, 3, 4})), of({0, 0, 1.F / 6, 0, 0}));
+  golden::expect_close(swish(x), of({0, 0, 0, 3, 4, kNan}));
+  golden::expect_close(slope(swish, of({-4, -3, 0, 3, 4})), of({0, -0.5, 0.5, 1.5, 1}));
 }
 
 TEST(LeakyRelu, TakesTheSlopeBelowZeroAndAtIt) {

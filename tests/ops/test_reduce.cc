@@ -1,9 +1,12 @@
-// sum, mean, max and argmax.
+// Reductions and running sums: special values, shapes and accuracy. Gradients of ordinary elements are checked in
+// test_gradients.cc.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "gossamer/error.h"
@@ -135,6 +138,93 @@ TEST(Max, OfNothingIsRefused) {
   EXPECT_NE(message_of<StateError>([] { max(Tensor()); }).find("max: "), std::string::npos);
 }
 
+TEST(Min, FindsTheSmallestAndLetsNanWin) {
+  const Tensor x = Tensor::from<float>({1, -5, 3, 2, kNan, kInf}, {2, 3});
+  golden::expect_equal(min(x, {.dims = {1}}), Tensor::from<float>({-5, kNan}, {2}));
+  golden::expect_equal(min(x, {.dims = {0}, .keepdim = true}), Tensor::from<float>({1, kNan, 3}, {1, 3}));
+  EXPECT_EQ(min(Tensor::full({50000}, kInf)).item<float>(), kInf);
+}
+
+// The gradient of f at x from a gradient of ones.
+template <class F>
+Tensor slope(const F& f, const Tensor& x) {
+  Tensor leaf = x.clone().set_requires_grad();
+  const Tensor y = f(leaf);
+  y.backward(Tensor::ones(y.shape(), y.dtype()));
+  return leaf.grad();
+}
+
+TEST(Prod, HasTheGradientsOfTheOtherElementsWhereSomeAreZero) {
+  const Tensor x = Tensor::from<float>({2, 3, 4, 2, 0, 4, 0, 3, 0}, {3, 3});
+  golden::expect_equal(slope([](const Tensor& t) { return prod(t, {.dims = {1}}); }, x),
+                       Tensor::from<float>({12, 8, 6, 0, 8, 0, 0, 0, 0}, {3, 3}));
+  EXPECT_EQ(prod(Tensor::zeros({0})).item<float>(), 1);
+}
+
+TEST(Var, DividesByTheNumberOfElementsLessTheCorrection) {
+  const Tensor x = Tensor::from<float>({1, 2, 4, 5}, {4});
+  EXPECT_FLOAT_EQ(var(x).item<float>(), 10.F / 3);
+  EXPECT_FLOAT_EQ(var(x, {.correction = 0}).item<float>(), 2.5F);
+  EXPECT_TRUE(std::isnan(var(Tensor::ones({1})).item<float>()));
+  EXPECT_EQ(var(Tensor::ones({1}), {.correction = 0}).item<float>(), 0);
+  EXPECT_EQ(var(x, {.correction = 9}).item<float>(), kInf);  // as torch: what is left is at least 0
+}
+
+TEST(Var, KeepsItsDigitsBesideALargeMean) {
+  // 4096 and 4097 in turn: the square of either fills a float.
+  std::vector<float> values(100000);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = 4096 + static_cast<float>(i % 2);
+  const Tensor x = Tensor::from(values, {static_cast<int64_t>(values.size())});
+  EXPECT_NEAR(var(x, {.correction = 0}).item<float>(), 0.25, 1e-6);
+  for (const float v : var(reshape(x, {50000, 2}), {.dims = {0}}).span<float>()) EXPECT_NEAR(v, 0, 1e-6);
+}
+
+TEST(Norm, NeitherOverflowsNorVanishesInF32) {
+  EXPECT_FLOAT_EQ(norm(Tensor::from<float>({3e30F, 4e30F}, {2})).item<float>(), 5e30F);
+  EXPECT_FLOAT_EQ(norm(Tensor::from<float>({3e-30F, -4e-30F}, {2})).item<float>(), 5e-30F);
+  golden::expect_close(norm(Tensor::from<float>({3, -4, 5, 12}, {2, 2}), {.dims = {1}}),
+                       Tensor::from<float>({5, 13}, {2}));
+  EXPECT_EQ(norm(Tensor::from<float>({3, -4}, {2}), {.p = 1}).item<float>(), 7);
+  EXPECT_EQ(norm(Tensor::full({}, -3)).item<float>(), 3);
+}
+
+TEST(Norm, HasNoSlopeAtZero) {
+  const Tensor x = Tensor::from<float>({0, 0, 0, -2}, {2, 2});
+  for (const double p : {1.0, 2.0}) {
+    golden::expect_equal(slope([p](const Tensor& t) { return norm(t, {.p = p, .dims = {1}}); }, x),
+                         Tensor::from<float>({0, 0, 0, -1}, {2, 2}));
+  }
+}
+
+TEST(Logsumexp, NeitherOverflowsNorLosesInfinities) {
+  const Tensor x = Tensor::from<float>({1000, 1000, -1000, -1000, -kInf, -kInf, kInf, 1, -kInf, 3, kNan, kInf}, {6, 2});
+  const auto last = [](const Tensor& t) { return logsumexp(t, {.dims = {1}}); };
+  const float ln2 = std::log(2.F);
+  golden::expect_close(last(x), Tensor::from<float>({1000 + ln2, -1000 + ln2, -kInf, kInf, 3, kNan}, {6}));
+  golden::expect_close(logsumexp(x, {.dims = {0}}).alias({2}), Tensor::from<float>({kNan, kInf}, {2}));
+  EXPECT_EQ(logsumexp(Tensor::zeros({0})).item<float>(), -kInf);
+  golden::expect_close(slope(last, slice(x, 0, 3)), Tensor::from<float>({0.5, 0.5, 0.5, 0.5, 0, 0}, {3, 2}));
+}
+
+TEST(Cumsum, AddsAlongAnyDimension) {
+  const Tensor x = uniform({3, 4, 600}, 1, DType::f32);
+  for (int dim = 0; dim < 3; ++dim) {
+    const Tensor y = cumsum(x, dim - 3);
+    const int64_t stride = dim == 0 ? 2400 : dim == 1 ? 600 : 1;
+    for (int64_t i = 0; i < x.numel(); ++i) {
+      double expected = 0;
+      for (int64_t k = i / stride % x.dim(dim); k >= 0; --k) expected += x.data<float>()[i - k * stride];
+      ASSERT_NEAR(y.data<float>()[i], expected, 1e-6 * std::max(1.0, std::abs(expected))) << dim << " at " << i;
+    }
+  }
+}
+
+TEST(Cumsum, IsAccurateInF32) {
+  // A running float sum would be off by 1 %.
+  const Tensor y = cumsum(Tensor::full({1000003}, 0.1F), 0);
+  EXPECT_FLOAT_EQ(y.data<float>()[1000002], static_cast<float>(1000003 * static_cast<double>(0.1F)));
+}
+
 TEST(Argmax, FindsTheLowestIndexOfTheLargest) {
   const Tensor x = Tensor::from<float>({1, 3, 3, 5, 2, 5}, {2, 3});
   golden::expect_equal(argmax(x), Tensor::from<int64_t>({1, 0}, {2}));
@@ -150,6 +240,46 @@ TEST(Argmax, TakesAMiddleDimension) {
 TEST(Argmax, LetsTheFirstNanWin) {
   golden::expect_equal(argmax(Tensor::from<float>({kNan, 3, kNan, 1, kNan, kNan}, {2, 3})),
                        Tensor::from<int64_t>({0, 1}, {2}));
+}
+
+TEST(Argmax, TakesTheLastAmongTiesWhereAsked) {
+  const Tensor x = Tensor::from<float>({5, 3, 5, kNan, 2, kNan}, {2, 3});
+  golden::expect_equal(argmax(x, ArgReduceOptions{.keepdim = true, .select_last = true}),
+                       Tensor::from<int64_t>({2, 2}, {2, 1}));
+  golden::expect_equal(argmax(x, ArgReduceOptions{.dim = 0, .select_last = true}),
+                       Tensor::from<int64_t>({1, 0, 1}, {3}));
+}
+
+TEST(Argmax, OverAllDimensionsCountsRowMajor) {
+  const Tensor x = Tensor::from<float>({1, 3, 3, 5, 2, 5}, {2, 3});
+  golden::expect_equal(argmax(x, {.dim = std::nullopt}), Tensor::full({}, 3, DType::i64));
+  golden::expect_equal(argmin(x, {.dim = std::nullopt, .keepdim = true}), Tensor::zeros({1, 1}, DType::i64));
+}
+
+TEST(Argmax, AgreesWithASearchAlongEveryDimension) {
+  const Tensor x = uniform({3, 70, 130}, 1, DType::f32);
+  for (int dim = 0; dim < 3; ++dim) {
+    const Tensor at = argmax(x, dim);
+    const Tensor low = argmin(x, dim);
+    const int64_t stride = dim == 0 ? 70 * 130 : dim == 1 ? 130 : 1;
+    for (int64_t i = 0; i < at.numel(); ++i) {
+      const float* line = x.data<float>() + i / stride * stride * x.dim(dim) + i % stride;
+      int64_t best = 0;
+      int64_t least = 0;
+      for (int64_t k = 1; k < x.dim(dim); ++k) {
+        if (line[k * stride] > line[best * stride]) best = k;
+        if (line[k * stride] < line[least * stride]) least = k;
+      }
+      ASSERT_EQ(at.data<int64_t>()[i], best) << dim << " at " << i;
+      ASSERT_EQ(low.data<int64_t>()[i], least) << dim << " at " << i;
+    }
+  }
+}
+
+TEST(Argmin, FindsTheLowestIndexOfTheSmallestAndLetsNanWin) {
+  const Tensor x = Tensor::from<float>({1, 3, 1, 5, kNan, 2}, {2, 3});
+  golden::expect_equal(argmin(x), Tensor::from<int64_t>({0, 1}, {2}));
+  golden::expect_equal(argmin(x, 0), Tensor::from<int64_t>({0, 1, 0}, {3}));
 }
 
 TEST(Argmax, RefusesEmptyDimensionsAndScalars) {

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "gossamer/ops/activation.h"
+#include "gossamer/ops/channel_norm.h"
 #include "gossamer/ops/comparison.h"
 #include "gossamer/ops/creation.h"
 #include "gossamer/ops/elementwise.h"
 #include "gossamer/ops/embedding.h"
 #include "gossamer/ops/indexing.h"
 #include "gossamer/ops/join.h"
+#include "gossamer/ops/layer_norm.h"
 #include "gossamer/ops/loss.h"
 #include "gossamer/ops/math.h"
 #include "gossamer/ops/normalization.h"

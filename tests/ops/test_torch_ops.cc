@@ -46,6 +46,16 @@ Tensor compare_embedding(const Inputs& in, const Json& attrs) {
   return embedding(in.at("i"), in.at("w"), options);
 }
 
+// Running statistics afterwards are compared in test_normalization.cc.
+Tensor compare_batch_norm(const Inputs& in, const Json& attrs) {
+  return batch_norm(in.at("x"), in.at("w"), in.at("b"),
+                    {.running_mean = in.at("rm"),
+                     .running_var = in.at("rv"),
+                     .training = attrs.at("training").get<bool>(),
+                     .momentum = attrs.at("momentum").get<double>(),
+                     .eps = attrs.at("eps").get<double>()});
+}
+
 // The operations that exist, by their names in the vectors.
 const std::map<std::string, Operation>& compared() {
   static const std::map<std::string, Operation> kCompared{
@@ -118,6 +128,21 @@ const std::map<std::string, Operation>& compared() {
        [](const Inputs& in, const Json& attrs) { return softmax(in.at("x"), attrs.value("dim", kDefaultDim)); }},
       {"log_softmax",
        [](const Inputs& in, const Json& attrs) { return log_softmax(in.at("x"), attrs.value("dim", kDefaultDim)); }},
+      {"layer_norm",
+       [](const Inputs& in, const Json& attrs) {
+         return layer_norm(in.at("x"), golden::shape_from_json(attrs.at("normalized_shape")), in.at("w"), in.at("b"),
+                           {.eps = attrs.at("eps").get<double>()});
+       }},
+      {"rms_norm",
+       [](const Inputs& in, const Json& attrs) {
+         return rms_norm(in.at("x"), in.at("w").shape(), in.at("w"), {.eps = attrs.at("eps").get<double>()});
+       }},
+      {"batch_norm", compare_batch_norm},
+      {"group_norm",
+       [](const Inputs& in, const Json& attrs) {
+         return group_norm(in.at("x"), attrs.at("groups").get<int64_t>(), in.at("w"), in.at("b"),
+                           {.eps = attrs.at("eps").get<double>()});
+       }},
       {"cross_entropy", compare_cross_entropy},
       {"embedding", compare_embedding},
       {"transpose", [](const Inputs& in, const Json&) { return mul_scalar(transpose(in.at("x"), 0, 1), 2); }},

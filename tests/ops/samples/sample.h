@@ -39,19 +39,32 @@ inline Tensor large(const Shape& shape, uint64_t key, double low = -1, double hi
 inline void PrintTo(const OpSample& sample, std::ostream* os) { *os << sample.name(); }
 
 // The list: one function for each family, in samples/<family>.cc.
+std::vector<OpSample> classification();
 std::vector<OpSample> elementwise();
 std::vector<OpSample> functions();
-std::vector<OpSample> shapes();
-std::vector<OpSample> reductions();
-std::vector<OpSample> products();
-std::vector<OpSample> sparse();
-std::vector<OpSample> classification();
 std::vector<OpSample> indexing();
 std::vector<OpSample> joins();
+std::vector<OpSample> normalization();
+std::vector<OpSample> products();
+std::vector<OpSample> reductions();
+std::vector<OpSample> shapes();
+std::vector<OpSample> sparse();
 
 inline std::vector<OpSample> all() {
+  constexpr std::vector<OpSample> (*kFamilies[])() = {
+      classification,
+      elementwise,
+      functions,
+      indexing,
+      joins,
+      normalization,
+      products,
+      reductions,
+      shapes,
+      sparse,
+  };
   std::vector<OpSample> list;
-  for (const auto family : {elementwise, functions, shapes, reductions, products, sparse, classification, indexing, joins}) {
+  for (const auto family : kFamilies) {
     for (OpSample& sample : family()) list.push_back(std::move(sample));
   }
   return list;

@@ -16,6 +16,7 @@ namespace gossamer::kernels {
   T largest(int64_t n, const T* x) noexcept;                                                                           \
   /* y[i] = exp(x[i] - shift), the difference in double and rounded once; returns Σ y[i]. x and y may be the same. */ \
   double exp_minus(int64_t n, const T* x, double shift, T* y) noexcept;                                                \
+  double sum_exp_minus(int64_t n, const T* x, double shift) noexcept;                                                  \
   /* No element is NaN or infinite; true when n is 0. */                                                               \
   bool all_finite(int64_t n, const T* x) noexcept;
 GOSSAMER_REDUCE_OF(float)

@@ -1,24 +1,19 @@
 // Softmax and its logarithm along one dimension. Both gradients need the output alone.
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdint>
 #include <tuple>
 #include <vector>
 
 #include "gossamer/autograd.h"
 #include "gossamer/ops/normalization.h"
-#include "kernels/elementwise.h"
-#include "kernels/reduce.h"
+#include "kernels/softmax.h"
 #include "ops/check.h"
 #include "runtime/parallel.h"
 #include "runtime/scratch.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer {
-
-using kernels::Binary;
-using kernels::Unary;
 
 namespace {
 
@@ -35,41 +30,14 @@ void scatter(const T* from, int64_t n, int64_t stride, T* line) {
 // The rules for one line: y = forward(x), and dx = backward(y, dy), which does not need x.
 struct Softmax {
   static constexpr const char* kOp = "softmax";
-
-  template <class T>
-  static void forward(int64_t n, const T* x, T* y) {
-    // The largest is subtracted, so that no exponential overflows. A NaN comes back through the sum.
-    const double sum = kernels::exp_minus(n, x, static_cast<double>(kernels::largest(n, x)), y);
-    const T factor = static_cast<T>(1 / sum);
-    kernels::zip(Binary::Mul, n, {y}, {&factor, 0}, y);
-  }
-  // dx = y (dy - Σ dy y)
-  template <class T>
-  static void backward(int64_t n, const T* y, const T* dy, T* dx) {
-    const T dot = static_cast<T>(kernels::dot(n, dy, y));
-    kernels::zip(Binary::Sub, n, {dy}, {&dot, 0}, dx);
-    kernels::zip(Binary::Mul, n, {y}, {dx}, dx);
-  }
+  static void forward(auto... line) { kernels::softmax(line...); }
+  static void backward(auto... line) { kernels::softmax_grad(line...); }
 };
 
 struct LogSoftmax {
   static constexpr const char* kOp = "log_softmax";
-
-  template <class T>
-  static void forward(int64_t n, const T* x, T* y) {
-    const T top = kernels::largest(n, x);
-    const T log_sum = static_cast<T>(std::log(kernels::exp_minus(n, x, static_cast<double>(top), y)));
-    kernels::zip(Binary::Sub, n, {x}, {&top, 0}, y);
-    kernels::zip(Binary::Sub, n, {y}, {&log_sum, 0}, y);
-  }
-  // dx = dy - exp(y) Σ dy
-  template <class T>
-  static void backward(int64_t n, const T* y, const T* dy, T* dx) {
-    const T sum = static_cast<T>(kernels::sum(n, dy));
-    kernels::map(Unary::Exp, n, y, dx);
-    kernels::zip(Binary::Mul, n, {dx}, {&sum, 0}, dx);
-    kernels::zip(Binary::Sub, n, {dy}, {dx}, dx);
-  }
+  static void forward(auto... line) { kernels::log_softmax(line...); }
+  static void backward(auto... line) { kernels::log_softmax_grad(line...); }
 };
 
 // f(n, inputs..., out) for every line along the axis, contiguous: lines that are not are gathered and scattered.

@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+"""Times of Gossamer's operations in those of PyTorch on the CPU, forward and backward.
+
+    bench/compare_torch.py build/release/bench/bench_ops [--threads 1] [--ops exp,softmax] [--rounds 15]
+
+Needs PyTorch (Debian: python3-torch). Both sides take turns within one run, on as many threads; a figure is the median of
+the ratios of the turns. With one thread, time is CPU time of that thread. See docs/benchmarks.md.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+
+ROW = 1024
+SIZES = {"4 Ki": 4 << 10, "1 Mi": 1 << 20, "32 Mi": 32 << 20}
+TURN_SECONDS = 0.02
+
+
+def tensor(elements):
+    row = min(elements, ROW)
+    return torch.empty(elements // row, row).uniform_(-1, 1)
+
+
+def unary(op):
+    def make(elements):
+        x = tensor(elements).requires_grad_()
+        grad = torch.rand_like(x)
+
+        def step():
+            y = op(x)
+            if y.dim() == 0:
+                y.backward()
+            else:
+                y.backward(grad)
+            x.grad = None
+
+        return step
+
+    return make
+
+
+def binary(op):
+    def make(elements):
+        a, b = tensor(elements).requires_grad_(), tensor(elements).requires_grad_()
+        grad = torch.rand_like(a)
+
+        def step():
+            op(a, b).backward(grad)
+            a.grad = b.grad = None
+
+        return step
+
+    return make
+
+
+def cross_entropy(elements):
+    x = tensor(elements).requires_grad_()
+    targets = torch.arange(x.shape[0]) * 37 % x.shape[1]
+
+    def step():
+        F.cross_entropy(x, targets).backward()
+        x.grad = None
+
+    return step
+
+
+def optimizer(make_optimizer):
+    def make(elements):
+        weight = tensor(elements).requires_grad_()
+        weight.grad = tensor(elements)
+        return make_optimizer([weight]).step
+
+    return make
+
+
+OPS = {
+    "exp": unary(torch.exp),
+    "tanh": unary(torch.tanh),
+    "gelu": unary(F.gelu),
+    "gelu_tanh": unary(lambda x: F.gelu(x, approximate="tanh")),
+    "silu": unary(F.silu),
+    "relu": unary(torch.relu),
+    "add": binary(torch.add),
+    "mul": binary(torch.mul),
+    "softmax": unary(lambda x: torch.softmax(x, -1)),
+    "log_softmax": unary(lambda x: torch.log_softmax(x, -1)),
+    "cross_entropy": cross_entropy,
+    "sum": unary(torch.sum),
+    "mean": unary(torch.mean),
+    "adamw": optimizer(lambda p: torch.optim.AdamW(p, lr=1e-3, weight_decay=0.01)),
+    "sgd": optimizer(lambda p: torch.optim.SGD(p, lr=1e-3, momentum=0.9)),
+}
+
+
+class Gossamer:
+    def __init__(self, program, threads):
+        self.process = subprocess.Popen(
+            [program, "--turns", str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def seconds(self, op, elements, calls):
+        self.process.stdin.write(f"{op} {elements} {calls}\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            sys.exit(f"{op} with {elements} elements: bench_ops has ended")
+        return float(answer)
+
+
+def torch_seconds(step, calls, threads):
+    now = time.thread_time if threads == 1 else time.perf_counter
+    start = now()
+    for _ in range(calls):
+        step()
+    return now() - start
+
+
+def measure(gossamer, op, elements, threads, rounds):
+    """The median times of a call, ours and PyTorch's, and the median of their ratios."""
+    step = OPS[op](elements)
+
+    def ours(calls):
+        return gossamer.seconds(op, elements, calls) / calls
+
+    def theirs(calls):
+        return torch_seconds(step, calls, threads) / calls
+
+    ours(3), theirs(3)
+    calls = max(1, int(TURN_SECONDS / max(ours(3), theirs(3))))
+    turns = []
+    for _ in range(rounds):
+        # Caches, clocks and threads are those of the side that is measured.
+        ours(max(1, calls // 4))
+        mine = ours(calls)
+        theirs(max(1, calls // 4))
+        turns.append((mine, theirs(calls)))
+    return (statistics.median(a for a, _ in turns), statistics.median(b for _, b in turns),
+            statistics.median(a / b for a, b in turns))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program", help="bench_ops, as ./dev bench builds it")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--ops", default=",".join(OPS))
+    parser.add_argument("--sizes", default=",".join(SIZES), help="of %(default)s")
+    arguments = parser.parse_args()
+
+    torch.set_num_threads(arguments.threads)
+    gossamer = Gossamer(arguments.program, arguments.threads)
+    sizes = arguments.sizes.split(",")
+    print(f"PyTorch {torch.__version__}, {arguments.threads} thread(s); microseconds of ours / PyTorch's = ratio")
+    print(f"{'':14}" + "".join(f"{size:>30}" for size in sizes))
+    for op in arguments.ops.split(","):
+        print(f"{op:14}", end="")
+        for size in sizes:
+            ours, theirs, ratio = measure(gossamer, op, SIZES[size], arguments.threads, arguments.rounds)
+            print(f"{ours * 1e6:11.1f} /{theirs * 1e6:10.1f} ={ratio:5.2f}", end="", flush=True)
+        print()
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 
 #include "gossamer/ops/activation.h"
 #include "gossamer/ops/comparison.h"
+#include "gossamer/ops/conv.h"
 #include "gossamer/ops/elementwise.h"
 #include "gossamer/ops/embedding.h"
 #include "gossamer/ops/loss.h"

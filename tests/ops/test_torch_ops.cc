@@ -48,6 +48,19 @@ Tensor compare_embedding(const Inputs& in, const Json& attrs) {
   return embedding(in.at("i"), in.at("w"), options);
 }
 
+Tensor compare_conv1d(const Inputs& in, const Json& attrs) {
+  return conv1d(in.at("x"), in.at("w"), in.contains("b") ? in.at("b") : Tensor(),
+                {.stride = attrs.at("stride").get<int64_t>(), .padding = attrs.at("padding").get<int64_t>()});
+}
+
+Tensor compare_conv2d(const Inputs& in, const Json& attrs) {
+  return conv2d(in.at("x"), in.at("w"), in.contains("b") ? in.at("b") : Tensor(),
+                {.stride = attrs.at("stride").get<int64_t>(),
+                 .padding = attrs.at("padding").get<int64_t>(),
+                 .dilation = attrs.at("dilation").get<int64_t>(),
+                 .groups = attrs.at("groups").get<int64_t>()});
+}
+
 // The operations that exist, by their names in the vectors.
 const std::map<std::string, Operation>& compared() {
   static const std::map<std::string, Operation> kCompared{
@@ -110,6 +123,8 @@ const std::map<std::string, Operation>& compared() {
        [](const Inputs& in, const Json& attrs) { return log_softmax(in.at("x"), attrs.value("dim", kDefaultDim)); }},
       {"cross_entropy", compare_cross_entropy},
       {"embedding", compare_embedding},
+      {"conv1d", compare_conv1d},
+      {"conv2d", compare_conv2d},
       {"transpose", [](const Inputs& in, const Json&) { return mul_scalar(transpose(in.at("x"), 0, 1), 2); }},
       {"slice",
        [](const Inputs& in, const Json& attrs) {
@@ -223,7 +238,7 @@ std::set<std::string> declared_operations() {
 
 TEST(TorchOpsTable, HoldsEveryOperationOfTheVectorsThatExists) {
   const std::set<std::string> declared = declared_operations();
-  EXPECT_EQ(cases([](const std::string& op) { return compared().contains(op); }).size(), 72);
+  EXPECT_EQ(cases([](const std::string& op) { return compared().contains(op); }).size(), 78);
   EXPECT_EQ(cases([](const std::string& op) { return kElsewhere.contains(op); }).size(), 5);
   ASSERT_TRUE(declared.contains("relu")) << "the declarations were not found";
   const std::vector<TorchCase> all = cases([](const std::string&) { return true; });

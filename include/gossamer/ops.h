@@ -5,6 +5,7 @@
 #include "gossamer/ops/channel_norm.h"
 #include "gossamer/ops/comparison.h"
 #include "gossamer/ops/creation.h"
+#include "gossamer/ops/conv.h"
 #include "gossamer/ops/elementwise.h"
 #include "gossamer/ops/embedding.h"
 #include "gossamer/ops/indexing.h"

@@ -56,6 +56,19 @@ Tensor compare_batch_norm(const Inputs& in, const Json& attrs) {
                      .eps = attrs.at("eps").get<double>()});
 }
 
+Tensor compare_conv1d(const Inputs& in, const Json& attrs) {
+  return conv1d(in.at("x"), in.at("w"), in.contains("b") ? in.at("b") : Tensor(),
+                {.stride = attrs.at("stride").get<int64_t>(), .padding = attrs.at("padding").get<int64_t>()});
+}
+
+Tensor compare_conv2d(const Inputs& in, const Json& attrs) {
+  return conv2d(in.at("x"), in.at("w"), in.contains("b") ? in.at("b") : Tensor(),
+                {.stride = attrs.at("stride").get<int64_t>(),
+                 .padding = attrs.at("padding").get<int64_t>(),
+                 .dilation = attrs.at("dilation").get<int64_t>(),
+                 .groups = attrs.at("groups").get<int64_t>()});
+}
+
 // The operations that exist, by their names in the vectors.
 const std::map<std::string, Operation>& compared() {
   static const std::map<std::string, Operation> kCompared{
@@ -145,6 +158,8 @@ const std::map<std::string, Operation>& compared() {
        }},
       {"cross_entropy", compare_cross_entropy},
       {"embedding", compare_embedding},
+      {"conv1d", compare_conv1d},
+      {"conv2d", compare_conv2d},
       {"transpose", [](const Inputs& in, const Json&) { return mul_scalar(transpose(in.at("x"), 0, 1), 2); }},
       {"slice",
        [](const Inputs& in, const Json& attrs) {

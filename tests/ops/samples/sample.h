@@ -40,6 +40,7 @@ inline void PrintTo(const OpSample& sample, std::ostream* os) { *os << sample.na
 
 // The list: one function for each family, in samples/<family>.cc.
 std::vector<OpSample> classification();
+std::vector<OpSample> convolutions();
 std::vector<OpSample> elementwise();
 std::vector<OpSample> functions();
 std::vector<OpSample> indexing();
@@ -53,6 +54,7 @@ std::vector<OpSample> sparse();
 inline std::vector<OpSample> all() {
   constexpr std::vector<OpSample> (*kFamilies[])() = {
       classification,
+      convolutions,
       elementwise,
       functions,
       indexing,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gossamer/ops/activation.h"
+#include "gossamer/ops/attention.h"
 #include "gossamer/ops/comparison.h"
 #include "gossamer/ops/elementwise.h"
 #include "gossamer/ops/embedding.h"

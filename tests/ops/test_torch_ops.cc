@@ -110,6 +110,11 @@ const std::map<std::string, Operation>& compared() {
        [](const Inputs& in, const Json& attrs) { return log_softmax(in.at("x"), attrs.value("dim", kDefaultDim)); }},
       {"cross_entropy", compare_cross_entropy},
       {"embedding", compare_embedding},
+      {"sdpa",
+       [](const Inputs& in, const Json& attrs) {
+         return scaled_dot_product_attention(in.at("q"), in.at("k"), in.at("v"),
+                                             {.causal = attrs.at("causal").get<bool>()});
+       }},
       {"transpose", [](const Inputs& in, const Json&) { return mul_scalar(transpose(in.at("x"), 0, 1), 2); }},
       {"slice",
        [](const Inputs& in, const Json& attrs) {
@@ -223,7 +228,7 @@ std::set<std::string> declared_operations() {
 
 TEST(TorchOpsTable, HoldsEveryOperationOfTheVectorsThatExists) {
   const std::set<std::string> declared = declared_operations();
-  EXPECT_EQ(cases([](const std::string& op) { return compared().contains(op); }).size(), 72);
+  EXPECT_EQ(cases([](const std::string& op) { return compared().contains(op); }).size(), 74);
   EXPECT_EQ(cases([](const std::string& op) { return kElsewhere.contains(op); }).size(), 5);
   ASSERT_TRUE(declared.contains("relu")) << "the declarations were not found";
   const std::vector<TorchCase> all = cases([](const std::string&) { return true; });

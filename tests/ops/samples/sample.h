@@ -39,6 +39,7 @@ inline Tensor large(const Shape& shape, uint64_t key, double low = -1, double hi
 inline void PrintTo(const OpSample& sample, std::ostream* os) { *os << sample.name(); }
 
 // The list: one function for each family, in samples/<family>.cc.
+std::vector<OpSample> attention();
 std::vector<OpSample> elementwise();
 std::vector<OpSample> functions();
 std::vector<OpSample> shapes();
@@ -49,7 +50,7 @@ std::vector<OpSample> classification();
 
 inline std::vector<OpSample> all() {
   std::vector<OpSample> list;
-  for (const auto family : {elementwise, functions, shapes, reductions, products, sparse, classification}) {
+  for (const auto family : {attention, elementwise, functions, shapes, reductions, products, sparse, classification}) {
     for (OpSample& sample : family()) list.push_back(std::move(sample));
   }
   return list;

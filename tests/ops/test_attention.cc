@@ -121,5 +121,37 @@ TEST(Attention, LetsANotANumberThrough) {
   EXPECT_TRUE(std::isnan(y[0]) && std::isnan(y[1]) && !std::isnan(y[2]));
 }
 
+// Row p of a pair (a, b) is (a + i b) exp(i p base^(-2i/d)).
+TEST(RotaryEmbedding, TurnsPairsByTheirPosition) {
+  const Tensor x = Tensor::from<double>({1, 0, 0, 2, 1, 0, 0, 2}, {2, 4});
+  const double slow = std::pow(100, -0.5);
+  const std::vector<double> halves = to_vector<double>(rotary_embedding(x, {.first_position = 3, .base = 100}));
+  const std::vector<double> neighbours =
+      to_vector<double>(rotary_embedding(x, {.first_position = 3, .base = 100, .interleaved = true}));
+  for (const int p : {0, 1}) {
+    const auto at = static_cast<size_t>(4 * p);
+    const double fast = 3 + p;
+    EXPECT_NEAR(halves[at], std::cos(fast), 1e-15);                      // of (1, 0)
+    EXPECT_NEAR(halves[at + 2], std::sin(fast), 1e-15);                  //
+    EXPECT_NEAR(halves[at + 1], -2 * std::sin(fast * slow), 1e-15);      // of (0, 2)
+    EXPECT_NEAR(halves[at + 3], 2 * std::cos(fast * slow), 1e-15);       //
+    EXPECT_NEAR(neighbours[at], std::cos(fast), 1e-15);                  // of (1, 0)
+    EXPECT_NEAR(neighbours[at + 1], std::sin(fast), 1e-15);              //
+    EXPECT_NEAR(neighbours[at + 2], -2 * std::sin(fast * slow), 1e-15);  // of (0, 2)
+  }
+}
+
+// What attention needs: the product of two turned rows follows from their distance alone.
+TEST(RotaryEmbedding, KeepsProductsOfEquallyDistantRows) {
+  const Tensor q = uniform({1, 8}, 1);
+  const Tensor k = uniform({1, 8}, 2);
+  const auto product = [&](int64_t at_q, int64_t at_k) {
+    return sum(mul(rotary_embedding(q, {.first_position = at_q}), rotary_embedding(k, {.first_position = at_k})))
+        .item<double>();
+  };
+  EXPECT_NEAR(product(5, 2), product(103, 100), 1e-12);
+  EXPECT_GT(std::abs(product(5, 2) - product(5, 3)), 1e-3);
+}
+
 }  // namespace
 }  // namespace gossamer::test_attention

@@ -206,6 +206,19 @@ std::vector<BadInput> bad_inputs() {
        [] {
          return scaled_dot_product_attention(f32({1, 2, 3}), f64({1, 2, 3}), f32({1, 2, 3}));
        }},
+      {"rotary_embedding", "odd", Shape,
+       [] {
+         return rotary_embedding(f32({2, 3}));
+       }},
+      {"rotary_embedding", "rank", Shape, [] { return rotary_embedding(f32({4})); }},
+      {"rotary_embedding", "position", Config,
+       [] {
+         return rotary_embedding(f32({2, 4}), {.first_position = -1});
+       }},
+      {"rotary_embedding", "base", Config,
+       [] {
+         return rotary_embedding(f32({2, 4}), {.base = 0});
+       }},
       {"embedding", "index", Index,
        [] {
          return embedding(i64({2}), f32({1, 4}));

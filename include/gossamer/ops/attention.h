@@ -1,4 +1,4 @@
-// Scaled dot-product attention.
+// Scaled dot-product attention, and the rotation that tells it positions.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,19 @@ struct AttentionOptions {
 // Throws ShapeError for sizes that do not fit, DTypeError, ConfigError.
 [[nodiscard]] Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                                   const AttentionOptions& options = {});
+
+struct RotaryOptions {
+  int64_t first_position = 0;  // of the first row, at least 0
+  double base = 10000;         // above 0
+  // Pairs are elements 2i and 2i + 1, as in the paper; otherwise i and i + d/2, as in most published models.
+  bool interleaved = false;
+  int64_t heads = 0;  // as in AttentionOptions
+};
+
+// Rotary position embedding (Su et al. 2021, https://arxiv.org/abs/2104.09864): pair i of row p of a head [t, d] turned
+// by the angle (first_position + p) base^(-2i/d). x [..., t, d], or [..., t, heads d] with options.heads; d is even
+// (ShapeError).
+[[nodiscard]] Tensor rotary_embedding(const Tensor& x, const RotaryOptions& options = {});
 
 }  // namespace gossamer
 #pragma GCC visibility pop

@@ -60,6 +60,18 @@ std::vector<OpSample> attention() {
        "no_keys",
        attend({}),
        {heads(1, 2, 3, 2, 1), heads(1, 2, 0, 2, 2), heads(1, 2, 0, 2, 3)}},
+      {"rotary_embedding",
+       "",
+       [](Inputs x) { return rotary_embedding(x[0]); },
+       {uniform({2, 3, 4}, 1)},
+       {large({2, 4, 100, 64}, 1)}},
+      {"rotary_embedding",
+       "of_heads",
+       [](Inputs x) {
+         return rotary_embedding(x[0], {.first_position = 5, .base = 100, .interleaved = true, .heads = 2});
+       },
+       {uniform({3, 8}, 1)}},
+      {"rotary_embedding", "nothing", [](Inputs x) { return rotary_embedding(x[0]); }, {uniform({2, 0, 4}, 1)}},
   };
 }
 

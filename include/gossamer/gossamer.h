@@ -13,6 +13,7 @@
 #include "gossamer/functional.h"
 #include "gossamer/gradcheck.h"
 #include "gossamer/nn/activation.h"
+#include "gossamer/nn/attention.h"
 #include "gossamer/nn/cloneable.h"
 #include "gossamer/nn/container.h"
 #include "gossamer/nn/dropout.h"

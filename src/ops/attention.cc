@@ -40,7 +40,8 @@ struct Sizes {
   int64_t heads;     // of q
   int64_t kv_heads;  // of k and v
   int64_t t;         // queries
-  int64_t s;         // keys
+  int64_t s;         // keys that count
+  int64_t stored;    // rows of k and v
   int64_t d;         // of a query and a key
   int64_t e;         // of a value
 };
@@ -74,8 +75,8 @@ struct Plan {
   MaskView mask_view;
 
   Heads q() const { return {size.heads, size.t, size.d, merged}; }
-  Heads k() const { return {size.kv_heads, size.s, size.d, merged}; }
-  Heads v() const { return {size.kv_heads, size.s, size.e, merged}; }
+  Heads k() const { return {size.kv_heads, size.stored, size.d, merged}; }
+  Heads v() const { return {size.kv_heads, size.stored, size.e, merged}; }
   Heads out() const { return {size.heads, size.t, size.e, merged}; }
 
   // The keys that query i sees, without the mask.
@@ -307,7 +308,8 @@ Sizes check_sizes(const Tensor& q, const Tensor& k, const Tensor& v, const Atten
              .heads = merged ? options.heads : q.dim(-3),
              .kv_heads = 0,
              .t = q.dim(-2),
-             .s = k.dim(-2),
+             .s = options.keys.value_or(k.dim(-2)),
+             .stored = k.dim(-2),
              .d = 0,
              .e = 0};
   if (merged) {
@@ -327,7 +329,9 @@ Sizes check_sizes(const Tensor& q, const Tensor& k, const Tensor& v, const Atten
     if (v.dim(-3) != size.kv_heads) fail_shapes("k and v must have as many heads", q, k, v);
     if (k.dim(-1) != size.d) fail_shapes("q and k must have heads of one size", q, k, v);
   }
-  if (v.dim(-2) != size.s) fail_shapes("k and v must have as many rows", q, k, v);
+  if (v.dim(-2) != size.stored) fail_shapes("k and v must have as many rows", q, k, v);
+  if (size.s < 0 || size.s > size.stored)
+    fail_shapes(fmt::format("k and v must have {} rows, as keys says", size.s), q, k, v);
   if (size.heads > 0 && (size.kv_heads == 0 || size.heads % size.kv_heads != 0)) {
     fail_shapes("the heads of k and v must divide those of q", q, k, v);
   }

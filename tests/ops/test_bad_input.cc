@@ -177,6 +177,10 @@ std::vector<BadInput> bad_inputs() {
        [] {
          return scaled_dot_product_attention(f32({3, 2, 4}), f32({2, 2, 4}), f32({2, 2, 4}));
        }},
+      {kAttention, "keys", Shape,
+       [] {
+         return scaled_dot_product_attention(f32({1, 2, 3}), f32({1, 2, 3}), f32({1, 2, 3}), {.keys = 3});
+       }},
       {kAttention, "merged", Shape,
        [] {
          return scaled_dot_product_attention(f32({2, 4}), f32({2, 4}), f32({2, 4}), {.heads = 3});

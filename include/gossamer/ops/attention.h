@@ -14,6 +14,8 @@ struct AttentionOptions {
   bool causal = false;
   // With causal: the position of the first query among the keys, as when earlier keys come from a cache. At least 0.
   int64_t first_query = 0;
+  // Only the first rows of k and v count, as in a cache that has room for more; default all of them.
+  std::optional<int64_t> keys = std::nullopt;
   // Of q kᵀ; default 1 / sqrt(d).
   std::optional<double> scale = std::nullopt;
   // Broadcasts to [..., heads, t, s]: bool, where true attends, or of the dtype of q, added to the scaled q kᵀ. It

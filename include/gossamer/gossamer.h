@@ -18,6 +18,7 @@
 #include "gossamer/nn/container.h"
 #include "gossamer/nn/dropout.h"
 #include "gossamer/nn/flatten.h"
+#include "gossamer/nn/generate.h"
 #include "gossamer/nn/init.h"
 #include "gossamer/nn/linear.h"
 #include "gossamer/nn/module.h"

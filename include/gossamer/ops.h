@@ -3,6 +3,7 @@
 
 #include "gossamer/ops/activation.h"
 #include "gossamer/ops/channel_norm.h"
+#include "gossamer/ops/attention.h"
 #include "gossamer/ops/comparison.h"
 #include "gossamer/ops/creation.h"
 #include "gossamer/ops/conv.h"

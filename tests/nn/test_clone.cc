@@ -3,9 +3,11 @@
 #include <memory>
 #include <string>
 #include <typeinfo>
+#include <utility>
 #include <vector>
 
 #include "gossamer/nn/activation.h"
+#include "gossamer/nn/attention.h"
 #include "gossamer/nn/container.h"
 #include "gossamer/nn/dropout.h"
 #include "gossamer/nn/flatten.h"
@@ -96,8 +98,10 @@ TEST(Clone, EqualsItsOriginalInEveryFlagOfEveryParameter) {
 
 TEST(Clone, EqualsItsOriginalForEveryLayer) {
   Generator rng(3);
-  std::vector<std::unique_ptr<Module>> originals;
-  const auto add = [&](auto module) { originals.push_back(std::make_unique<decltype(module)>(std::move(module))); };
+  std::vector<std::pair<std::unique_ptr<Module>, Shape>> originals;  // and what they take
+  const auto add = [&](auto module, const Shape& input = {2, 6}) {
+    originals.emplace_back(std::make_unique<decltype(module)>(std::move(module)), input);
+  };
   add(Linear({.in = 6, .out = 4}, rng));
   add(Linear({.in = 6, .out = 4, .bias = false, .dtype = DType::f64}, rng));
   add(Linear({.in = 6, .out = 4, .sparsity = 0.7}, rng));
@@ -111,15 +115,16 @@ TEST(Clone, EqualsItsOriginalForEveryLayer) {
   add(LeakyReLU({.negative_slope = 0.3}));
   add(Softplus({.beta = 2}));
   add(Softmax({.dim = 0}));
+  add(MultiheadAttention({.dim = 6, .heads = 3, .causal = true, .rotary = RotaryOptions{}, .sparsity = 0.5}, rng),
+      {1, 2, 6});
   add(Flatten({.start_dim = 0, .end_dim = 1}));
   add(Dropout({.p = 0.25}, rng));
   add(Sequential(named("fc", Linear({.in = 6, .out = 3, .sparsity = 0.5}, rng)), Dropout({.p = 0.5}, rng)));
-  for (const auto& owner : originals) {
+  for (const auto& [owner, shape] : originals) {
     Module* const original = owner.get();
     const std::type_info& type = typeid(*original);
     SCOPED_TRACE(type.name());
-    const Tensor x =
-        uniform({2, 6}, 8, original->parameters().empty() ? DType::f32 : original->parameters()[0].dtype());
+    const Tensor x = uniform(shape, 8, original->parameters().empty() ? DType::f32 : original->parameters()[0].dtype());
     (*original)(x);  // moves a Dropout on
     for (const bool training : {true, false}) {
       original->train(training);

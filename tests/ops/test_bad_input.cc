@@ -39,6 +39,7 @@ Tensor mask(const Shape& shape) { return Tensor::ones(shape, DType::boolean); }
 std::vector<BadInput> bad_inputs() {
   using enum Thrown;
   const double nan = std::nan("");
+  const std::string kAttention = "scaled_dot_product_attention";
   return {
       {"add", "shapes", Shape,
        [] {
@@ -457,6 +458,72 @@ std::vector<BadInput> bad_inputs() {
       {"cross_entropy", "weight", Shape,
        [] {
          return cross_entropy(f32({1, 2}), i64({1}), {.weight = f32({3})});
+       }},
+      {kAttention, "rank", Shape,
+       [] {
+         return scaled_dot_product_attention(f32({2, 3}), f32({2, 3}), f32({2, 3}));
+       }},
+      {kAttention, "sizes", Shape,
+       [] {
+         return scaled_dot_product_attention(f32({1, 2, 3}), f32({1, 2, 4}), f32({1, 2, 3}));
+       }},
+      {kAttention, "rows", Shape,
+       [] {
+         return scaled_dot_product_attention(f32({1, 2, 3}), f32({1, 2, 3}), f32({1, 3, 3}));
+       }},
+      {kAttention, "leading", Shape,
+       [] {
+         return scaled_dot_product_attention(f32({2, 1, 2, 3}), f32({1, 1, 2, 3}), f32({1, 1, 2, 3}));
+       }},
+      {kAttention, "heads", Shape,
+       [] {
+         return scaled_dot_product_attention(f32({3, 2, 4}), f32({2, 2, 4}), f32({2, 2, 4}));
+       }},
+      {kAttention, "keys", Shape,
+       [] {
+         return scaled_dot_product_attention(f32({1, 2, 3}), f32({1, 2, 3}), f32({1, 2, 3}), {.keys = 3});
+       }},
+      {kAttention, "merged", Shape,
+       [] {
+         return scaled_dot_product_attention(f32({2, 4}), f32({2, 4}), f32({2, 4}), {.heads = 3});
+       }},
+      {kAttention, "negative", Config,
+       [] {
+         return scaled_dot_product_attention(f32({1, 2, 3}), f32({1, 2, 3}), f32({1, 2, 3}), {.first_query = -1});
+       }},
+      {kAttention, "scale", Config,
+       [=] {
+         return scaled_dot_product_attention(f32({1, 2, 3}), f32({1, 2, 3}), f32({1, 2, 3}), {.scale = nan});
+       }},
+      {kAttention, "mask", Shape,
+       [] {
+         return scaled_dot_product_attention(f32({1, 2, 3}), f32({1, 2, 3}), f32({1, 2, 3}), {.mask = mask({3, 2})});
+       }},
+      {kAttention, "mask_of_integers", DType,
+       [] {
+         return scaled_dot_product_attention(f32({1, 2, 3}), f32({1, 2, 3}), f32({1, 2, 3}), {.mask = i64({2, 2})});
+       }},
+      {kAttention, "mask_with_gradient", State,
+       [] {
+         return scaled_dot_product_attention(f32({1, 2, 3}), f32({1, 2, 3}), f32({1, 2, 3}),
+                                             {.mask = f32({2, 2}).set_requires_grad()});
+       }},
+      {kAttention, "dtypes", DType,
+       [] {
+         return scaled_dot_product_attention(f32({1, 2, 3}), f64({1, 2, 3}), f32({1, 2, 3}));
+       }},
+      {"rotary_embedding", "odd", Shape,
+       [] {
+         return rotary_embedding(f32({2, 3}));
+       }},
+      {"rotary_embedding", "rank", Shape, [] { return rotary_embedding(f32({4})); }},
+      {"rotary_embedding", "position", Config,
+       [] {
+         return rotary_embedding(f32({2, 4}), {.first_position = -1});
+       }},
+      {"rotary_embedding", "base", Config,
+       [] {
+         return rotary_embedding(f32({2, 4}), {.base = 0});
        }},
       {"embedding", "index", Index,
        [] {

@@ -160,6 +160,11 @@ const std::map<std::string, Operation>& compared() {
       {"embedding", compare_embedding},
       {"conv1d", compare_conv1d},
       {"conv2d", compare_conv2d},
+      {"sdpa",
+       [](const Inputs& in, const Json& attrs) {
+         return scaled_dot_product_attention(in.at("q"), in.at("k"), in.at("v"),
+                                             {.causal = attrs.at("causal").get<bool>()});
+       }},
       {"transpose", [](const Inputs& in, const Json&) { return mul_scalar(transpose(in.at("x"), 0, 1), 2); }},
       {"slice",
        [](const Inputs& in, const Json& attrs) {

@@ -39,6 +39,7 @@ inline Tensor large(const Shape& shape, uint64_t key, double low = -1, double hi
 inline void PrintTo(const OpSample& sample, std::ostream* os) { *os << sample.name(); }
 
 // The list: one function for each family, in samples/<family>.cc.
+std::vector<OpSample> attention();
 std::vector<OpSample> classification();
 std::vector<OpSample> convolutions();
 std::vector<OpSample> elementwise();
@@ -53,6 +54,7 @@ std::vector<OpSample> sparse();
 
 inline std::vector<OpSample> all() {
   constexpr std::vector<OpSample> (*kFamilies[])() = {
+      attention,
       classification,
       convolutions,
       elementwise,

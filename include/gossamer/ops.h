@@ -2,11 +2,11 @@
 #pragma once
 
 #include "gossamer/ops/activation.h"
-#include "gossamer/ops/channel_norm.h"
 #include "gossamer/ops/attention.h"
+#include "gossamer/ops/channel_norm.h"
 #include "gossamer/ops/comparison.h"
-#include "gossamer/ops/creation.h"
 #include "gossamer/ops/conv.h"
+#include "gossamer/ops/creation.h"
 #include "gossamer/ops/elementwise.h"
 #include "gossamer/ops/embedding.h"
 #include "gossamer/ops/indexing.h"

@@ -46,10 +46,11 @@ std::vector<OpSample> reductions();
 std::vector<OpSample> products();
 std::vector<OpSample> sparse();
 std::vector<OpSample> classification();
+std::vector<OpSample> losses();
 
 inline std::vector<OpSample> all() {
   std::vector<OpSample> list;
-  for (const auto family : {elementwise, functions, shapes, reductions, products, sparse, classification}) {
+  for (const auto family : {elementwise, functions, shapes, reductions, products, sparse, classification, losses}) {
     for (OpSample& sample : family()) list.push_back(std::move(sample));
   }
   return list;

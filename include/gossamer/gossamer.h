@@ -16,6 +16,7 @@
 #include "gossamer/nn/cloneable.h"
 #include "gossamer/nn/container.h"
 #include "gossamer/nn/dropout.h"
+#include "gossamer/nn/embedding.h"
 #include "gossamer/nn/flatten.h"
 #include "gossamer/nn/init.h"
 #include "gossamer/nn/linear.h"

@@ -28,6 +28,7 @@
 #include "gossamer/optim/adamax.h"
 #include "gossamer/optim/asgd.h"
 #include "gossamer/optim/clip.h"
+#include "gossamer/optim/ema.h"
 #include "gossamer/optim/lion.h"
 #include "gossamer/optim/lr_schedule.h"
 #include "gossamer/optim/lr_scheduler.h"

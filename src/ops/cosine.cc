@@ -101,6 +101,28 @@ Tensor cosine(const char* op, const Tensor& a, const Tensor& b, int dim, double 
   return record<CosineNode>(op, out, {a, b}, op, lines, eps);
 }
 
+// Of a cosine x and a target of 1 or -1, which takes no gradient.
+struct CosineEmbedding {
+  double margin;
+
+  template <class T>
+  void loss(const Run<T>& r) const {
+    const T least = static_cast<T>(margin);
+    for (int64_t i = 0; i < r.n; ++i) {
+      r.y[i] = r.t[i] > T(0) ? T(1) - r.x[i] : r.x[i] <= least ? T(0) : r.x[i] - least;
+    }
+  }
+  template <class T>
+  void slope_x(const Run<T>& r) const {
+    const T least = static_cast<T>(margin);
+    for (int64_t i = 0; i < r.n; ++i) r.y[i] = r.t[i] > T(0) ? T(-1) : r.x[i] <= least ? T(0) : T(1);
+  }
+  template <class T>
+  void slope_t(const Run<T>& r) const {
+    std::fill_n(r.y, r.n, T(0));
+  }
+};
+
 void check_pair(const char* op, const Tensor& a, const Tensor& b) {
   check_same_floating(op, a, b);
   if (a.shape() != b.shape()) {
@@ -143,8 +165,8 @@ Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& tar
       fail<IndexError>(kOp, "targets must be 1 or -1", fmt::format("{}", target));
     }
   }
-  return loss_of_cosine(kOp, cosine(kOp, a, b, a.rank() - 1, kEps), targets.to(a.dtype()), options.margin,
-                        options.reduction);
+  return pointwise_loss(kOp, cosine(kOp, a, b, a.rank() - 1, kEps), targets.to(a.dtype()),
+                        CosineEmbedding{options.margin}, options.reduction);
 }
 
 }  // namespace gossamer

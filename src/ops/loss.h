@@ -23,7 +23,11 @@ class ClassLines {
   int64_t classes() const { return axis_.size; }
   int64_t stride() const { return axis_.inner; }
   // Where the first class of a position is.
-  int64_t at(int64_t line) const { return line / axis_.inner * axis_.size * axis_.inner + line % axis_.inner; }
+  int64_t at(int64_t line) const {
+    // A division costs as much as the loss of a few classes.
+    if (axis_.inner == 1) return line * axis_.size;
+    return line / axis_.inner * axis_.size * axis_.inner + line % axis_.inner;
+  }
 
   // The classes of a position next to each other: where they are, or copied to `scratch`.
   template <class T>

@@ -9,15 +9,12 @@
 #include <fmt/format.h>
 
 #include "gossamer/autograd.h"
-#include "kernels/elementwise.h"
 #include "ops/loss.h"
 #include "runtime/check.h"
 #include "runtime/scratch.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer {
-
-using kernels::Binary;
 
 namespace {
 
@@ -62,7 +59,7 @@ void line_backward(const Targets& t, int64_t classes, const T* x, int64_t target
   const auto hit = static_cast<double>(dx[target]) * q_sum - t.rest_of(target) - t.hit_of(target);
   if (t.rest == 0) {
     const auto factor = static_cast<T>(grad * q_sum);
-    kernels::zip(Binary::Mul, classes, {dx}, {&factor, 0}, dx);
+    for (int64_t c = 0; c < classes; ++c) dx[c] *= factor;
   } else {
     for (int64_t c = 0; c < classes; ++c) {
       dx[c] = static_cast<T>(grad * (static_cast<double>(dx[c]) * q_sum - t.rest_of(c)));

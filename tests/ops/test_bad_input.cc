@@ -247,6 +247,10 @@ std::vector<BadInput> bad_inputs() {
        [] {
          return embedding(f32({2}), f32({1, 4}));
        }},
+      {"embedding", "padding", Index,
+       [] {
+         return embedding(i64({2}), f32({2, 4}), {.padding_idx = 2});
+       }},
       {"embedding", "table", Shape, [] { return embedding(i64({2}), f32({4})); }},
   };
 }

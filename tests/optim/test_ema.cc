@@ -1,8 +1,10 @@
 // Averages of weights: the rule, the swap, patterns that change, and what is saved.
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
 
+#include "gossamer/error.h"
 #include "gossamer/optim/ema.h"
 #include "gossamer/optim/sgd.h"
 #include "tests/optim/support.h"

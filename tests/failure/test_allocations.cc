@@ -233,6 +233,37 @@ TEST(FailedAllocation, LeavesClonesClippingRatesAndStatesUndone) {
   }
 }
 
+TEST(FailedAllocation, LeavesAveragesOfWeightsUndone) {
+  struct Averaged {
+    World world{{}};
+    optim::ExponentialMovingAverage ema{world.model->parameters(), {.decay = 0.5}};
+    std::string digest() const {
+      std::string bytes = world.digest() + std::to_string(ema.num_updates()) + std::to_string(ema.bytes());
+      for (const Parameter& p : ema.params()) bytes += bytes_of(ema.average(p));
+      return bytes;
+    }
+  };
+  const auto averaged = [](const std::function<void(Averaged&)>& act) {
+    return [=] {
+      auto a = std::make_shared<Averaged>();
+      a->world.backward(3);
+      return Scene{[=] { act(*a); }, [=] { return a->digest(); }};
+    };
+  };
+  const std::function<void(Averaged&)> acts[] = {
+      [](Averaged& a) { a.world.optimizer->step(); },  // changes patterns, which the averages follow
+      [](Averaged& a) { (void)a.ema.state_dict(); },
+      [](Averaged& a) { a.ema.load_state_dict(a.ema.state_dict()); },
+      [](Averaged& a) { optim::ExponentialMovingAverage(a.world.model->parameters()); },
+  };
+  for (const auto& act : acts) fail_every_allocation(averaged(act));
+
+  Averaged a;
+  const FailingNew failing(1, Fails::FromThenOn);
+  a.ema.update();
+  a.ema.swap();
+}
+
 TEST(FailedAllocation, LeavesGroupsAndTheirHooksUndone) {
   fail_every_allocation([] {
     struct Parts {

@@ -107,6 +107,7 @@ TEST(Clone, EqualsItsOriginalForEveryLayer) {
   add(Linear({.in = 6, .out = 4, .sparsity = 0.7}, rng));
   add(Linear(Parameter(uniform({4, 6}, 3)), Parameter(uniform({4}, 4))));
   add(Linear(Parameter::csr({4, 6}, CsrPattern::from_positions(4, 6, {}), Tensor::empty({0}))));
+  add(Identity());
   add(ReLU());
   add(Tanh());
   add(Sigmoid());

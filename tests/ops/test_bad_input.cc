@@ -524,6 +524,88 @@ std::vector<BadInput> bad_inputs() {
       {"rotary_embedding", "base", Config,
        [] {
          return rotary_embedding(f32({2, 4}), {.base = 0});
+      {"cross_entropy", "targets_of_positions", Shape,
+       [] {
+         return cross_entropy(f32({2, 3, 4}), i64({2}));
+       }},
+      {"cross_entropy", "floating_targets", DType,
+       [] {
+         return cross_entropy(f32({2, 3}), f32({2}));
+       }},
+      {"cross_entropy", "probabilities_dtype", DType,
+       [] {
+         return cross_entropy(f32({2, 3}), f64({2, 3}));
+       }},
+      {"nll_loss", "rank", Shape, [] { return nll_loss(f32({3}), i64({3})); }},
+      {"nll_loss", "targets", Shape,
+       [] {
+         return nll_loss(f32({2, 3, 4}), i64({2, 3}));
+       }},
+      {"nll_loss", "floating_targets", DType,
+       [] {
+         return nll_loss(f32({2, 3}), f32({2}));
+       }},
+      {"nll_loss", "out_of_range", Index,
+       [] {
+         return nll_loss(f32({2, 1}), i64({2}));
+       }},
+      {"nll_loss", "weight", DType,
+       [] {
+         return nll_loss(f32({2, 3}), i64({2}), {.weight = f64({3})});
+       }},
+      {"nll_loss", "weight_nan", Config,
+       [=] {
+         return nll_loss(f32({2, 3}), i64({2}), {.weight = Tensor::full({3}, nan)});
+       }},
+      {"mse_loss", "shapes", Shape,
+       [] {
+         return mse_loss(f32({2, 3}), f32({3}));
+       }},
+      {"mse_loss", "dtypes", DType, [] { return mse_loss(f32({2}), f64({2})); }},
+      {"mse_loss", "integers", DType, [] { return mse_loss(i64({2}), i64({2})); }},
+      {"l1_loss", "shapes", Shape, [] { return l1_loss(f32({2}), f32({1})); }},
+      {"huber_loss", "shapes", Shape, [] { return huber_loss(f32({2}), f32({1})); }},
+      {"huber_loss", "delta", Config, [] { return huber_loss(f32({2}), f32({2}), {.delta = 0}); }},
+      {"smooth_l1_loss", "dtypes", DType, [] { return smooth_l1_loss(f32({2}), i64({2})); }},
+      {"smooth_l1_loss", "beta", Config, [] { return smooth_l1_loss(f32({2}), f32({2}), {.beta = -1}); }},
+      {"bce_loss", "shapes", Shape, [] { return bce_loss(f32({2}), f32({1})); }},
+      {"bce_loss", "weight", Shape,
+       [] {
+         return bce_loss(f32({2}), f32({2}), {.weight = f32({3, 2})});
+       }},
+      {"bce_with_logits", "dtypes", DType, [] { return bce_with_logits(f32({2}), f64({2})); }},
+      {"bce_with_logits", "weight", DType, [] { return bce_with_logits(f32({2}), f32({2}), {.weight = f64({2})}); }},
+      {"bce_with_logits", "pos_weight", Shape,
+       [] { return bce_with_logits(f32({2}), f32({2}), {.pos_weight = f32({3})}); }},
+      {"kl_div", "shapes", Shape,
+       [] {
+         return kl_div(f32({2}), f32({2, 1}));
+       }},
+      {"cosine_similarity", "shapes", Shape,
+       [] {
+         return cosine_similarity(f32({2, 3}), f32({2, 4}));
+       }},
+      {"cosine_similarity", "axis", Shape, [] { return cosine_similarity(f32({2}), f32({2})); }},
+      {"cosine_similarity", "eps", Config,
+       [=] {
+         return cosine_similarity(f32({2, 2}), f32({2, 2}), {.eps = nan});
+       }},
+      {"cosine_embedding_loss", "scalars", Shape, [] { return cosine_embedding_loss(f32({}), f32({}), i64({})); }},
+      {"cosine_embedding_loss", "targets", Shape,
+       [] {
+         return cosine_embedding_loss(f32({2, 3}), f32({2, 3}), i64({3}));
+       }},
+      {"cosine_embedding_loss", "target", Index,
+       [] {
+         return cosine_embedding_loss(f32({2, 3}), f32({2, 3}), Tensor::zeros({2}, DType::i64));
+       }},
+      {"cosine_embedding_loss", "floating_targets", DType,
+       [] {
+         return cosine_embedding_loss(f32({2, 3}), f32({2, 3}), f32({2}));
+       }},
+      {"cosine_embedding_loss", "margin", Config,
+       [] {
+         return cosine_embedding_loss(f32({2, 3}), f32({2, 3}), i64({2}), {.margin = 2});
        }},
       {"embedding", "index", Index,
        [] {
@@ -532,6 +614,10 @@ std::vector<BadInput> bad_inputs() {
       {"embedding", "floating_indices", DType,
        [] {
          return embedding(f32({2}), f32({1, 4}));
+       }},
+      {"embedding", "padding", Index,
+       [] {
+         return embedding(i64({2}), f32({2, 4}), {.padding_idx = 2});
        }},
       {"embedding", "table", Shape, [] { return embedding(i64({2}), f32({4})); }},
   };

@@ -172,7 +172,7 @@ TEST(CrossEntropy, RefusesWhatDoesNotFit) {
   const Tensor t = labels({0, 1});
   message_of<ShapeError>([&] { cross_entropy(Tensor::zeros({3}), t); });
   EXPECT_EQ(message_of<ShapeError>([&] { cross_entropy(x, labels({0})); }),
-            "cross_entropy: targets must be [2] for logits [2, 3]; [1]");
+            "cross_entropy: targets must be [2] for [2, 3]; [1]");
   message_of<DTypeError>([&] { cross_entropy(x, Tensor::zeros({2})); });
   message_of<DTypeError>([&] { cross_entropy(Tensor::zeros({2, 3}, DType::i64), t); });
   message_of<ShapeError>([&] { cross_entropy(x, t, {.weight = Tensor::ones({2})}); });

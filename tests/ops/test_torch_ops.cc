@@ -30,14 +30,26 @@ ReduceOptions reduce_options(const Json& attrs) {
   return options;
 }
 
+Reduction reduction_of(const Json& attrs) {
+  const std::string reduction = attrs.value("reduction", "mean");
+  return reduction == "mean" ? Reduction::Mean : reduction == "none" ? Reduction::None : Reduction::Sum;
+}
+
 Tensor compare_cross_entropy(const Inputs& in, const Json& attrs) {
   CrossEntropyOptions options;
-  const std::string reduction = attrs.at("reduction");
-  options.reduction = reduction == "mean" ? Reduction::Mean : reduction == "sum" ? Reduction::Sum : Reduction::None;
+  options.reduction = reduction_of(attrs);
   options.label_smoothing = attrs.value("label_smoothing", options.label_smoothing);
   options.ignore_index = attrs.value("ignore_index", options.ignore_index);
   if (attrs.contains("weight")) options.weight = in.at("w");
   return cross_entropy(in.at("x"), in.at("t"), options);
+}
+
+// The vectors have the sum over samples: "batchmean".
+Tensor compare_kl_div(const Inputs& in, const Json& attrs) {
+  if (attrs.at("reduction") != "batchmean") throw std::runtime_error("another reduction than the one known");
+  const Tensor& x = in.at("x");
+  const Tensor sum = kl_div(log_softmax(x), in.at("t"), {.reduction = Reduction::Sum});
+  return mul_scalar(sum, 1 / static_cast<double>(x.dim(0)));
 }
 
 Tensor compare_embedding(const Inputs& in, const Json& attrs) {
@@ -157,6 +169,27 @@ const std::map<std::string, Operation>& compared() {
                            {.eps = attrs.at("eps").get<double>()});
        }},
       {"cross_entropy", compare_cross_entropy},
+      {"nll_loss",
+       [](const Inputs& in, const Json& attrs) {
+         return nll_loss(in.at("x"), in.at("t"), {.reduction = reduction_of(attrs)});
+       }},
+      {"mse_loss",
+       [](const Inputs& in, const Json& attrs) {
+         return mse_loss(in.at("x"), in.at("t"), {.reduction = reduction_of(attrs)});
+       }},
+      {"l1_loss",
+       [](const Inputs& in, const Json& attrs) {
+         return l1_loss(in.at("x"), in.at("t"), {.reduction = reduction_of(attrs)});
+       }},
+      {"smooth_l1_loss",
+       [](const Inputs& in, const Json& attrs) {
+         return smooth_l1_loss(in.at("x"), in.at("t"), {.beta = attrs.at("beta").get<double>()});
+       }},
+      {"bce_with_logits",
+       [](const Inputs& in, const Json& attrs) {
+         return bce_with_logits(in.at("x"), in.at("t"), {.reduction = reduction_of(attrs)});
+       }},
+      {"kl_div", compare_kl_div},
       {"embedding", compare_embedding},
       {"conv1d", compare_conv1d},
       {"conv2d", compare_conv2d},

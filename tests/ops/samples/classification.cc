@@ -25,6 +25,16 @@ std::vector<OpSample> classification() {
        [=](Inputs x) { return embedding(Tensor::from(many_targets, {500}), x[0]); },
        {},
        {large({37, 100}, 1)}},
+      {"embedding",
+       "of_one",
+       [](Inputs x) { return embedding(Tensor::zeros({1}, DType::i64), x[0]); },
+       {uniform({1, 1}, 1)}},
+      {"embedding",
+       "nothing",
+       [](Inputs x) {
+         return embedding(Tensor::zeros({0, 2}, DType::i64), x[0]);
+       },
+       {uniform({3, 2}, 1)}},
       {"softmax", "", [](Inputs x) { return softmax(x[0]); }, logits, {large({500, 37}, 1)}},
       {"softmax",
        "middle",

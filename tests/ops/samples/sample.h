@@ -46,6 +46,7 @@ std::vector<OpSample> elementwise();
 std::vector<OpSample> functions();
 std::vector<OpSample> indexing();
 std::vector<OpSample> joins();
+std::vector<OpSample> losses();
 std::vector<OpSample> normalization();
 std::vector<OpSample> products();
 std::vector<OpSample> reductions();
@@ -61,6 +62,7 @@ inline std::vector<OpSample> all() {
       functions,
       indexing,
       joins,
+      losses,
       normalization,
       products,
       reductions,

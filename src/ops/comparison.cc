@@ -184,7 +184,7 @@ T selected(bool is_a, T a, T b) {
   return std::bit_cast<T>(static_cast<Bits>((std::bit_cast<Bits>(a) & keep) | (std::bit_cast<Bits>(b) & ~keep)));
 }
 
-// mask ? a : b, all of one shape; an undefined operand stands for 0.
+// mask ? a : b, where a and b have the shape of the mask or one element; an undefined one stands for 0.
 Tensor choose(const Tensor& mask, const Tensor& a, const Tensor& b) {
   const DType dtype = (a.defined() ? a : b).dtype();
   Tensor out = Tensor::empty(mask.shape(), dtype);
@@ -193,16 +193,15 @@ Tensor choose(const Tensor& mask, const Tensor& a, const Tensor& b) {
     T* const to = out.mutable_data<T>();
     const auto fill = [&](auto&& value_of_a, auto&& value_of_b) {
       rt::parallel_chunks(mask.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-          to[i] = selected(is_a[i], value_of_a(i), value_of_b(i));
-        }
+        for (int64_t i = begin; i < end; ++i) to[i] = selected(is_a[i], value_of_a(i), value_of_b(i));
       });
     };
-    const auto elements_of = [](const Tensor& x) { return [from = x.data<T>()](int64_t i) { return from[i]; }; };
-    const auto zero = [](int64_t) { return T(0); };
-    if (!a.defined()) return fill(zero, elements_of(b));
-    if (!b.defined()) return fill(elements_of(a), zero);
-    fill(elements_of(a), elements_of(b));
+    // Calls f with the function that gives element i of x.
+    const auto with_elements_of = [&](const Tensor& x, auto&& f) {
+      if (x.numel() > 1) return f([from = x.data<T>()](int64_t i) { return from[i]; });
+      f([value = x.numel() == 1 ? *x.data<T>() : T(0)](int64_t) { return value; });
+    };
+    with_elements_of(a, [&](auto&& of_a) { with_elements_of(b, [&](auto&& of_b) { fill(of_a, of_b); }); });
   });
   return out;
 }
@@ -226,8 +225,9 @@ Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b) {
   check_same_dtype(kOp, a, b);
   const Shape shape = broadcast_shapes(mask.shape(), broadcast_shapes(a.shape(), b.shape(), kOp), kOp);
   const auto stretched = [&](const Tensor& t) { return t.shape() == shape ? t.detach() : expand(t.detach(), shape); };
+  const auto operand = [&](const Tensor& t) { return t.numel() == 1 ? t.detach() : stretched(t); };
   const Tensor whole = stretched(mask);
-  return record<WhereNode>(kOp, choose(whole, stretched(a), stretched(b)), {a, b}, whole);
+  return record<WhereNode>(kOp, choose(whole, operand(a), operand(b)), {a, b}, whole);
 }
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {

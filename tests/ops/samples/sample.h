@@ -51,7 +51,8 @@ std::vector<OpSample> joins();
 
 inline std::vector<OpSample> all() {
   std::vector<OpSample> list;
-  for (const auto family : {elementwise, functions, shapes, reductions, products, sparse, classification, indexing, joins}) {
+  for (const auto family :
+       {elementwise, functions, shapes, reductions, products, sparse, classification, indexing, joins}) {
     for (OpSample& sample : family()) list.push_back(std::move(sample));
   }
   return list;

@@ -41,6 +41,10 @@ Tensor checked_indices(const char* op, const Tensor& indices, int64_t size) {
   return whole;
 }
 
+// Where places may meet, each task has columns of its own: this many at least, since few from each of many rows miss
+// the caches.
+constexpr int64_t kColumns = 64;
+
 // ---- Slices of a dimension ----
 
 // to[outer, row[k], inner] += from[outer, k, inner], in the order of k.
@@ -51,8 +55,7 @@ void add_slices(const char* op, const Tensor& from, int dim, const Tensor& indic
     const int64_t* const rows = indices.data<int64_t>();
     const T* const source = from.data<T>();
     T* const target = to.mutable_data<T>();
-    // Each task has columns of its own; a cache line of them at least.
-    const int64_t weight = std::min<int64_t>(n, rt::kElementGrain / 16);
+    const int64_t weight = std::min<int64_t>(n, rt::kElementGrain / kColumns);
     parallel_lines(axis.outer, axis.inner, weight, [&](int64_t outer, int64_t begin, int64_t end) {
       const T* line = source + outer * n * axis.inner;
       for (int64_t k = 0; k < n; ++k, line += axis.inner) {
@@ -132,11 +135,19 @@ class Lines {
 // f(place in the whole, place in the index) for each element, in parallel, in any order.
 template <class F>
 void for_each_in_parallel(const Lines& lines, const int64_t* index, F&& f) {
+  const int64_t stride = lines.stride();
   parallel_lines(lines.outer(), lines.size(), lines.inner(), [&](int64_t outer, int64_t begin, int64_t end) {
+    if (lines.inner() == 1) {
+      // A loop of its own: entering one for a single element costs more than the element.
+      const int64_t first = lines.at(outer, 0, 0);
+      const int64_t line = lines.line(outer, 0);
+      for (int64_t at = first + begin; at < first + end; ++at) f(line + index[at] * stride, at);
+      return;
+    }
     for (int64_t k = begin; k < end; ++k) {
       for (int64_t i = 0; i < lines.inner(); ++i) {
         const int64_t at = lines.at(outer, k, i);
-        f(lines.line(outer, i) + index[at] * lines.stride(), at);
+        f(lines.line(outer, i) + index[at] * stride, at);
       }
     }
   });
@@ -145,12 +156,19 @@ void for_each_in_parallel(const Lines& lines, const int64_t* index, F&& f) {
 // The same with the elements of a line by one task, in their order.
 template <class F>
 void for_each_in_order(const Lines& lines, const int64_t* index, F&& f) {
-  const int64_t weight = std::min<int64_t>(lines.size(), rt::kElementGrain / 16);
+  const int64_t stride = lines.stride();
+  const int64_t weight = std::min<int64_t>(lines.size(), rt::kElementGrain / kColumns);
   parallel_lines(lines.outer(), lines.inner(), weight, [&](int64_t outer, int64_t begin, int64_t end) {
+    if (end - begin == 1) {
+      const int64_t line = lines.line(outer, begin);
+      int64_t at = lines.at(outer, 0, begin);
+      for (int64_t k = 0; k < lines.size(); ++k, at += lines.inner()) f(line + index[at] * stride, at);
+      return;
+    }
     for (int64_t k = 0; k < lines.size(); ++k) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t at = lines.at(outer, k, i);
-        f(lines.line(outer, i) + index[at] * lines.stride(), at);
+        f(lines.line(outer, i) + index[at] * stride, at);
       }
     }
   });
@@ -238,6 +256,10 @@ Tensor index_select(const Tensor& x, int dim, const Tensor& indices) {
     parallel_lines(axis.outer, n, axis.inner, [&](int64_t outer, int64_t begin, int64_t end) {
       const T* const slices = from + outer * axis.size * axis.inner;
       T* const line = to + outer * n * axis.inner;
+      if (axis.inner == 1) {
+        for (int64_t k = begin; k < end; ++k) line[k] = slices[row[k]];
+        return;
+      }
       for (int64_t k = begin; k < end; ++k) {
         copy_run(slices + row[k] * axis.inner, axis.inner, line + k * axis.inner);
       }

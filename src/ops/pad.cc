@@ -47,8 +47,8 @@ class Place {
       start_ += before[static_cast<size_t>(dim)] * stride;
       stride *= whole[dim];
     }
-    loops_.push_back({axis_of(shape, first).outer, stride});
-    rows_ *= loops_.back().size;
+    outer_stride_ = stride;
+    rows_ *= axis_of(shape, first).outer;
   }
 
   static Shape padded(const Shape& shape, const std::vector<PadRange>& ranges) {
@@ -64,9 +64,11 @@ class Place {
       int64_t at = start_ + begin;
       int64_t index = row;
       for (const Loop& loop : loops_) {
-        at += index % loop.size * loop.stride;
-        index /= loop.size;
+        const int64_t outer = index / loop.size;
+        at += (index - outer * loop.size) * loop.stride;
+        index = outer;
       }
+      at += index * outer_stride_;
       f(row * run_ + begin, at, end - begin);
     });
   }
@@ -76,7 +78,8 @@ class Place {
     int64_t size;
     int64_t stride;
   };
-  std::vector<Loop> loops_;  // over rows, innermost first
+  std::vector<Loop> loops_;  // over rows, innermost first, without the dimensions in front
+  int64_t outer_stride_ = 0;
   int64_t rows_ = 1;
   int64_t run_;
   int64_t start_ = 0;

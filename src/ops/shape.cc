@@ -62,16 +62,16 @@ Tensor reshape(const Tensor& x, std::initializer_list<int64_t> dims) {
 Tensor flatten(const Tensor& x, const FlattenOptions& options) {
   constexpr const char* kOp = "flatten";
   check_defined(kOp, x);
-  if (x.rank() == 0) return recorded_view(kOp, x, {1});
-  const int first = normalize_dim(kOp, x.shape(), options.start_dim);
-  const int last = normalize_dim(kOp, x.shape(), options.end_dim);
+  const Shape shape = x.rank() == 0 ? Shape{1} : x.shape();
+  const int first = normalize_dim(kOp, shape, options.start_dim);
+  const int last = normalize_dim(kOp, shape, options.end_dim);
   if (first > last) {
     fail<ShapeError>(kOp, "start_dim must not come after end_dim",
-                     fmt::format("{} and {} of {}", options.start_dim, options.end_dim, x.shape().to_string()));
+                     fmt::format("{} and {} of {}", options.start_dim, options.end_dim, shape.to_string()));
   }
-  std::vector<int64_t> sizes(x.shape().begin(), x.shape().begin() + first);
-  sizes.push_back(axis_of(x.shape(), first, last).size);
-  sizes.insert(sizes.end(), x.shape().begin() + last + 1, x.shape().end());
+  std::vector<int64_t> sizes(shape.begin(), shape.begin() + first);
+  sizes.push_back(axis_of(shape, first, last).size);
+  sizes.insert(sizes.end(), shape.begin() + last + 1, shape.end());
   return recorded_view(kOp, x, Shape(sizes));
 }
 
@@ -146,8 +146,15 @@ void for_each_stretch(const Shape& whole, const CheckedRange& range, F&& f) {
     return;
   }
   parallel_lines(axis.outer, range.count, axis.inner, [&](int64_t outer, int64_t begin, int64_t end) {
+    const int64_t whole_line = outer * line + start;
+    const int64_t part_line = outer * range.count * axis.inner;
+    if (axis.inner == 1) {
+      // With the length known, f is an assignment.
+      for (int64_t k = begin; k < end; ++k) f(whole_line + k * range.step, part_line + k, 1);
+      return;
+    }
     for (int64_t k = begin; k < end; ++k) {
-      f(outer * line + start + k * range.step * axis.inner, (outer * range.count + k) * axis.inner, axis.inner);
+      f(whole_line + k * range.step * axis.inner, part_line + k * axis.inner, axis.inner);
     }
   });
 }

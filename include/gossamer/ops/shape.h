@@ -19,7 +19,7 @@ struct FlattenOptions {
   int start_dim = 0;  // the first and the last dimension that become one; negative counts from the end
   int end_dim = -1;
 };
-// Adjacent dimensions made one (a view); a scalar becomes [1].
+// Adjacent dimensions made one (a view); a scalar counts as [1]. ShapeError where start_dim comes after end_dim.
 [[nodiscard]] Tensor flatten(const Tensor& x, const FlattenOptions& options = {});
 
 // Without its dimensions of size 1, or without the one named if its size is 1, as in torch (a view).

@@ -236,8 +236,8 @@ HWY_INLINE V HardGate(D d, V x) {
   return hn::Div(hn::IfThenElse(hn::Lt(y, zero), zero, hn::IfThenElse(hn::Gt(y, six), six, y)), six);
 }
 
-// exp(-factor x^2) for a factor of 1/2 or 1. For floats the square is taken in two parts, of which the first is exact:
-// its rounding would cost 32 units in the last place where the result is near the smallest float.
+// exp(-factor x^2) for a factor of 1/2 or 1, unspecified for NaN. For floats the square is taken in two parts, of which
+// the first is exact: its rounding would cost 32 units in the last place where the result is near the smallest float.
 template <class D, class V>
 HWY_INLINE V ExpOfMinusSquare(D d, V x, hn::TFromD<D> factor) {
   using T = hn::TFromD<D>;
@@ -250,8 +250,7 @@ HWY_INLINE V ExpOfMinusSquare(D d, V x, hn::TFromD<D> factor) {
     const V high = hn::BitCast(d, hn::And(hn::BitCast(bits, size), hn::Set(bits, 0xFFFFF000)));
     const V low = hn::Mul(hn::Mul(hn::Sub(size, high), hn::Add(size, high)), minus);  // above -0.05 before it is 0
     constexpr T kTaylor[] = {1, 1, 1.0F / 2, 1.0F / 6, 1.0F / 24};
-    const V y = hn::Mul(TotalExp(d, hn::Mul(hn::Mul(high, high), minus)), Polynomial(d, low, kTaylor));
-    return hn::IfThenElse(hn::IsNaN(x), x, y);
+    return hn::Mul(TotalExp(d, hn::Mul(hn::Mul(high, high), minus)), Polynomial(d, low, kTaylor));
   }
 }
 
@@ -307,7 +306,8 @@ HWY_INLINE V TotalErf(D d, V x) {
 template <class D, class V>
 HWY_INLINE V ErfSlope(D d, V x) {
   using T = hn::TFromD<D>;
-  return hn::Mul(hn::Set(d, T(1.12837916709551257390)), ExpOfMinusSquare(d, x, T(1)));
+  const V slope = hn::Mul(hn::Set(d, T(1.12837916709551257390)), ExpOfMinusSquare(d, x, T(1)));
+  return hn::IfThenElse(hn::IsNaN(x), x, slope);
 }
 
 template <class D, class V>

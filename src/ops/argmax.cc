@@ -45,6 +45,48 @@ void index_of_best(const T* x, const Axis& axis, int64_t width, int64_t* to) {
   }
 }
 
+// The same for a best that is not NaN, without a branch.
+template <bool kLargest, bool kLast, class T>
+bool replaces_number(T candidate, T best) {
+  if constexpr (kLargest) return kLast ? !(candidate < best) : !(candidate <= best);
+  return kLast ? !(candidate > best) : !(candidate >= best);
+}
+
+// Along one contiguous line. Blocks in which nothing replaces the best are passed over by a loop that vectorizes.
+template <bool kLargest, bool kLast, class T>
+int64_t index_of_best(const T* x, int64_t n) {
+  constexpr int64_t kBlock = 64;
+  int64_t best = 0;
+  for (int64_t first = 1; first < n; first += kBlock) {
+    const T top = x[best];
+    const int64_t end = std::min(n, first + kBlock);
+    if (end - first == kBlock && top == top) {
+      int any = 0;
+      for (int64_t i = 0; i < kBlock; ++i) any |= replaces_number<kLargest, kLast>(x[first + i], top) ? 1 : 0;
+      if (any == 0) continue;
+    }
+    for (int64_t i = first; i < end; ++i) {
+      if (replaces<kLargest, kLast>(x[i], x[best])) best = i;
+    }
+  }
+  return best;
+}
+
+template <bool kLargest, bool kLast, class T>
+void index_of_best_lines(const T* x, const Axis& axis, int64_t begin, int64_t end, int64_t* to) {
+  while (begin < end) {
+    const int64_t col = begin % axis.inner;
+    const int64_t width = std::min(axis.inner - col, end - begin);
+    const T* const first = x + begin / axis.inner * axis.size * axis.inner + col;
+    if (axis.inner == 1) {
+      to[begin] = index_of_best<kLargest, kLast>(first, axis.size);
+    } else {
+      index_of_best<kLargest, kLast>(first, axis, width, to + begin);
+    }
+    begin += width;
+  }
+}
+
 template <bool kLargest>
 Tensor index_of(const char* op, const Tensor& x, const ArgReduceOptions& options) {
   check_defined(op, x);
@@ -71,16 +113,10 @@ Tensor index_of(const char* op, const Tensor& x, const ArgReduceOptions& options
     int64_t* const to = out.mutable_data<int64_t>();
     const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / axis.size);
     rt::parallel_chunks(axis.outer * axis.inner, grain, [&](int64_t begin, int64_t end) {
-      while (begin < end) {
-        const int64_t col = begin % axis.inner;
-        const int64_t width = std::min(axis.inner - col, end - begin);
-        const T* const first = from + begin / axis.inner * axis.size * axis.inner + col;
-        if (options.select_last) {
-          index_of_best<kLargest, true>(first, axis, width, to + begin);
-        } else {
-          index_of_best<kLargest, false>(first, axis, width, to + begin);
-        }
-        begin += width;
+      if (options.select_last) {
+        index_of_best_lines<kLargest, true>(from, axis, begin, end, to);
+      } else {
+        index_of_best_lines<kLargest, false>(from, axis, begin, end, to);
       }
     });
   });

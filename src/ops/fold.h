@@ -11,6 +11,9 @@
 #include <vector>
 
 #include "gossamer/tensor.h"
+#include "kernels/elementwise.h"
+#include "kernels/extremes.h"
+#include "kernels/reduce.h"
 #include "ops/check.h"
 #include "runtime/parallel.h"
 #include "tensor/dispatch.h"
@@ -29,9 +32,10 @@ int64_t nonzero_count(const char* op, const Shape& shape, const Dims& dims);
 
 namespace folding {
 
-// ---- How two values become one. NaN on either side wins. ----
+// ---- How two values become one, and many by a kernel. NaN on either side wins. ----
 
 struct Sum {
+  static constexpr kernels::Binary kKernel = kernels::Binary::Add;
   template <class T>
   static constexpr T kIdentity = 0;
   template <class T>
@@ -40,6 +44,7 @@ struct Sum {
   }
 };
 struct Product {
+  static constexpr kernels::Binary kKernel = kernels::Binary::Mul;
   template <class T>
   static constexpr T kIdentity = 1;
   template <class T>
@@ -48,23 +53,33 @@ struct Product {
   }
 };
 struct Max {
+  static constexpr kernels::Binary kKernel = kernels::Binary::Maximum;
   template <class T>
   static constexpr T kIdentity = -std::numeric_limits<T>::infinity();
   template <class T>
   T operator()(T a, T b) const {
     return a > b || a != a ? a : b;
   }
+  template <class T>
+  static T of(int64_t n, const T* x) {
+    return kernels::max(n, x);
+  }
 };
 struct Min {
+  static constexpr kernels::Binary kKernel = kernels::Binary::Minimum;
   template <class T>
   static constexpr T kIdentity = std::numeric_limits<T>::infinity();
   template <class T>
   T operator()(T a, T b) const {
     return a < b || a != a ? a : b;
   }
+  template <class T>
+  static T of(int64_t n, const T* x) {
+    return kernels::min(n, x);
+  }
 };
 
-// ---- What is combined of each element. The type of the value is that of the result. ----
+// ---- What is combined of each element. The type of the value is that of the result; `sum` adds many. ----
 
 struct Itself {
   template <class T>
@@ -83,6 +98,10 @@ struct Widened {
   double operator()(T x) const {
     return static_cast<double>(x);
   }
+  template <class T>
+  static double sum(int64_t n, const T* x) {
+    return kernels::sum(n, x);
+  }
 };
 // In double, so that squares of f32 neither overflow nor vanish.
 struct WideSquare {
@@ -91,13 +110,17 @@ struct WideSquare {
     const auto wide = static_cast<double>(x);
     return wide * wide;
   }
+  template <class T>
+  static double sum(int64_t n, const T* x) {
+    return kernels::sum_of_squares(n, x);
+  }
 };
 
 constexpr int64_t kLanes = 16;
 
 // Independent lanes, joined as a tree: the loop vectorizes without leave to reorder.
-template <class Value, class T, class Combine>
-auto fold_contiguous(const T* x, int64_t n, Value value, Combine combine) {
+template <class T, class Value, class Combine>
+auto fold_lanes(const T* x, int64_t n, Value value, Combine combine) {
   using Acc = decltype(value(T()));
   std::array<Acc, kLanes> lanes;
   lanes.fill(Combine::template kIdentity<Acc>);
@@ -112,6 +135,34 @@ auto fold_contiguous(const T* x, int64_t n, Value value, Combine combine) {
     for (size_t lane = 0; lane < half; ++lane) lanes[lane] = combine(lanes[lane], lanes[lane + half]);
   }
   return lanes[0];
+}
+
+// A contiguous line, n >= 1: by the kernel where there is one.
+template <class T, class Value, class Combine>
+auto fold_line(const T* x, int64_t n, Value value, Combine combine) {
+  if constexpr (requires { Value::sum(n, x); }) {
+    static_assert(std::is_same_v<Combine, Sum>);
+    return Value::sum(n, x);
+  } else if constexpr (std::is_same_v<Value, Itself> && requires { Combine::of(n, x); }) {
+    return Combine::of(n, x);
+  } else {
+    if (n >= kLanes) return fold_lanes(x, n, value, combine);
+    auto result = value(x[0]);
+    for (int64_t i = 1; i < n; ++i) result = combine(result, value(x[i]));
+    return result;
+  }
+}
+
+// y[i] = combine(y[i], value(x[i]))
+template <class T, class Acc, class Value, class Combine>
+void fold_row(int64_t n, const T* x, Acc* y, Value value, Combine combine) {
+  if constexpr (std::is_same_v<Value, Itself>) {
+    if (n >= 32) {  // below, the loop is faster than the call
+      kernels::zip(Combine::kKernel, n, {y}, {x}, y);
+      return;
+    }
+  }
+  for (int64_t i = 0; i < n; ++i) y[i] = combine(y[i], value(x[i]));
 }
 
 // [outer, size, inner] -> [outer, ceil(size / chunk), inner]: each chunk of the axis becomes one.
@@ -129,17 +180,14 @@ void fold_chunks(const Axis& axis, int64_t chunk, const T* x, Acc* out, Value va
       const int64_t first = outer_chunk % chunks * chunk;
       const int64_t n = std::min(chunk, axis.size - first);
       const int64_t width = std::min(kBlock, axis.inner - col);
-      const T* from = x + (outer_chunk / chunks * axis.size + first) * axis.inner + col;
+      const T* const from = x + (outer_chunk / chunks * axis.size + first) * axis.inner + col;
       Acc* const to = out + outer_chunk * axis.inner + col;
       if (axis.inner == 1) {
-        *to = fold_contiguous(from, n, value, combine);
+        *to = fold_line(from, n, value, combine);
         continue;
       }
       for (int64_t i = 0; i < width; ++i) to[i] = value(from[i]);
-      for (int64_t k = 1; k < n; ++k) {
-        from += axis.inner;
-        for (int64_t i = 0; i < width; ++i) to[i] = combine(to[i], value(from[i]));
-      }
+      for (int64_t k = 1; k < n; ++k) fold_row(width, from + k * axis.inner, to, value, combine);
     }
   });
 }

@@ -37,6 +37,13 @@ Tensor running_sum(const Tensor& x, const Axis& axis, From from) {
         const int64_t width = std::min(kBlock, axis.inner - col);
         std::fill_n(sums, width, 0.0);
         int64_t at = unit / blocks * axis.size * axis.inner + col + start;
+        if (width == 1) {
+          for (int64_t k = 0; k < axis.size; ++k, at += step) {
+            sums[0] += static_cast<double>(data[at]);
+            to[at] = static_cast<T>(sums[0]);
+          }
+          continue;
+        }
         for (int64_t k = 0; k < axis.size; ++k, at += step) {
           for (int64_t i = 0; i < width; ++i) {
             sums[i] += static_cast<double>(data[at + i]);

@@ -326,10 +326,15 @@ struct OnnxCase {
 };
 void PrintTo(const OnnxCase& c, std::ostream* os) { *os << c.id; }
 
+const Json& all_cases() {
+  static const Json kFile = golden::load("onnx_node_vectors.json");
+  return kFile.at("cases");
+}
+
+// Of compared operators: those that are refused, or the others.
 std::vector<OnnxCase> cases(bool is_refused) {
-  const Json file = golden::load("onnx_node_vectors.json");
   std::vector<OnnxCase> chosen;
-  for (const Json& c : file.at("cases")) {
+  for (const Json& c : all_cases()) {
     if (compared().contains(c.at("op")) && kRefused.contains(c.at("id")) == is_refused) {
       chosen.push_back({c.at("id"), c});
     }
@@ -376,8 +381,7 @@ TEST(OnnxOpsTable, HoldsEveryOperatorOnce) {
   for (const auto& [op, run_it] : compared()) listed.insert(op);
   for (const auto& [op, function] : kWaiting) EXPECT_TRUE(listed.insert(op).second) << op << " is in both lists";
   std::set<std::string> operators;
-  const Json file = golden::load("onnx_node_vectors.json");
-  for (const Json& c : file.at("cases")) operators.insert(c.at("op"));
+  for (const Json& c : all_cases()) operators.insert(c.at("op"));
   EXPECT_EQ(listed, operators);
   EXPECT_EQ(cases(false).size(), kComparedCases);
 }

@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <numeric>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "gossamer/error.h"
@@ -30,11 +33,11 @@ std::vector<int> dims_of(unsigned bits, int rank) {
   return dims;
 }
 
-// The sum over the named dimensions, one element at a time.
-std::vector<double> naive_sum(const Tensor& x, unsigned bits) {
+// The elements that go into each element of a reduction.
+std::vector<std::vector<double>> groups_of(const Tensor& x, unsigned bits) {
   int64_t kept = 1;
   for (int i = 0; i < x.rank(); ++i) kept *= bits >> i & 1 ? 1 : x.dim(i);
-  std::vector<double> sums(static_cast<size_t>(kept));
+  std::vector<std::vector<double>> groups(static_cast<size_t>(kept));
   for (int64_t i = 0; i < x.numel(); ++i) {
     int64_t rest = i;
     int64_t at = 0;
@@ -46,22 +49,75 @@ std::vector<double> naive_sum(const Tensor& x, unsigned bits) {
       }
       rest /= x.dim(d);
     }
-    sums[static_cast<size_t>(at)] += x.data<double>()[i];
+    groups[static_cast<size_t>(at)].push_back(x.data<double>()[i]);
   }
-  return sums;
+  return groups;
 }
 
-TEST(Sum, TakesAnySetOfDimensions) {
-  const Tensor x = uniform({3, 2, 5, 4}, 1);
-  for (unsigned bits = 1; bits < 16; ++bits) {
-    SCOPED_TRACE(bits);
-    const Tensor total = sum(x, {.dims = dims_of(bits, 4)});
-    const std::vector<double> expected = naive_sum(x, bits);
-    golden::expect_close(total, Tensor::from(expected, total.shape()), 1e-14, 1e-14);
-    const Tensor kept = sum(x, {.dims = dims_of(bits, 4), .keepdim = true});
-    ASSERT_EQ(kept.rank(), 4);
-    for (int i = 0; i < 4; ++i) EXPECT_EQ(kept.dim(i), bits >> i & 1 ? 1 : x.dim(i));
-    golden::expect_equal(kept.alias(total.shape()), total);
+double scalar_sum(const std::vector<double>& v) { return std::accumulate(v.begin(), v.end(), 0.0); }
+double scalar_mean(const std::vector<double>& v) { return scalar_sum(v) / static_cast<double>(v.size()); }
+double scalar_max(const std::vector<double>& v) { return *std::max_element(v.begin(), v.end()); }
+double scalar_min(const std::vector<double>& v) { return *std::min_element(v.begin(), v.end()); }
+double scalar_prod(const std::vector<double>& v) {
+  return std::accumulate(v.begin(), v.end(), 1.0, std::multiplies<>());
+}
+double scalar_norm(const std::vector<double>& v) {
+  return std::sqrt(std::accumulate(v.begin(), v.end(), 0.0, [](double sum, double x) { return sum + x * x; }));
+}
+double scalar_magnitudes(const std::vector<double>& v) {
+  return std::accumulate(v.begin(), v.end(), 0.0, [](double sum, double x) { return sum + std::abs(x); });
+}
+double scalar_logsumexp(const std::vector<double>& v) {
+  return std::log(std::accumulate(v.begin(), v.end(), 0.0, [](double sum, double x) { return sum + std::exp(x); }));
+}
+double scalar_variance(const std::vector<double>& v) {
+  const double mean = scalar_mean(v);
+  double sum = 0;
+  for (const double x : v) sum += (x - mean) * (x - mean);
+  return sum / static_cast<double>(v.size());
+}
+
+using Options = ReduceOptions;
+struct Reduction {
+  const char* name;
+  std::function<Tensor(const Tensor&, const Options&)> fn;
+  double (*scalar)(const std::vector<double>&);
+};
+
+TEST(Reductions, TakeAnySetOfDimensions) {
+  const std::vector<Reduction> reductions{
+      {"sum", sum, scalar_sum},
+      {"mean", mean, scalar_mean},
+      {"max", max, scalar_max},
+      {"min", min, scalar_min},
+      {"prod", prod, scalar_prod},
+      {"logsumexp", logsumexp, scalar_logsumexp},
+      {"norm", [](const Tensor& x, const Options& o) { return norm(x, {.dims = o.dims, .keepdim = o.keepdim}); },
+       scalar_norm},
+      {"norm 1",
+       [](const Tensor& x, const Options& o) { return norm(x, {.p = 1, .dims = o.dims, .keepdim = o.keepdim}); },
+       scalar_magnitudes},
+      {"var",
+       [](const Tensor& x, const Options& o) {
+         return var(x, {.dims = o.dims, .keepdim = o.keepdim, .correction = 0});
+       },
+       scalar_variance}};
+  // The last two have rows and lines that are folded by kernels.
+  for (const Shape& shape : {Shape{3, 2, 5, 4}, Shape{2, 1, 3, 40}, Shape{40, 3, 1, 2}}) {
+    const Tensor x = uniform(shape, 1);
+    for (const auto& [name, fn, scalar] : reductions) {
+      for (unsigned bits = 1; bits < 16; ++bits) {
+        SCOPED_TRACE(name + (" of " + shape.to_string()) + " over " + std::to_string(bits));
+        std::vector<double> expected;
+        for (const std::vector<double>& group : groups_of(x, bits)) expected.push_back(scalar(group));
+        const Tensor y = fn(x, {.dims = dims_of(bits, 4)});
+        golden::expect_close(y, Tensor::from(expected, y.shape()), 1e-13, 1e-14);
+        const Tensor kept = fn(x, {.dims = dims_of(bits, 4), .keepdim = true});
+        ASSERT_EQ(kept.rank(), 4);
+        for (int i = 0; i < 4; ++i) EXPECT_EQ(kept.dim(i), bits >> i & 1 ? 1 : x.dim(i));
+        golden::expect_equal(kept.alias(y.shape()), y);
+      }
+    }
   }
 }
 
@@ -176,7 +232,8 @@ TEST(Var, KeepsItsDigitsBesideALargeMean) {
   for (size_t i = 0; i < values.size(); ++i) values[i] = 4096 + static_cast<float>(i % 2);
   const Tensor x = Tensor::from(values, {static_cast<int64_t>(values.size())});
   EXPECT_NEAR(var(x, {.correction = 0}).item<float>(), 0.25, 1e-6);
-  for (const float v : var(reshape(x, {50000, 2}), {.dims = {0}}).span<float>()) EXPECT_NEAR(v, 0, 1e-6);
+  const Tensor columns = var(reshape(x, {50000, 2}), {.dims = {0}});
+  for (const float v : columns.span<float>()) EXPECT_NEAR(v, 0, 1e-6);
 }
 
 TEST(Norm, NeitherOverflowsNorVanishesInF32) {

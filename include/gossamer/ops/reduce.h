@@ -36,13 +36,13 @@ struct VarOptions {
 // torch; throws ShapeError for an empty reduction.
 [[nodiscard]] Tensor var(const Tensor& x, const VarOptions& options = {});
 
-struct NormOptions {
+struct VectorNormOptions {
   double p = 2;  // 1: the sum of magnitudes, 2: the root of the sum of squares; else ConfigError
   std::vector<int> dims = {};
   bool keepdim = false;
 };
 // Its gradient at 0 is 0. Squares of f32 are added in double and do not overflow.
-[[nodiscard]] Tensor norm(const Tensor& x, const NormOptions& options = {});
+[[nodiscard]] Tensor norm(const Tensor& x, const VectorNormOptions& options = {});
 
 struct ArgReduceOptions {
   std::optional<int> dim = -1;  // nullopt: the index into all elements, row-major

@@ -133,6 +133,24 @@ const std::map<std::string, Operation>& compared() {
          return group_norm(in.at("x"), attrs.at("groups").get<int64_t>(), in.at("w"), in.at("b"),
                            {.eps = attrs.at("eps").get<double>()});
        }},
+      {"max_pool2d",
+       [](const Inputs& in, const Json& attrs) {
+         return max_pool2d(in.at("x"), {.kernel = attrs.at("kernel").get<int64_t>(),
+                                        .stride = attrs.at("stride").get<int64_t>(),
+                                        .padding = attrs.at("padding").get<int64_t>()});
+       }},
+      {"avg_pool2d",
+       [](const Inputs& in, const Json& attrs) {
+         return avg_pool2d(in.at("x"), {.kernel = attrs.at("kernel").get<int64_t>(),
+                                        .stride = attrs.at("stride").get<int64_t>(),
+                                        .padding = attrs.at("padding").get<int64_t>(),
+                                        .count_include_pad = attrs.at("count_include_pad").get<bool>()});
+       }},
+      {"adaptive_avg_pool2d",
+       [](const Inputs& in, const Json& attrs) {
+         const auto size = attrs.at("output").get<std::vector<int64_t>>();
+         return adaptive_avg_pool2d(in.at("x"), {size.at(0), size.at(1)});
+       }},
       {"cross_entropy", compare_cross_entropy},
       {"embedding", compare_embedding},
       {"transpose", [](const Inputs& in, const Json&) { return mul_scalar(transpose(in.at("x"), 0, 1), 2); }},
@@ -248,7 +266,7 @@ std::set<std::string> declared_operations() {
 
 TEST(TorchOpsTable, HoldsEveryOperationOfTheVectorsThatExists) {
   const std::set<std::string> declared = declared_operations();
-  EXPECT_EQ(cases([](const std::string& op) { return compared().contains(op); }).size(), 78);
+  EXPECT_EQ(cases([](const std::string& op) { return compared().contains(op); }).size(), 85);
   EXPECT_EQ(cases([](const std::string& op) { return kElsewhere.contains(op); }).size(), 5);
   ASSERT_TRUE(declared.contains("relu")) << "the declarations were not found";
   const std::vector<TorchCase> all = cases([](const std::string&) { return true; });

@@ -44,13 +44,14 @@ std::vector<OpSample> functions();
 std::vector<OpSample> shapes();
 std::vector<OpSample> reductions();
 std::vector<OpSample> normalization();
+std::vector<OpSample> pooling();
 std::vector<OpSample> products();
 std::vector<OpSample> sparse();
 std::vector<OpSample> classification();
 
 inline std::vector<OpSample> all() {
   std::vector<OpSample> list;
-  for (const auto family : {elementwise, functions, shapes, reductions, normalization, products, sparse, classification}) {
+  for (const auto family : {elementwise, functions, shapes, reductions, normalization, pooling, products, sparse, classification}) {
     for (OpSample& sample : family()) list.push_back(std::move(sample));
   }
   return list;

@@ -6,9 +6,12 @@
 #include <vector>
 
 #include "gossamer/nn/activation.h"
+#include "gossamer/nn/batch_norm.h"
 #include "gossamer/nn/container.h"
 #include "gossamer/nn/dropout.h"
 #include "gossamer/nn/flatten.h"
+#include "gossamer/nn/normalization.h"
+#include "gossamer/nn/pooling.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/sparse/static.h"
 #include "tests/nn/support.h"
@@ -96,8 +99,10 @@ TEST(Clone, EqualsItsOriginalInEveryFlagOfEveryParameter) {
 
 TEST(Clone, EqualsItsOriginalForEveryLayer) {
   Generator rng(3);
-  std::vector<std::unique_ptr<Module>> originals;
-  const auto add = [&](auto module) { originals.push_back(std::make_unique<decltype(module)>(std::move(module))); };
+  std::vector<std::pair<std::unique_ptr<Module>, Shape>> originals;
+  const auto add = [&](auto module, const Shape& x = {2, 6}) {
+    originals.emplace_back(std::make_unique<decltype(module)>(std::move(module)), x);
+  };
   add(Linear({.in = 6, .out = 4}, rng));
   add(Linear({.in = 6, .out = 4, .bias = false, .dtype = DType::f64}, rng));
   add(Linear({.in = 6, .out = 4, .sparsity = 0.7}, rng));
@@ -113,14 +118,22 @@ TEST(Clone, EqualsItsOriginalForEveryLayer) {
   add(Softmax({.dim = 0}));
   add(Flatten({.start_dim = 0, .end_dim = 1}));
   add(Dropout({.p = 0.25}, rng));
+  add(LayerNorm({.normalized_shape = {6}, .eps = 0.1, .bias = false}));
+  add(RMSNorm({.normalized_shape = {2, 6}, .eps = 0.1}));
+  add(GroupNorm({.groups = 3, .channels = 6, .eps = 0.1}));
+  add(BatchNorm1d({.channels = 6, .eps = 0.1, .momentum = {}, .dtype = DType::f64}));
+  add(BatchNorm2d({.channels = 3, .momentum = 0.3, .affine = false}), {2, 3, 4, 4});
+  add(MaxPool2d({.kernel = 3, .stride = 2, .padding = 1}), {2, 3, 7, 6});
+  add(AvgPool2d({.kernel = 3, .padding = 1, .count_include_pad = false}), {2, 3, 7, 6});
+  add(AdaptiveAvgPool2d({.size = {2, 3}}), {2, 3, 7, 6});
+  add(AdaptiveMaxPool2d({.size = {3, 2}}), {2, 3, 7, 6});
   add(Sequential(named("fc", Linear({.in = 6, .out = 3, .sparsity = 0.5}, rng)), Dropout({.p = 0.5}, rng)));
-  for (const auto& owner : originals) {
+  for (const auto& [owner, shape] : originals) {
     Module* const original = owner.get();
     const std::type_info& type = typeid(*original);
     SCOPED_TRACE(type.name());
-    const Tensor x =
-        uniform({2, 6}, 8, original->parameters().empty() ? DType::f32 : original->parameters()[0].dtype());
-    (*original)(x);  // moves a Dropout on
+    const Tensor x = uniform(shape, 8, original->parameters().empty() ? DType::f32 : original->parameters()[0].dtype());
+    (*original)(x);  // moves a Dropout on, and statistics
     for (const bool training : {true, false}) {
       original->train(training);
       const auto copy = original->clone();

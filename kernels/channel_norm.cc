@@ -72,51 +72,24 @@ void PlaneGrad(const Planes& planes, const float* dy, const float* x, const floa
   }
 }
 
-// add(d, at, k, first, second) adds element `at`, of column k, to two sums. Several rows share the loads and stores of
-// the sums, which lie in memory: reading along the rows needs no more than one stream.
-template <class Add>
-HWY_INLINE void SumColumns(const Columns& columns, const Add& add, float* first, float* second) {
-  constexpr int64_t kRows = 4;
-  const int64_t cols = columns.cols;
-  int64_t row = 0;
-  for (; row + kRows <= columns.rows; row += kRows) {
-    const int64_t at = row * cols;
-    ForVectors(cols, [=, &add](auto d, int64_t k) HWY_ATTR {
-      auto a = hn::LoadU(d, first + k);
-      auto b = hn::LoadU(d, second + k);
-      for (int64_t r = 0; r < kRows; ++r) add(d, at + r * cols + k, k, a, b);
-      hn::StoreU(a, d, first + k);
-      hn::StoreU(b, d, second + k);
-    });
-  }
-  for (; row < columns.rows; ++row) {
-    const int64_t at = row * cols;
-    ForVectors(cols, [=, &add](auto d, int64_t k) HWY_ATTR {
-      auto a = hn::LoadU(d, first + k);
-      auto b = hn::LoadU(d, second + k);
-      add(d, at + k, k, a, b);
-      hn::StoreU(a, d, first + k);
-      hn::StoreU(b, d, second + k);
-    });
-  }
-}
-
 void ColumnMoments(const Columns& columns, const float* x, const float* center, float* sum, float* squares) {
-  const auto add = [=](auto d, int64_t at, int64_t k, auto& first, auto& second) HWY_ATTR {
-    const auto difference = hn::Sub(hn::LoadU(d, x + at), hn::LoadU(d, center + k));
+  const int64_t cols = columns.cols;
+  const auto add = [=](auto d, int64_t row, int64_t k, auto& first, auto& second) HWY_ATTR {
+    const auto difference = hn::Sub(hn::LoadU(d, x + row * cols + k), hn::LoadU(d, center + k));
     first = hn::Add(first, difference);
     second = hn::MulAdd(difference, difference, second);
   };
-  SumColumns(columns, add, sum, squares);
+  SumColumns(columns.rows, cols, add, sum, squares);
 }
 
 void ColumnDots(const Columns& columns, const float* dy, const float* x, const float* center, float* sum, float* dot) {
-  const auto add = [=](auto d, int64_t at, int64_t k, auto& first, auto& second) HWY_ATTR {
-    const auto g = hn::LoadU(d, dy + at);
+  const int64_t cols = columns.cols;
+  const auto add = [=](auto d, int64_t row, int64_t k, auto& first, auto& second) HWY_ATTR {
+    const auto g = hn::LoadU(d, dy + row * cols + k);
     first = hn::Add(first, g);
-    second = hn::MulAdd(g, hn::Sub(hn::LoadU(d, x + at), hn::LoadU(d, center + k)), second);
+    second = hn::MulAdd(g, hn::Sub(hn::LoadU(d, x + row * cols + k), hn::LoadU(d, center + k)), second);
   };
-  SumColumns(columns, add, sum, dot);
+  SumColumns(columns.rows, cols, add, sum, dot);
 }
 
 void ColumnAffine(const Columns& columns, const float* x, const float* center, const float* scale, const float* shift,

@@ -18,26 +18,6 @@ HWY_BEFORE_NAMESPACE();
 namespace gossamer::kernels {
 namespace HWY_NAMESPACE {
 
-// (x - mean) rstd in float without the rounding of the mean, which may exceed the standard deviation: (x - center)
-// scale
-// + shift, where the center is the rounded mean.
-struct Normalizer {
-  float center;
-  float scale;
-  float shift;
-
-  Normalizer() = default;
-  Normalizer(double mean, double rstd)
-      : center(static_cast<float>(mean)),
-        scale(static_cast<float>(rstd)),
-        shift(static_cast<float>((static_cast<double>(center) - mean) * rstd)) {}
-
-  template <class D>
-  HWY_INLINE hn::Vec<D> operator()(D d, hn::Vec<D> x) const {
-    return hn::MulAdd(hn::Sub(x, hn::Set(d, center)), hn::Set(d, scale), hn::Set(d, shift));
-  }
-};
-
 void LayerNorm(const NormLines& shape, const float* x, const float* weight, const float* bias, double* mean,
                double* rstd, float* y) {
   const int64_t n = shape.n;
@@ -113,6 +93,7 @@ HWY_INLINE void GradLines(const NormLines& shape, const float* x, const float* d
 
 void LayerNormGrad(const NormLines& shape, const float* x, const float* dy, const float* weight, const double* mean,
                    const double* rstd, float* dx, float* dweight, float* dbias) {
+  // 1, 2, 4 and 8 lines of 512 take 6.6, 5.7, 4.4 and 6.1 us for 64 of them (AVX2): the constants of 8 leave registers.
   constexpr int kLines = 4;
   const int64_t n = shape.n;
   int64_t line = 0;

@@ -68,6 +68,32 @@ HWY_INLINE TwoSums SumTwo(int64_t n, const Add& add, const One& one) {
   return sums;
 }
 
+// add(d, row, k, first, second) adds the elements from k on of a row to the sums of their columns, which lie in memory:
+// reading along the rows needs no more than one stream. Several rows share the loads and stores of the sums.
+template <class Add>
+HWY_INLINE void SumColumns(int64_t rows, int64_t cols, const Add& add, float* first, float* second) {
+  constexpr int64_t kRows = 4;
+  int64_t row = 0;
+  for (; row + kRows <= rows; row += kRows) {
+    ForVectors(cols, [=, &add](auto d, int64_t k) HWY_ATTR {
+      auto a = hn::LoadU(d, first + k);
+      auto b = hn::LoadU(d, second + k);
+      for (int64_t r = row; r < row + kRows; ++r) add(d, r, k, a, b);
+      hn::StoreU(a, d, first + k);
+      hn::StoreU(b, d, second + k);
+    });
+  }
+  for (; row < rows; ++row) {
+    ForVectors(cols, [=, &add](auto d, int64_t k) HWY_ATTR {
+      auto a = hn::LoadU(d, first + k);
+      auto b = hn::LoadU(d, second + k);
+      add(d, row, k, a, b);
+      hn::StoreU(a, d, first + k);
+      hn::StoreU(b, d, second + k);
+    });
+  }
+}
+
 // Σ (x - pivot) and Σ (x - pivot)².
 HWY_INLINE TwoSums SumsAround(int64_t n, const float* x, float pivot) {
   const Floats d;
@@ -90,21 +116,50 @@ struct Moments {
   double variance = 0;
 };
 
-// One pass around the first element, which is near the mean as a rule. Where it turns out to be far, the difference of
-// squares cancels, and a second pass around the mean found takes its place.
-HWY_INLINE Moments MomentsOf(int64_t n, const float* x) {
+// From sums around a pivot, 1 / n of each. `is_far` where the pivot is so far from the mean that the difference of
+// squares cancels: sums around the mean found must take their place.
+struct PivotMoments {
+  Moments moments;
+  bool is_far = false;
+};
+HWY_INLINE PivotMoments MomentsAround(float pivot, const TwoSums& means) {
   constexpr double kFar = 8;  // square of the distance in standard deviations; costs three of the 24 bits at most
+  const double square = means.first * means.first;
+  const double variance = means.second - square;
+  return {{static_cast<double>(pivot) + means.first, variance < 0 ? 0 : variance}, square > kFar * variance};
+}
+
+// One pass around the first element, which is near the mean as a rule; a second one where it is far.
+HWY_INLINE Moments MomentsOf(int64_t n, const float* x) {
   const double scale = 1 / static_cast<double>(n);
   float pivot = x[0];
   for (int pass = 0;; ++pass) {
     const TwoSums sums = SumsAround(n, x, pivot);
-    const double offset = sums.first * scale;
-    const double variance = sums.second * scale - offset * offset;
-    const double mean = static_cast<double>(pivot) + offset;
-    if (pass == 1 || !(offset * offset > kFar * variance)) return {mean, variance < 0 ? 0 : variance};
-    pivot = static_cast<float>(mean);
+    const PivotMoments found = MomentsAround(pivot, {sums.first * scale, sums.second * scale});
+    if (pass == 1 || !found.is_far) return found.moments;
+    pivot = static_cast<float>(found.moments.mean);
   }
 }
+
+// (x - mean) rstd in float without the rounding of the mean, which may exceed the standard deviation: (x - center)
+// scale
+// + shift, where the center is the rounded mean.
+struct Normalizer {
+  float center;
+  float scale;
+  float shift;
+
+  Normalizer() = default;
+  Normalizer(double mean, double rstd)
+      : center(static_cast<float>(mean)),
+        scale(static_cast<float>(rstd)),
+        shift(static_cast<float>((static_cast<double>(center) - mean) * rstd)) {}
+
+  template <class D>
+  HWY_INLINE hn::Vec<D> operator()(D d, hn::Vec<D> x) const {
+    return hn::MulAdd(hn::Sub(x, hn::Set(d, center)), hn::Set(d, scale), hn::Set(d, shift));
+  }
+};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace gossamer::kernels

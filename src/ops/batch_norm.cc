@@ -57,7 +57,6 @@ struct ChannelView {
             .channels = channels,
             .parts = (rows + rows_of_part - 1) / rows_of_part,
             .fold = fold,
-
             .rows = rows,
             .rows_of_part = rows_of_part};
   }
@@ -190,7 +189,8 @@ void batch_statistics(const ChannelView& view, double count, const T* x, double*
         piece, [&](T* sum, T* square) { kernels::column_moments(piece.columns, from, from, sum, square); }, m, s);
     const double scale = 1 / static_cast<double>(piece.columns.rows);
     for (int64_t k = 0; k < piece.columns.cols; ++k) {
-      s[k] = std::max(0.0, s[k] - m[k] * m[k] * scale);
+      const double square = s[k] - m[k] * m[k] * scale;
+      s[k] = square < 0 ? 0 : square;
       m[k] = static_cast<double>(from[k]) + m[k] * scale;
     }
   });

@@ -82,6 +82,19 @@ TEST(FailedAllocation, LeavesForwardAndBackwardUndone) {
   }
 }
 
+TEST(FailedAllocation, LeavesTheStatisticsOfBatchNormAlone) {
+  fail_every_allocation([] {
+    const auto layer = std::make_shared<nn::BatchNorm1d>(nn::BatchNormNdOptions{.channels = 3});
+    const Tensor x = Tensor::from<float>({1, 2, 3, 5, 7, 11}, {2, 3});
+    return Scene{[=] { (*layer)(x); },
+                 [=] {
+                   std::string digest;
+                   for (const auto& [name, tensor] : layer->state_dict()) digest += bytes_of(tensor);
+                   return digest;
+                 }};
+  });
+}
+
 TEST(FailedAllocation, InsideTasksComesOutOfTheCall) {
   // Large enough for several tasks of every kernel.
   for (const Execution execution : {Execution::Csr, Execution::Dense}) {

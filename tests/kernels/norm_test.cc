@@ -11,6 +11,8 @@
 #include "kernels/layer_norm.h"
 #include "kernels/reference/channel_norm.h"
 #include "kernels/reference/layer_norm.h"
+#include "kernels/reference/tile_norm.h"
+#include "kernels/tile_norm.h"
 #include "tests/kernels/guarded_array.h"
 #include "tests/kernels/simd_target_test.h"
 
@@ -99,6 +101,45 @@ TEST_P(NormTest, PlanesEqualTheReference) {
     reference::plane_grad(planes, dy.data(), x.data(), center.data(), scale.data(), slope.data(), shift.data(),
                           y0.data());
     expect_near(y.span(), y0.span(), 1e-6, "dx", length);
+  }
+}
+
+void expect_tiles_of_the_reference(const NormTile& tile) {
+  const int64_t n = tile.features;
+  const int64_t size = n * tile.width;
+  Random x(size, 1), dy(size, 2), weight(n, 3), bias(n, 4);
+  for (int64_t i = 0; i < size; ++i) {
+    if (i % tile.width >= tile.samples) x[i] = dy[i] = 0;
+  }
+  // One sample begins far from its mean.
+  if (n > 10) x[0] = 100;
+  Floats y(size), dx(size), y0(size), dx0(size);
+  const auto features = static_cast<size_t>(n);
+  Doubles mean(static_cast<size_t>(tile.width)), rstd(mean), mean0(mean), rstd0(mean);
+  tile_norm(tile, x.data(), weight.data(), bias.data(), mean.data(), rstd.data(), y.data());
+  reference::tile_norm(tile, x.data(), weight.data(), bias.data(), mean0.data(), rstd0.data(), y0.data());
+  expect_near(mean, mean0, 1e-6, "mean", n);
+  expect_near(rstd, rstd0, 1e-6 * *std::max_element(rstd0.begin(), rstd0.end()), "rstd", n);
+  expect_near(y.span(), y0.span(), 2e-5, "y", n);
+  Doubles dweight(features), dbias(features), dweight0(features), dbias0(features);
+  tile_norm_grad(tile, x.data(), dy.data(), weight.data(), mean0.data(), rstd0.data(), dx.data(), dweight.data(),
+                 dbias.data());
+  reference::tile_norm_grad(tile, x.data(), dy.data(), weight.data(), mean0.data(), rstd0.data(), dx0.data(),
+                            dweight0.data(), dbias0.data());
+  expect_near(dx.span(), dx0.span(), 1e-5 * *std::max_element(rstd0.begin(), rstd0.end()), "dx", n);
+  expect_near(dweight, dweight0, 1e-4, "dweight", n);
+  expect_near(dbias, dbias0, 1e-5, "dbias", n);
+}
+
+TEST_P(NormTest, TilesEqualTheReference) {
+  for (const bool is_centered : {true, false}) {
+    for (const int width : {8, 16, 32, 64}) {
+      for (const int64_t features : {2, 3, 4, 21, 300}) {
+        for (const int samples : {width, width - 3}) {
+          expect_tiles_of_the_reference({features, width, samples, 1e-5, is_centered});
+        }
+      }
+    }
   }
 }
 

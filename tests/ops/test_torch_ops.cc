@@ -168,6 +168,24 @@ const std::map<std::string, Operation>& compared() {
          return group_norm(in.at("x"), attrs.at("groups").get<int64_t>(), in.at("w"), in.at("b"),
                            {.eps = attrs.at("eps").get<double>()});
        }},
+      {"max_pool2d",
+       [](const Inputs& in, const Json& attrs) {
+         return max_pool2d(in.at("x"), {.kernel = attrs.at("kernel").get<int64_t>(),
+                                        .stride = attrs.at("stride").get<int64_t>(),
+                                        .padding = attrs.at("padding").get<int64_t>()});
+       }},
+      {"avg_pool2d",
+       [](const Inputs& in, const Json& attrs) {
+         return avg_pool2d(in.at("x"), {.kernel = attrs.at("kernel").get<int64_t>(),
+                                        .stride = attrs.at("stride").get<int64_t>(),
+                                        .padding = attrs.at("padding").get<int64_t>(),
+                                        .count_include_pad = attrs.at("count_include_pad").get<bool>()});
+       }},
+      {"adaptive_avg_pool2d",
+       [](const Inputs& in, const Json& attrs) {
+         const auto size = attrs.at("output").get<std::vector<int64_t>>();
+         return adaptive_avg_pool2d(in.at("x"), {size.at(0), size.at(1)});
+       }},
       {"cross_entropy", compare_cross_entropy},
       {"nll_loss",
        [](const Inputs& in, const Json& attrs) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "gossamer/ops/layer_norm.h"
 #include "gossamer/tensor.h"
 
 #pragma GCC visibility push(default)
@@ -25,15 +26,11 @@ struct BatchNormOptions {
 [[nodiscard]] Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                                 const BatchNormOptions& options);
 
-struct GroupNormOptions {
-  double eps = 1e-5;  // added to the variance, at least 0
-};
-
 // The channels of each sample are cut into num_groups runs of adjacent ones, and each is normalized by its own mean and
 // biased variance. num_groups must divide the channels (ConfigError). Weight and bias are [channels]; undefined they
 // count as 1 and 0. Throws ShapeError, DTypeError. Wu and He 2018, https://arxiv.org/abs/1803.08494
 [[nodiscard]] Tensor group_norm(const Tensor& x, int64_t num_groups, const Tensor& weight = {}, const Tensor& bias = {},
-                                const GroupNormOptions& options = {});
+                                const NormOptions& options = {});
 
 }  // namespace gossamer
 #pragma GCC visibility pop

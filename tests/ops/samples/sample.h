@@ -48,6 +48,7 @@ std::vector<OpSample> indexing();
 std::vector<OpSample> joins();
 std::vector<OpSample> losses();
 std::vector<OpSample> normalization();
+std::vector<OpSample> pooling();
 std::vector<OpSample> products();
 std::vector<OpSample> reductions();
 std::vector<OpSample> shapes();
@@ -64,6 +65,7 @@ inline std::vector<OpSample> all() {
       joins,
       losses,
       normalization,
+      pooling,
       products,
       reductions,
       shapes,

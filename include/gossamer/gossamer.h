@@ -8,6 +8,8 @@
 #include "gossamer/data/fashion_mnist.h"
 #include "gossamer/data/idx.h"
 #include "gossamer/data/loader.h"
+#include "gossamer/data/sampler.h"
+#include "gossamer/data/transform.h"
 #include "gossamer/dtype.h"
 #include "gossamer/error.h"
 #include "gossamer/functional.h"

@@ -297,9 +297,9 @@ TEST(FailedAllocation, LeavesObserversOfInputsUndone) {
 struct Data {
   std::shared_ptr<data::TensorDataset> dataset;
   data::DataLoader loader;
-  explicit Data(int64_t prefetch)
+  Data(int64_t prefetch, int64_t workers)
       : dataset(std::make_shared<data::TensorDataset>(uniform_images(), Tensor::zeros({20}, DType::i64))),
-        loader(dataset, {.batch_size = 8, .seed = 3, .prefetch = prefetch}) {}
+        loader(dataset, {.batch_size = 8, .seed = 3, .prefetch = prefetch, .workers = workers}) {}
   static Tensor uniform_images() {
     Tensor x = Tensor::empty({20, 6});
     fill_uniform(x, 11, -1, 1);
@@ -308,9 +308,12 @@ struct Data {
 };
 
 TEST(FailedAllocation, LeavesTheEpochOfALoaderToBeBegunAgain) {
-  for (const int64_t prefetch : {0, 2}) {
+  struct Ahead {
+    int64_t prefetch, workers;
+  };
+  for (const Ahead& ahead : {Ahead{0, 1}, Ahead{2, 1}, Ahead{1, 3}}) {
     fail_every_allocation([=] {
-      auto data = std::make_shared<Data>(prefetch);
+      auto data = std::make_shared<Data>(ahead.prefetch, ahead.workers);
       auto seen = std::make_shared<std::string>();
       return Scene{[=] {
                      data->loader.set_epoch(4);

@@ -19,6 +19,7 @@
 #include "gossamer/error.h"
 #include "gossamer/functional.h"
 #include "gossamer/gradcheck.h"
+#include "gossamer/metrics.h"
 #include "gossamer/nn/activation.h"
 #include "gossamer/nn/cloneable.h"
 #include "gossamer/nn/container.h"

@@ -41,7 +41,7 @@ CsvReader::CsvReader(io::ByteSource& source, std::string_view op, const CsvOptio
   if (!any && options.header) fail_here("the first line must name the columns", "it has no line");
   if (!any) return;
   if (options.header) {
-    std::set<std::string_view> seen;
+    std::set<std::string> seen;
     for (size_t i = 0; i < num_fields_; ++i) {
       if (!seen.insert(fields_[i]).second) fail_at(i, "names of columns must differ", shown(fields_[i]));
     }

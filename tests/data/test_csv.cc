@@ -14,6 +14,7 @@
 
 #include "gossamer/data/csv.h"
 #include "gossamer/error.h"
+#include "gossamer/random.h"
 #include "tests/data/support.h"
 
 namespace gossamer::data::test_csv {
@@ -115,6 +116,24 @@ TEST(Csv, ReadsFilesLongerThanItsBufferPlainAndCompressed) {
   Bytes broken = gzip_bytes(bytes_of(text));
   broken.resize(broken.size() - 20);
   EXPECT_THROW(read_csv(folder.write("broken.csv", broken)), FormatError);
+}
+
+TEST(Csv, EitherReadsATextOrSaysWhatIsWrongWithIt) {
+  constexpr std::string_view kAlphabet = "\"\"\n\n\r,,12.-e \xEF\xBB\xBF";
+  int64_t read = 0;
+  constexpr uint64_t kTexts = 20'000;
+  for (uint64_t key = 0; key < kTexts; ++key) {
+    std::string text;
+    for (uint64_t i = 1; i <= random_bits(key, 0) % 16; ++i)
+      text.push_back(kAlphabet[random_bits(key, i) % kAlphabet.size()]);
+    try {
+      const CsvTable table = parse_csv(text, "random", {.header = false});
+      EXPECT_EQ(table.values.dim(1), std::ssize(table.names));
+      ++read;
+    } catch (const FormatError&) {
+    }
+  }
+  EXPECT_GT(read, 500);
 }
 
 TEST(Csv, DoesNotLookAtTheLocale) {

@@ -31,6 +31,7 @@ class CsvReader {
   bool read_field();
   void read_quoted();
   double number(size_t column) const;
+  bool is_special(uint8_t byte) const;
   std::optional<char> peek();
   void skip();
   [[noreturn]] void fail_here(std::string_view must, std::string_view given) const;

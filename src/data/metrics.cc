@@ -12,6 +12,7 @@
 #include "gossamer/ops/reduce.h"
 #include "ops/check.h"
 #include "runtime/check.h"
+#include "runtime/parallel.h"
 #include "tensor/dispatch.h"
 #include "tensor/format.h"
 
@@ -73,21 +74,23 @@ void Accuracy::add(const Tensor& logits, const Tensor& targets) {
   check(kOp, logits, targets, options_.ignore_index);
   const int64_t classes = logits.dim(1);
   const int64_t inner = logits.dim(0) == 0 ? 1 : targets.numel() / logits.dim(0);
-  int64_t correct = 0;
-  int64_t count = 0;
+  const auto t = targets.span<int64_t>();
+  const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / std::max<int64_t>(1, classes));
   dispatch_floating(logits.dtype(), kOp, [&]<class T>() {
     const T* const x = logits.data<T>();
-    const auto t = targets.span<int64_t>();
-    for (int64_t i = 0; i < std::ssize(t); ++i) {
-      const int64_t target = t[static_cast<size_t>(i)];
-      if (target == options_.ignore_index) continue;
-      ++count;
-      const T* const first = x + i / inner * classes * inner + i % inner;
-      correct += rank_of(first, classes, inner, target) < options_.top_k ? 1 : 0;
-    }
+    // Counts below 2^53: exact as doubles.
+    correct_ += static_cast<int64_t>(rt::parallel_sum(std::ssize(t), grain, [&](int64_t begin, int64_t end) {
+      int64_t correct = 0;
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t target = t[static_cast<size_t>(i)];
+        if (target == options_.ignore_index) continue;
+        const T* const first = x + i / inner * classes * inner + i % inner;
+        correct += rank_of(first, classes, inner, target) < options_.top_k ? 1 : 0;
+      }
+      return static_cast<double>(correct);
+    }));
   });
-  correct_ += correct;
-  count_ += count;
+  count_ += std::ssize(t) - std::ranges::count(t, options_.ignore_index);
 }
 
 double Accuracy::value() const { return share(correct_, count_); }

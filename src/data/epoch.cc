@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "data/indices.h"
 #include "gossamer/error.h"
 #include "gossamer/random.h"
 #include "runtime/check.h"
@@ -26,9 +27,10 @@ EpochPlan::EpochPlan(std::shared_ptr<const Dataset> dataset, const DataLoaderOpt
   order_ = sampler.order({.samples = samples, .seed = options.seed, .epoch = epoch});
   const int64_t size = sampler.size(samples);
   if (static_cast<int64_t>(order_.size()) != size) {
-    fail<IndexError>("DataLoader", fmt::format("{} must give {} samples, its size", sampler.describe(), size),
+    fail<ShapeError>("DataLoader", fmt::format("{} must give {} samples, its size", sampler.describe(), size),
                      fmt::format("{}", order_.size()));
   }
+  check_indices(sampler.describe(), order_, samples);
   batches_ = count_batches(size, batch_size_, options.drop_last);
 }
 

@@ -13,7 +13,7 @@ int64_t count_batches(int64_t samples, int64_t batch_size, bool drop_last);
 
 class EpochPlan {
  public:
-  // Throws IndexError where the sampler's order has not the size that it said.
+  // Throws ShapeError where the sampler's order has not the size that it said, or an index outside of the dataset.
   EpochPlan(std::shared_ptr<const Dataset> dataset, const DataLoaderOptions& options, const Sampler& sampler,
             int64_t epoch);
 

@@ -44,15 +44,6 @@ void fill(const Parameter& p, F&& element) {
   });
 }
 
-// Number `index` of a stream of standard normals (Box and Muller 1958, https://doi.org/10.1214/aoms/1177706645).
-double random_normal(uint64_t key, uint64_t index) {
-  const uint64_t bits = random_bits(key, index);
-  constexpr double kScale = 1.0 / 4294967296.0;
-  const double radius = (static_cast<double>(bits >> 32) + 0.5) * kScale;  // never 0
-  const double angle = static_cast<double>(bits & 0xffffffffU) * kScale;
-  return std::sqrt(-2 * std::log(radius)) * std::cos(2 * std::numbers::pi * angle);
-}
-
 // The fans of an element: its output's number of inputs, and its input's number of outputs.
 struct Fans {
   double in;

@@ -288,6 +288,24 @@ TEST(DataLoader, CanBeLeftEarlyAndGoesOnWithTheNextEpoch) {
   }
 }
 
+TEST(DataLoader, MakesNoMoreBatchesOnceAPassIsLeft) {
+  // All of them would take seconds.
+  class SlowDataset final : public Dataset {
+   public:
+    int64_t size() const override { return 3000; }
+    Batch gather(std::span<const int64_t> indices) const override {
+      ++gathered;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      return CountingDataset(size()).gather(indices);
+    }
+    mutable std::atomic<int64_t> gathered = 0;
+  };
+  const auto dataset = std::make_shared<SlowDataset>();
+  DataLoader loader(dataset, {.batch_size = 1, .prefetch = 1000, .workers = 3});
+  loader.begin();
+  EXPECT_LT(dataset->gathered, 3000);
+}
+
 TEST(DataLoader, FreesTheDatasetWithTheLastUser) {
   for (const Ahead& ahead : kAhead) {
     auto dataset = std::make_shared<CountingDataset>(1000);

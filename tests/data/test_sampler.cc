@@ -9,6 +9,7 @@
 #include <numeric>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gossamer/data/loader.h"
@@ -229,16 +230,22 @@ TEST(Samplers, RefuseADataSetThatTheyDoNotFit) {
 // Says one thing and does another.
 class LyingSampler final : public Sampler {
  public:
+  explicit LyingSampler(Order order) : order_(std::move(order)) {}
   int64_t size(int64_t samples) const override { return samples; }
-  Order order(const EpochInfo&) const override { return {0, 1}; }
+  Order order(const EpochInfo&) const override { return order_; }
   std::string describe() const override { return "LyingSampler"; }
+
+ private:
+  Order order_;
 };
 
-TEST(Samplers, ThatGiveTooFewSamplesAreAnIndexError) {
-  const auto dataset = std::make_shared<TensorDataset>(Tensor::zeros({4}), Tensor::zeros({4}));
-  DataLoader loader(dataset, {.sampler = std::make_shared<LyingSampler>()});
-  EXPECT_TRUE(contains(message_of<IndexError>([&] { loader.begin(); }), "LyingSampler must give 4"));
-  EXPECT_EQ(loader.epoch(), 0);
+TEST(Samplers, ThatGiveOtherSamplesThanTheyMayAreAShapeError) {
+  const auto dataset = std::make_shared<TensorDataset>(Tensor::zeros({3}), Tensor::zeros({3}));
+  for (const Order& order : {Order{0, 1}, Order{0, 1, 2, 2}, Order{0, 1, 3}, Order{0, -1, 2}}) {
+    DataLoader loader(dataset, {.batch_size = 1, .sampler = std::make_shared<LyingSampler>(order)});
+    EXPECT_TRUE(contains(message_of<ShapeError>([&] { loader.begin(); }), "LyingSampler"));
+    EXPECT_EQ(loader.epoch(), 0);
+  }
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ class DataLoader {
 
   // Starts epoch() and counts it up. What the dataset or the transform throws, in whatever thread, is rethrown here or
   // by the iterator's increment, after the batches before it. Throws StateError where a worker cannot be started;
-  // IndexError where the sampler gives another number of samples than it said.
+  // ShapeError where the sampler gives another number of samples than it said, or one that is not there.
   Iterator begin();
   std::default_sentinel_t end() const { return {}; }
 
@@ -67,9 +67,9 @@ class DataLoader {
   // Where the latest pass is, for a resumed run; between passes, at the start of the next. i64 scalars:
   //   epoch, batch                        the epoch of the pass, and how many of its batches were given out: the batch
   //                                       in hand counts as done
-  //   samples, batch_size, shuffle, seed  what the order depends on besides; in place of shuffle a loader with a
-  //   sampler
-  //                                       has "sampler", a hash of its description. The transform is not looked at.
+  //   samples, batch_size, shuffle, seed  what the order depends on besides
+  //   sampler                             in place of shuffle where there is one: a hash of its description
+  // The transform is not looked at.
   StateDict state_dict() const;
   // Takes up a state_dict(): the next pass gives the batches that remained, bit for bit, and none where the last one
   // had been given out; the passes after it are whole. Passes that run already go on as they are. Throws FormatError

@@ -40,9 +40,9 @@ HWY_INLINE hn::Vec<Tag<T>> LoadFirst(const T* from, int64_t n) {
   return n >= kLanes<T> ? hn::LoadU(d, from) : hn::MaskedLoad(hn::FirstN(d, static_cast<size_t>(n)), d, from);
 }
 
-// kRows rows of y at kVectors vectors of positions; of the last only n positions exist where kPart is set.
+// kRows rows of y at kVectors vectors of positions: where kPart is set, the last of them ends at position n.
 template <int kRows, int kVectors, bool kPart, class T>
-HWY_INLINE void Sums(const ConvSource<T>& source, int64_t at, const T* HWY_RESTRICT w, int ldw, const T* bias,
+HWY_INLINE void Sums(const ConvSource<T>& source, int64_t p, const T* HWY_RESTRICT w, int ldw, const T* bias,
                      bool accumulate, int64_t n, T* HWY_RESTRICT y) {
   const Tag<T> d;
   hn::Vec<Tag<T>> sum[kRows][kVectors];
@@ -55,13 +55,15 @@ HWY_INLINE void Sums(const ConvSource<T>& source, int64_t at, const T* HWY_RESTR
       }
     }
   }
-  const T* const data = source.data + at;
-  const auto mask = hn::FirstN(d, static_cast<size_t>(n));
+  const T* const data = source.data + p;
+  const auto mask = hn::FirstN(d, static_cast<size_t>(n - (kVectors - 1) * kLanes<T>));
   for (int64_t k = 0; k < source.taps; ++k, w += ldw) {
     const T* const from = data + source.offset[k];
     hn::Vec<Tag<T>> x[kVectors];
-    for (int v = 0; v < kVectors; ++v)
-      x[v] = kPart ? hn::MaskedLoad(mask, d, from) : hn::LoadU(d, from + v * kLanes<T>);
+    for (int v = 0; v < kVectors; ++v) {
+      const T* const at = from + v * kLanes<T>;
+      x[v] = kPart && v + 1 == kVectors ? hn::MaskedLoad(mask, d, at) : hn::LoadU(d, at);
+    }
     for (int r = 0; r < kRows; ++r) {
       const auto factor = hn::Set(d, w[r]);
       for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(factor, x[v], sum[r][v]);
@@ -79,15 +81,14 @@ void RowsOfTile(const ConvSource<T>& source, const T* w, int ldw, const T* bias,
   for (; p + 3 * kLanes<T> <= n; p += 3 * kLanes<T>) {
     Sums<kRows, 3, false>(source, p, w, ldw, bias, accumulate, n, y + p);
   }
-  if (p + 2 * kLanes<T> <= n) {
-    Sums<kRows, 2, false>(source, p, w, ldw, bias, accumulate, n, y + p);
-    p += 2 * kLanes<T>;
+  const int64_t rest = n - p;
+  if (rest > 2 * kLanes<T>) {
+    Sums<kRows, 3, true>(source, p, w, ldw, bias, accumulate, rest, y + p);
+  } else if (rest > kLanes<T>) {
+    Sums<kRows, 2, true>(source, p, w, ldw, bias, accumulate, rest, y + p);
+  } else if (rest > 0) {
+    Sums<kRows, 1, true>(source, p, w, ldw, bias, accumulate, rest, y + p);
   }
-  if (p + kLanes<T> <= n) {
-    Sums<kRows, 1, false>(source, p, w, ldw, bias, accumulate, n, y + p);
-    p += kLanes<T>;
-  }
-  if (p < n) Sums<kRows, 1, true>(source, p, w, ldw, bias, accumulate, n - p, y + p);
 }
 
 template <class T>

@@ -41,7 +41,7 @@ void conv_weight_grad(const ConvSource<T>& source, const T* dy, int width, const
 
 template <class T>
 void conv_row_grad(const ConvSource<T>& source, const T* dy, const ConvRuns& runs, T* grad) noexcept {
-  conv_weight_grad(source, dy, 1, runs, grad);
+  reference::conv_weight_grad(source, dy, 1, runs, grad);
 }
 
 }  // namespace gossamer::kernels::reference

@@ -33,11 +33,35 @@ using Tag = hn::CappedTag<T, 64 / sizeof(T)>;
 template <class T>
 constexpr int kLanes = static_cast<int>(hn::MaxLanes(Tag<T>()));
 
+// The first n elements, 1 to kLanes; nothing else is read.
+template <class T>
+HWY_INLINE hn::Vec<Tag<T>> LoadPart(const T* from, int64_t n) {
+  const Tag<T> d;
+#if HWY_MEM_OPS_MIGHT_FAULT
+  HWY_ALIGN T part[kLanes<T>] = {};
+  std::copy_n(from, n, part);
+  return hn::Load(d, part);
+#else
+  return hn::MaskedLoad(hn::FirstN(d, static_cast<size_t>(n)), d, from);
+#endif
+}
+
+template <class T>
+HWY_INLINE void StorePart(hn::Vec<Tag<T>> values, int64_t n, T* to) {
+  const Tag<T> d;
+#if HWY_MEM_OPS_MIGHT_FAULT
+  HWY_ALIGN T part[kLanes<T>];
+  hn::Store(values, d, part);
+  std::copy_n(part, n, to);
+#else
+  hn::BlendedStore(values, hn::FirstN(d, static_cast<size_t>(n)), d, to);
+#endif
+}
+
 // The first n elements, all of them where n is kLanes or more.
 template <class T>
 HWY_INLINE hn::Vec<Tag<T>> LoadFirst(const T* from, int64_t n) {
-  const Tag<T> d;
-  return n >= kLanes<T> ? hn::LoadU(d, from) : hn::MaskedLoad(hn::FirstN(d, static_cast<size_t>(n)), d, from);
+  return n >= kLanes<T> ? hn::LoadU(Tag<T>(), from) : LoadPart(from, n);
 }
 
 // kRows rows of y at kVectors vectors of positions: where kPart is set, the last of them ends at position n.
@@ -56,13 +80,13 @@ HWY_INLINE void Sums(const ConvSource<T>& source, int64_t p, const T* HWY_RESTRI
     }
   }
   const T* const data = source.data + p;
-  const auto mask = hn::FirstN(d, static_cast<size_t>(n - (kVectors - 1) * kLanes<T>));
+  const int64_t part = n - (kVectors - 1) * kLanes<T>;
   for (int64_t k = 0; k < source.taps; ++k, w += ldw) {
     const T* const from = data + source.offset[k];
     hn::Vec<Tag<T>> x[kVectors];
     for (int v = 0; v < kVectors; ++v) {
       const T* const at = from + v * kLanes<T>;
-      x[v] = kPart && v + 1 == kVectors ? hn::MaskedLoad(mask, d, at) : hn::LoadU(d, at);
+      x[v] = kPart && v + 1 == kVectors ? LoadPart(at, part) : hn::LoadU(d, at);
     }
     for (int r = 0; r < kRows; ++r) {
       const auto factor = hn::Set(d, w[r]);
@@ -126,12 +150,11 @@ void ConvRowOf(const ConvSource<T>& source, const T* w, T bias, int64_t n, T* y)
   for (; p + 8 * kLanes<T> <= n; p += 8 * kLanes<T>) RowSums<8>(source, p, w, bias, y);
   for (; p + kLanes<T> <= n; p += kLanes<T>) RowSums<1>(source, p, w, bias, y);
   if (p == n) return;
-  const auto mask = hn::FirstN(d, static_cast<size_t>(n - p));
   auto sum = hn::Set(d, bias);
   for (int64_t k = 0; k < source.taps; ++k) {
-    sum = hn::MulAdd(hn::Set(d, w[k]), hn::MaskedLoad(mask, d, source.data + source.offset[k] + p), sum);
+    sum = hn::MulAdd(hn::Set(d, w[k]), LoadPart(source.data + source.offset[k] + p, n - p), sum);
   }
-  hn::BlendedStore(sum, mask, d, y + p);
+  StorePart(sum, n - p, y + p);
 }
 
 // kTaps taps at kVectors vectors of lanes. Sums of a call begin at 0, so that one is no longer than the positions of a

@@ -241,6 +241,32 @@ void ConvRowGradOf(const ConvSource<T>& source, const T* dy, const ConvRuns& run
   for (; k < source.taps; ++k) RowGrads<1>(source.data, source.offset + k, dy, runs, grad + k);
 }
 
+template <class T>
+void GatherPatchesOf(const ConvSource<T>& source, int64_t n, int width, T* HWY_RESTRICT tile) {
+  const Tag<T> d;
+  for (int64_t k = 0; k < source.taps; ++k, tile += width) {
+    const T* const from = source.data + source.offset[k];
+    int64_t p = 0;
+    for (; p + kLanes<T> <= n; p += kLanes<T>) hn::StoreU(hn::LoadU(d, from + p), d, tile + p);
+    for (; p < n; ++p) tile[p] = from[p];
+    for (; p < width; ++p) tile[p] = 0;
+  }
+}
+
+template <class T>
+void AddPatchesOf(const T* HWY_RESTRICT tile, int width, const int64_t* HWY_RESTRICT offset, int64_t taps, int64_t n,
+                  T* HWY_RESTRICT target) {
+  const Tag<T> d;
+  for (int64_t k = 0; k < taps; ++k, tile += width) {
+    T* const to = target + offset[k];
+    int64_t p = 0;
+    for (; p + kLanes<T> <= n; p += kLanes<T>) {
+      hn::StoreU(hn::Add(hn::LoadU(d, to + p), hn::LoadU(d, tile + p)), d, to + p);
+    }
+    for (; p < n; ++p) to[p] += tile[p];
+  }
+}
+
 #define GOSSAMER_CONV_KERNELS_OF(T, Suffix)                                                                           \
   void ConvTile##Suffix(const ConvSource<T>& source, const T* w, int rows, const T* bias, bool accumulate, int64_t n, \
                         T* y) {                                                                                       \
@@ -254,6 +280,12 @@ void ConvRowGradOf(const ConvSource<T>& source, const T* dy, const ConvRuns& run
   }                                                                                                                   \
   void ConvRowGrad##Suffix(const ConvSource<T>& source, const T* dy, const ConvRuns& runs, T* grad) {                 \
     ConvRowGradOf(source, dy, runs, grad);                                                                            \
+  }                                                                                                                   \
+  void GatherPatches##Suffix(const ConvSource<T>& source, int64_t n, int width, T* tile) {                            \
+    GatherPatchesOf(source, n, width, tile);                                                                          \
+  }                                                                                                                   \
+  void AddPatches##Suffix(const T* tile, int width, const int64_t* offset, int64_t taps, int64_t n, T* target) {      \
+    AddPatchesOf(tile, width, offset, taps, n, target);                                                               \
   }
 GOSSAMER_CONV_KERNELS_OF(float, F32)
 GOSSAMER_CONV_KERNELS_OF(double, F64)
@@ -274,6 +306,10 @@ HWY_EXPORT(ConvWeightGradF32);
 HWY_EXPORT(ConvWeightGradF64);
 HWY_EXPORT(ConvRowGradF32);
 HWY_EXPORT(ConvRowGradF64);
+HWY_EXPORT(GatherPatchesF32);
+HWY_EXPORT(GatherPatchesF64);
+HWY_EXPORT(AddPatchesF32);
+HWY_EXPORT(AddPatchesF64);
 
 template <class T>
 void conv_tile(const ConvSource<T>& source, const T* w, int rows, const T* bias, bool accumulate, int64_t n,
@@ -312,11 +348,31 @@ void conv_row_grad(const ConvSource<T>& source, const T* dy, const ConvRuns& run
   }
 }
 
+template <class T>
+void gather_patches(const ConvSource<T>& source, int64_t n, int width, T* tile) noexcept {
+  if constexpr (std::is_same_v<T, float>) {
+    HWY_DYNAMIC_DISPATCH(GatherPatchesF32)(source, n, width, tile);
+  } else {
+    HWY_DYNAMIC_DISPATCH(GatherPatchesF64)(source, n, width, tile);
+  }
+}
+
+template <class T>
+void add_patches(const T* tile, int width, const int64_t* offset, int64_t taps, int64_t n, T* target) noexcept {
+  if constexpr (std::is_same_v<T, float>) {
+    HWY_DYNAMIC_DISPATCH(AddPatchesF32)(tile, width, offset, taps, n, target);
+  } else {
+    HWY_DYNAMIC_DISPATCH(AddPatchesF64)(tile, width, offset, taps, n, target);
+  }
+}
+
 #define GOSSAMER_CONV_KERNELS_OF(T)                                                                   \
   template void conv_tile(const ConvSource<T>&, const T*, int, const T*, bool, int64_t, T*) noexcept; \
   template void conv_row(const ConvSource<T>&, const T*, T, int64_t, T*) noexcept;                    \
   template void conv_weight_grad(const ConvSource<T>&, const T*, int, const ConvRuns&, T*) noexcept;  \
-  template void conv_row_grad(const ConvSource<T>&, const T*, const ConvRuns&, T*) noexcept;
+  template void conv_row_grad(const ConvSource<T>&, const T*, const ConvRuns&, T*) noexcept;          \
+  template void gather_patches(const ConvSource<T>&, int64_t, int, T*) noexcept;                      \
+  template void add_patches(const T*, int, const int64_t*, int64_t, int64_t, T*) noexcept;
 GOSSAMER_CONV_KERNELS_OF(float)
 GOSSAMER_CONV_KERNELS_OF(double)
 #undef GOSSAMER_CONV_KERNELS_OF

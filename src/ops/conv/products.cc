@@ -134,8 +134,10 @@ Shifts shifts_of(const ConvSize& s, ShiftAxis y, ShiftAxis x, int64_t channels) 
 template <class T>
 class WeightGrad {
  public:
-  WeightGrad(const ConvSize& s, const T* dy, const T* x)
+  // dy has `dy_channels` channels, of which it points to the first that matters.
+  WeightGrad(const ConvSize& s, const T* dy, int64_t dy_channels, const T* x)
       : s_(s),
+        dy_channels_(dy_channels),
         dy_(dy),
         x_(x),
         width_(s.out <= 16   ? 16
@@ -164,7 +166,7 @@ class WeightGrad {
       T* const grad = sums + part * grad_size_ + (tile * taps_ + first * s_.window()) * width_;
       std::fill_n(grad, channels * s_.window() * width_, T(0));
       for (int64_t image = part * s_.n / parts_; image < (part + 1) * s_.n / parts_; ++image) {
-        add(image * s_.groups + tile / tiles_, tile % tiles_ * width_, first, channels, grad);
+        add(image, tile / tiles_, tile % tiles_ * width_, first, channels, grad);
       }
     });
     rt::parallel_chunks(grad_size_, rt::kElementGrain, [&](int64_t begin, int64_t end) {
@@ -187,8 +189,8 @@ class WeightGrad {
   static constexpr int64_t kTileBytes = int64_t{128} << 10;
   static constexpr int64_t kBlockPositions = 64;
 
-  // One image (counting groups), output channels from `out` on, input channels [first, first + channels).
-  void add(int64_t image, int64_t out, int64_t first, int64_t channels, T* grad) const {
+  // One image, of a group the output channels from `out` on and the input channels [first, first + channels).
+  void add(int64_t image, int64_t group, int64_t out, int64_t first, int64_t channels, T* grad) const {
     const int64_t cols = s_.x.out();
     const int64_t most_rows = ceil_div(s_.y.out(), shifts_.bands());
     const int64_t band_size = ceil_div(shifts_.band_size(channels), 16) * 16;
@@ -196,10 +198,11 @@ class WeightGrad {
     T* const spread = reinterpret_cast<T*>(scratch.data());
     T* const dy_tile = spread + band_size;
     const int outs = static_cast<int>(std::min<int64_t>(width_, s_.out - out));
-    const T* const dy = dy_ + (image * s_.out + out) * s_.out_area();
+    const T* const dy = dy_ + (image * dy_channels_ + group * s_.out + out) * s_.out_area();
+    const T* const source = x_ + ((image * s_.groups + group) * s_.in + first) * s_.in_area();
     for (int64_t band = 0; band < shifts_.bands(); ++band) {
       const auto [row, end_row] = shifts_.rows(band);
-      const T* const x = shifts_.spread(x_ + (image * s_.in + first) * s_.in_area(), 0, 1, channels, band, spread);
+      const T* const x = shifts_.spread(source, 0, 1, channels, band, spread);
       kernels::pack_tile(dy + row * cols, s_.out_area(), outs, (end_row - row) * cols, width_, dy_tile);
       const int64_t block_rows = std::max<int64_t>(1, kBlockPositions / cols);
       for (int64_t r = 0; r < end_row - row; r += block_rows) {
@@ -215,6 +218,7 @@ class WeightGrad {
   }
 
   const ConvSize& s_;
+  int64_t dy_channels_;
   const T* dy_;
   const T* x_;
   int width_;
@@ -263,7 +267,19 @@ void conv_weight_grad(const ConvSize& s, const T* dy, const T* x, T* dw) {
     return;
   }
   if (is_depthwise(s)) return depthwise_weight_grad(s, dy, x, dw);
-  WeightGrad<T>(s, dy, x).run(dw);
+  WeightGrad<T>(s, dy, s.groups * s.out, x).run(dw);
+}
+
+template <class T>
+void conv_weight_grad_rows(const ConvSize& s, int64_t first, int64_t rows, const T* dy, const T* x, T* dw) {
+  if (rows * s.in * s.window() == 0) return;
+  if (s.n == 0) {
+    std::fill_n(dw, rows * s.in * s.window(), T(0));
+    return;
+  }
+  ConvSize part = s;
+  part.out = rows;
+  WeightGrad<T>(part, dy + first * s.out_area(), s.out, x).run(dw);
 }
 
 template <class T>
@@ -276,10 +292,11 @@ void conv_bias_grad(const ConvSize& s, const T* dy, T* db) {
   });
 }
 
-#define GOSSAMER_CONV_OF(T)                                                      \
-  template void conv_forward(const ConvSize&, const T*, const T*, const T*, T*); \
-  template void conv_input_grad(const ConvSize&, const T*, const T*, T*);        \
-  template void conv_weight_grad(const ConvSize&, const T*, const T*, T*);       \
+#define GOSSAMER_CONV_OF(T)                                                                       \
+  template void conv_forward(const ConvSize&, const T*, const T*, const T*, T*);                  \
+  template void conv_input_grad(const ConvSize&, const T*, const T*, T*);                         \
+  template void conv_weight_grad(const ConvSize&, const T*, const T*, T*);                        \
+  template void conv_weight_grad_rows(const ConvSize&, int64_t, int64_t, const T*, const T*, T*); \
   template void conv_bias_grad(const ConvSize&, const T*, T*);
 GOSSAMER_CONV_OF(float)
 GOSSAMER_CONV_OF(double)

@@ -168,6 +168,32 @@ const T* Shifts::spread(const T* from, int64_t image_stride, int64_t images, int
   return to;
 }
 
+template <class T>
+void Shifts::add_back(const T* from, int64_t band, int64_t images, int64_t channels, int64_t image_stride,
+                      T* to) const {
+  const auto [begin, end] = rows(band);
+  for (int64_t c = 0; c < channels; ++c) {
+    T* const channel = to + c * y_.source * x_.source;
+    const T* plane = from + c * channel_;
+    for (const int64_t phase_y : phases_y_) {
+      for (const Columns& columns : phases_x_) {
+        for (int64_t v = begin + y_.first; v < end + y_.last; ++v) {
+          const int64_t at = y_.step * v + phase_y;
+          if (at < 0 || at >= y_.source) continue;
+          const T* row = plane + (v - begin - y_.first) * pitch() + columns.begin;
+          T* target = channel + at * x_.source + x_.step * (columns.begin + x_.first) + columns.phase;
+          for (int64_t i = 0; i < images; ++i, row += image_pitch_, target += image_stride) {
+            for (int64_t j = 0; j < columns.end - columns.begin; ++j) target[j * x_.step] += row[j];
+          }
+        }
+        plane += plane_;
+      }
+    }
+  }
+}
+
+template void Shifts::add_back(const float*, int64_t, int64_t, int64_t, int64_t, float*) const;
+template void Shifts::add_back(const double*, int64_t, int64_t, int64_t, int64_t, double*) const;
 template const float* Shifts::spread(const float*, int64_t, int64_t, int64_t, int64_t, float*) const;
 template const double* Shifts::spread(const double*, int64_t, int64_t, int64_t, int64_t, double*) const;
 

@@ -103,6 +103,11 @@ class Shifts {
   template <class T>
   const T* spread(const T* from, int64_t image_stride, int64_t images, int64_t channels, int64_t band, T* to) const;
 
+  // The transposed of spread(): adds what lies in `band` to `to`; what lies in zeros is dropped. Not for sources that
+  // are read directly.
+  template <class T>
+  void add_back(const T* from, int64_t band, int64_t images, int64_t channels, int64_t image_stride, T* to) const;
+
  private:
   // A phase of x, and the columns [begin, end) of a row that lie in the source.
   struct Columns {

@@ -31,24 +31,31 @@ void store_every(int64_t step, const T* from, int64_t n, T* to) {
   }
 }
 
-// Stores positions [p, p + n) of `images` images of a band that begins at row `first`, of `channels` channels that lie
-// `stride` apart; those behind rows and images are dropped.
+// Calls f(first element in a channel of `to`, position - p, count) for the runs of positions [p, p + n) that belong to
+// `images` images of a band that begins at row `first`; those behind rows and images belong to none.
+template <class T, class F>
+void for_each_run(const Shifts& shifts, int64_t first, int64_t images, int64_t p, int64_t n, const ConvTarget<T>& to,
+                  const F& f) {
+  for (int64_t at = p; at < p + n;) {
+    const int64_t row = at / shifts.pitch();
+    const int64_t image = (at - row * shifts.pitch()) / shifts.image_pitch();
+    const int64_t start = row * shifts.pitch() + image * shifts.image_pitch();
+    const int64_t next = std::min(p + n, start + shifts.image_pitch());
+    const int64_t count = std::min(next, start + shifts.x().size) - at;
+    if (count > 0 && image < images) {
+      f(to.data + image * to.image + (first + row) * to.row + (at - start) * to.col, at - p, count);
+    }
+    at = next;
+  }
+}
+
+// Stores positions [p, p + n) of `channels` channels, `stride` apart.
 template <class T>
 void store_positions(const Shifts& shifts, int64_t first, int64_t images, int64_t p, int64_t n, int64_t channels,
                      const T* from, int64_t stride, const ConvTarget<T>& to) {
-  for (const int64_t end = p + n; p < end;) {
-    const int64_t row = p / shifts.pitch();
-    const int64_t image = (p - row * shifts.pitch()) / shifts.image_pitch();
-    const int64_t start = row * shifts.pitch() + image * shifts.image_pitch();
-    const int64_t next = std::min(end, start + shifts.image_pitch());
-    const int64_t count = std::min(next, start + shifts.x().size) - p;
-    if (count > 0 && image < images) {
-      T* const at = to.data + image * to.image + (first + row) * to.row + (p - start) * to.col;
-      for (int64_t c = 0; c < channels; ++c) store_every(to.col, from + c * stride, count, at + c * to.channel);
-    }
-    from += next - p;
-    p = next;
-  }
+  for_each_run(shifts, first, images, p, n, to, [&](T* target, int64_t at, int64_t count) {
+    for (int64_t c = 0; c < channels; ++c) store_every(to.col, from + c * stride + at, count, target + c * to.channel);
+  });
 }
 
 // The gradient of x: calls f(axis y, axis x, target of the first channel) for each residue of the strides.

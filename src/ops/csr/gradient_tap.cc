@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "autograd/meta.h"
+#include "gossamer/csr_pattern.h"
 #include "runtime/blas.h"
 #include "runtime/check.h"
 #include "runtime/processes.h"
@@ -45,6 +46,10 @@ void GradientTap::add_product(const Tensor& x, const Tensor& dy) {
   add({x.detach(), dy.detach(), x.version(), dy.version(), 0});
 }
 
+void GradientTap::add_formed(const Tensor& x, const Tensor& dy, const Shape& weight, FormRows form) {
+  add({x.detach(), dy.detach(), x.version(), dy.version(), 0, weight, std::move(form)});
+}
+
 void GradientTap::add_dense(const Tensor& grad) { add({{}, grad.detach(), 0, grad.version(), 0}); }
 
 void GradientTap::note_use() noexcept {
@@ -76,7 +81,16 @@ void GradientTap::end_step_of_sum(Retain next) noexcept {
 std::vector<GradientTap::Past> GradientTap::past() const {
   std::vector<Past> past;
   for (const Use& use : uses_) {
-    if (use.step < step_) past.push_back({step_ - use.step, use.x, use.dy});
+    if (use.step >= step_) continue;
+    if (!use.form) {
+      past.push_back({step_ - use.step, use.x, use.dy});
+      continue;
+    }
+    Tensor dense = Tensor::empty(use.weight, use.dy.dtype());
+    const MatrixSize size = as_matrix(use.weight);
+    Tensor rows = dense.alias({size.rows, size.cols});
+    use.form(use.x, use.dy, 0, rows);
+    past.push_back({step_ - use.step, {}, dense});
   }
   return past;
 }
@@ -120,12 +134,19 @@ void GradientTap::for_each_block(int64_t rows, int64_t cols,
       for (const Use& use : uses_) {
         if (before != nullptr) beta = static_cast<T>(std::pow(decay_, use.step - before->step));
         before = &use;
-        if (use.x.defined()) {
+        const T* part = nullptr;
+        Tensor formed;
+        if (use.form) {
+          formed = Tensor::empty({n, cols}, dtype);
+          use.form(use.x, use.dy, row, formed);
+          part = std::as_const(formed).template data<T>();
+        } else if (use.x.defined()) {
           rt::gemm<T>({.m = n, .n = cols, .k = use.x.dim(0), .trans_a = rt::Trans::Yes}, {use.dy.data<T>() + row, rows},
                       {use.x.data<T>(), cols}, beta, {block.mutable_data<T>(), cols});
           continue;
+        } else {
+          part = use.dy.data<T>() + row * cols;
         }
-        const T* part = use.dy.data<T>() + row * cols;
         T* sum = block.mutable_data<T>();
         // beta 0 overwrites, whatever the scratch holds.
         for (int64_t j = 0; j < n * cols; ++j) sum[j] = (beta == 0 ? 0 : beta * sum[j]) + part[j];

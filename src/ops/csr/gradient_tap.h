@@ -45,7 +45,8 @@ class GradientTap : public std::enable_shared_from_this<GradientTap> {
     decay_ = decay;
     ++step_;
   }
-  // The past, oldest first, for states: `age` steps old, x undefined for a use through the general way.
+  // The past, oldest first, for states: `age` steps old, x undefined where dy is the dense gradient, as of a use
+  // through the general way. That of a use by add_formed() is formed for it.
   struct Past {
     int64_t age;
     Tensor x;
@@ -64,6 +65,10 @@ class GradientTap : public std::enable_shared_from_this<GradientTap> {
   // A use as x [n, cols] with output gradient dy [n, rows]: contributes dyᵀ x. Added, where the tap retains it, when
   // the walk that is under way ends well.
   void add_product(const Tensor& x, const Tensor& dy);
+  // A use whose product is no dyᵀ x: form(x, dy, row_begin, block) writes rows of the gradient of a weight of that
+  // shape into a block [n, cols].
+  using FormRows = std::function<void(const Tensor& x, const Tensor& dy, int64_t row_begin, Tensor& block)>;
+  void add_formed(const Tensor& x, const Tensor& dy, const Shape& weight, FormRows form);
   // A use through the general way, whose dense gradient [rows * cols] existed anyway.
   void add_dense(const Tensor& grad);
 
@@ -82,6 +87,8 @@ class GradientTap : public std::enable_shared_from_this<GradientTap> {
     uint64_t x_version;
     uint64_t dy_version;
     int64_t step;
+    Shape weight = {};  // of a use with a form
+    FormRows form = {};
   };
   class AddUse;
   void add(Use use);

@@ -15,6 +15,7 @@
 #include "gossamer/nn/activation.h"
 #include "gossamer/nn/cloneable.h"
 #include "gossamer/nn/container.h"
+#include "gossamer/nn/conv.h"
 #include "gossamer/nn/dropout.h"
 #include "gossamer/nn/flatten.h"
 #include "gossamer/nn/init.h"

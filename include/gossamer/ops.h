@@ -12,4 +12,5 @@
 #include "gossamer/ops/product.h"
 #include "gossamer/ops/reduce.h"
 #include "gossamer/ops/shape.h"
+#include "gossamer/ops/size2d.h"
 #include "gossamer/ops/sparse.h"

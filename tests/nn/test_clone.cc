@@ -7,6 +7,7 @@
 
 #include "gossamer/nn/activation.h"
 #include "gossamer/nn/container.h"
+#include "gossamer/nn/conv.h"
 #include "gossamer/nn/dropout.h"
 #include "gossamer/nn/flatten.h"
 #include "gossamer/optim/sgd.h"
@@ -103,6 +104,8 @@ TEST(Clone, EqualsItsOriginalForEveryLayer) {
   add(Linear({.in = 6, .out = 4, .sparsity = 0.7}, rng));
   add(Linear(Parameter(uniform({4, 6}, 3)), Parameter(uniform({4}, 4))));
   add(Linear(Parameter::csr({4, 6}, CsrPattern::from_positions(4, 6, {}), Tensor::empty({0}))));
+  add(Conv1d({.in = 2, .out = 4, .kernel = 2, .groups = 2}, rng));
+  add(Conv2d({.in = 2, .out = 3, .kernel = {1, 3}, .padding = {0, 1}, .sparsity = 0.5}, rng));
   add(ReLU());
   add(Tanh());
   add(Sigmoid());
@@ -118,8 +121,8 @@ TEST(Clone, EqualsItsOriginalForEveryLayer) {
     Module* const original = owner.get();
     const std::type_info& type = typeid(*original);
     SCOPED_TRACE(type.name());
-    const Tensor x =
-        uniform({2, 6}, 8, original->parameters().empty() ? DType::f32 : original->parameters()[0].dtype());
+    const Shape shape = type == typeid(Conv2d) ? Shape({2, 1, 6}) : Shape({2, 6});
+    const Tensor x = uniform(shape, 8, original->parameters().empty() ? DType::f32 : original->parameters()[0].dtype());
     (*original)(x);  // moves a Dropout on
     for (const bool training : {true, false}) {
       original->train(training);

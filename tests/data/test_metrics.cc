@@ -12,6 +12,7 @@
 #include "gossamer/error.h"
 #include "gossamer/metrics.h"
 #include "gossamer/ops/reduce.h"
+#include "gossamer/ops/shape.h"
 #include "gossamer/random.h"
 #include "tests/data/support.h"
 

@@ -8,9 +8,11 @@
 #include <utility>
 
 #include "autograd/meta.h"
+#include "ops/csr/use.h"
 #include "runtime/blas.h"
 #include "runtime/check.h"
 #include "runtime/processes.h"
+#include "tensor/arith.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer {
@@ -62,6 +64,7 @@ void GradientTap::clear() {
 
 void GradientTap::forget() {
   uses_.clear();
+  sums_ = nullptr;
   clear();
 }
 
@@ -134,6 +137,29 @@ void GradientTap::for_each_block(int64_t rows, int64_t cols,
       f(row, block);
     }
   });
+}
+
+Tensor GradientTap::gradient_at(const std::shared_ptr<const CsrPattern>& pattern) const {
+  Tensor sum;
+  for (const Use& use : uses_) {
+    Tensor part;
+    if (use.x.defined()) {
+      const CsrUse product({.pattern = pattern, .values = {}}, use.x);
+      const Tensor x = product.packs_once() ? product.pack(use.x) : use.x;
+      part = product.gradients({}, x, product.pack_gradient(use.dy)).dvalues;
+    } else {
+      part = pattern->gather(use.dy);
+    }
+    if (sum.defined()) {
+      add_into(sum, part);
+    } else {
+      sum = std::move(part);
+    }
+  }
+  dispatch_floating(sum.dtype(), "growth by gradient", [&]<class T>() {
+    rt::sum_over_processes(std::span(sum.mutable_data<T>(), static_cast<size_t>(sum.numel())));
+  });
+  return sum;
 }
 
 }  // namespace gossamer

@@ -2,7 +2,7 @@
 // stands in test_dense_equivalents.cc.
 #include <gtest/gtest.h>
 
-#include <cmath>
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -107,22 +107,30 @@ TEST(RigLCandidates, FewCandidatesAreJoinedByOthersAtRandom) {
 
 // ---- Through the graph ----
 
-// The pattern after ten steps, of which each has `parts` backward passes.
-std::string trained(int64_t parts, bool general_way, bool zero_grad = true) {
-  const Parameter weight = dense_parameter("fc.weight", {24, 36}, 30);
+struct TrainingOptions {
+  int64_t parts = 1;  // backward passes of a step
+  bool general_way = false;
+  bool zero_grad = true;
+  double candidates = 1.5;
+  DType dtype = DType::f32;
+};
+
+// The pattern after ten steps.
+std::string trained(const TrainingOptions& o) {
+  const Parameter weight(uniform({24, 36}, 30).to(o.dtype), "fc.weight");
   optim::SGD optimizer({weight}, {.lr = 0});
-  RigL algorithm({.sparsity = 0.8, .drop_fraction = 0.5, .update = {.freq = 5}, .candidates = 1.5});
+  RigL algorithm({.sparsity = 0.8, .drop_fraction = 0.5, .update = {.freq = 5}, .candidates = o.candidates});
   algorithm.apply({weight});
   optimizer.apply(algorithm);
   for (uint64_t step = 1; step <= 10; ++step) {
-    const Tensor x = uniform({48, 36}, 40 + step);
-    const Tensor dy = uniform({48, 24}, 80 + step);
-    if (zero_grad) optimizer.zero_grad();
-    for (int64_t part = 0; part < parts; ++part) {
-      const int64_t begin = part * 48 / parts;
-      const int64_t end = (part + 1) * 48 / parts;
-      const Tensor y = general_way && part % 2 == 0 ? linear(slice(x, begin, end), weight.tensor())
-                                                    : linear(slice(x, begin, end), weight);
+    const Tensor x = uniform({48, 36}, 40 + step).to(o.dtype);
+    const Tensor dy = uniform({48, 24}, 80 + step).to(o.dtype);
+    if (o.zero_grad) optimizer.zero_grad();
+    for (int64_t part = 0; part < o.parts; ++part) {
+      const int64_t begin = part * 48 / o.parts;
+      const int64_t end = (part + 1) * 48 / o.parts;
+      const Tensor y = o.general_way && part % 2 == 0 ? linear(slice(x, begin, end), weight.tensor())
+                                                      : linear(slice(x, begin, end), weight);
       y.backward(slice(dy, begin, end));
     }
     optimizer.step();
@@ -133,19 +141,29 @@ std::string trained(int64_t parts, bool general_way, bool zero_grad = true) {
 }
 
 TEST(RigLCandidates, MicroBatchesAndTheGeneralWayCountAsOneStep) {
-  const std::string expected = trained(1, false);
-  EXPECT_EQ(trained(3, false), expected);
-  EXPECT_EQ(trained(3, true), expected);
+  const std::string expected = trained({});
+  EXPECT_EQ(trained({.parts = 3}), expected);
+  EXPECT_EQ(trained({.parts = 3, .general_way = true}), expected);
 }
 
 TEST(RigLCandidates, EachBackwardCountsOnceWhereGradientsAddUpOverSteps) {
-  EXPECT_EQ(trained(2, false, false), trained(2, false));
+  EXPECT_EQ(trained({.parts = 2, .zero_grad = false}), trained({.parts = 2}));
+}
+
+TEST(RigLCandidates, GrowInDoubleWhatTheyGrowInFloat) { EXPECT_EQ(trained({.dtype = DType::f64}), trained({})); }
+
+TEST(RigLCandidates, AllTheAbsentMayBeCandidatesAndNone) {
+  const std::string all = trained({.candidates = 5});
+  EXPECT_EQ(trained({.candidates = 1e9}), all);
+  const std::string none = trained({.candidates = 1e-9});
+  EXPECT_NE(none, all);
+  EXPECT_EQ(std::ranges::count(none, '1'), num_kept(0.8F, 24 * 36));
 }
 
 TEST(RigLCandidates, TheSamePatternGrowsOnAnyNumberOfThreads) {
-  const std::string expected = trained(1, false);
+  const std::string expected = trained({});
   for (const int threads : {1, 2, 3, 8}) {
-    with_threads(threads, [&] { EXPECT_EQ(trained(1, false), expected); });
+    with_threads(threads, [&] { EXPECT_EQ(trained({}), expected); });
   }
 }
 

@@ -41,20 +41,19 @@ std::shared_ptr<const CsrPattern> draw_candidates(const CsrPattern& pattern, dou
   return CsrPattern::from_positions(pattern.rows(), pattern.cols(), random_absent(positions_of(pattern), n, k, key));
 }
 
-// The sums with one step more; null: with that step alone.
+// The sums with one step more; null: with that step alone. The gradient is used up.
 std::shared_ptr<const GradientSums> with_step(const std::shared_ptr<const GradientSums>& before,
-                                              const std::shared_ptr<const CsrPattern>& pattern,
-                                              const Tensor& gradient) {
-  Tensor sum = gradient.clone();
+                                              std::shared_ptr<const CsrPattern> pattern, Tensor gradient) {
   Tensor squares = Tensor::empty(gradient.shape(), gradient.dtype());
   dispatch_floating(gradient.dtype(), "RigL", [&]<class T>() {
-    std::ranges::transform(gradient.span<T>(), squares.mutable_data<T>(), [](T g) { return g * g; });
+    std::ranges::transform(std::as_const(gradient).span<T>(), squares.mutable_data<T>(), [](T g) { return g * g; });
   });
   if (before) {
-    add_into(sum, before->sum);
+    add_into(gradient, before->sum);
     add_into(squares, before->squares);
   }
-  return std::make_shared<const GradientSums>(GradientSums{pattern, std::move(sum), std::move(squares)});
+  return std::make_shared<const GradientSums>(
+      GradientSums{std::move(pattern), std::move(gradient), std::move(squares)});
 }
 
 }  // namespace
@@ -132,13 +131,14 @@ RigL::Gathered RigL::gather(const SparseParameter& parameter, int64_t step) cons
   const Parameter& p = parameter.param();
   const GradientTap& tap = ParameterAccess::tap(p);
   std::shared_ptr<const GradientSums> sums = tap.sums();
-  if (tap.empty()) return {p, std::move(sums), true};
+  const Tensor of_values = p.grad();
+  if (tap.empty() || !of_values.defined()) return {p, std::move(sums), true};
   tap.check(parameter.name());
   const uint64_t key = derive_key(settings().seed, parameter.name() + ".candidates", step);
-  const auto pattern = sums ? sums->pattern : draw_candidates(*p.topology(), candidates_, key);
-  const Tensor gradient = tap.gradient_at(pattern);
-  if (!all_finite(gradient) || !all_finite(p.grad())) return {p, std::move(sums), false};
-  return {p, with_step(sums, pattern, gradient), true};
+  auto pattern = sums ? sums->pattern : draw_candidates(*p.topology(), candidates_, key);
+  Tensor gradient = tap.gradient_at(pattern);
+  if (!all_finite(gradient) || !all_finite(of_values)) return {p, std::move(sums), false};
+  return {p, with_step(sums, std::move(pattern), std::move(gradient)), true};
 }
 
 std::vector<Parameter> RigL::begin(optim::Optimizer* optimizer) {

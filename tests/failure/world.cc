@@ -110,6 +110,11 @@ const std::vector<std::pair<std::string, Make>>& algorithms() {
                                        .update = every_other(o),
                                        .init_method = init_of(o)});
        }},
+      {"RigL with candidates",
+       [](const WorldOptions& o) {
+         return make<RigL>(
+             RigLOptions{.sparsity = 0.5, .update = every_other(o), .candidates = 0.5, .init_method = init_of(o)});
+       }},
       {"GraNet",
        [](const WorldOptions& o) {
          return make<GraNet>(

@@ -42,15 +42,16 @@ int64_t choose_pitch(const ShiftAxis& x) {
   return std::max(x.size, x.size + x.last - x.first - std::min(before, behind));
 }
 
-// to[i] = from[step * i] for i in [0, n).
+// to[r * to_stride + i] = from[r * from_stride + step * i] for r in [0, rows), i in [0, n).
 template <class T>
-void copy_every(int64_t step, const T* from, int64_t n, T* to) {
-  if (step == 1) {
-    std::copy_n(from, n, to);
-  } else if (step == 2) {
-    for (int64_t i = 0; i < n; ++i) to[i] = from[2 * i];
-  } else {
-    for (int64_t i = 0; i < n; ++i) to[i] = from[step * i];
+void copy_every(int64_t step, int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to, int64_t to_stride) {
+  if (step == 1) return kernels::copy_rows(rows, n, from, from_stride, to, to_stride);
+  for (int64_t r = 0; r < rows; ++r, from += from_stride, to += to_stride) {
+    if (step == 2) {
+      for (int64_t i = 0; i < n; ++i) to[i] = from[2 * i];
+    } else {
+      for (int64_t i = 0; i < n; ++i) to[i] = from[step * i];
+    }
   }
 }
 
@@ -141,26 +142,30 @@ const T* Shifts::spread(const T* from, int64_t image_stride, int64_t images, int
     const T* const channel = from + c * y_.source * x_.source;
     T* plane = to + c * channel_;
     for (const int64_t phase_y : phases_y_) {
+      // Rows of the plane that lie in the source.
+      const int64_t first = begin + y_.first;
+      const int64_t last = end + y_.last;
+      const int64_t inside = std::clamp(ceil_div(-phase_y, y_.step), first, last);
+      const int64_t behind = std::clamp(ceil_div(y_.source - phase_y, y_.step), inside, last);
       for (const Columns& columns : phases_x_) {
-        T* row = plane;
-        for (int64_t v = begin + y_.first; v < end + y_.last; ++v) {
-          const int64_t at = y_.step * v + phase_y;
-          if (at < 0 || at >= y_.source) {
-            std::fill_n(row, pitch(), T(0));
-            row += pitch();
-            continue;
-          }
-          const T* source = channel + at * x_.source + x_.step * (columns.begin + x_.first) + columns.phase;
-          for (int64_t i = 0; i < images; ++i, row += image_pitch_, source += image_stride) {
-            std::fill_n(row, columns.begin, T(0));
-            copy_every(x_.step, source, columns.end - columns.begin, row + columns.begin);
-            std::fill_n(row + columns.end, image_pitch_ - columns.end, T(0));
-          }
+        T* const rows_begin = plane + (inside - first) * pitch();
+        std::fill(plane, rows_begin, T(0));
+        for (int64_t i = 0; i < images_; ++i) {
+          T* const row = rows_begin + i * image_pitch_;
           // Sides of images that are not there: what is summed there is dropped, but it is read.
-          std::fill_n(row, (images_ - images) * image_pitch_, T(0));
-          row += (images_ - images) * image_pitch_;
+          const int64_t n = i < images ? columns.end - columns.begin : 0;
+          for (int64_t v = inside; v < behind; ++v) {
+            T* const at = row + (v - inside) * pitch();
+            for (int64_t j = 0; j < columns.begin; ++j) at[j] = T(0);
+            for (int64_t j = columns.begin + n; j < image_pitch_; ++j) at[j] = T(0);
+          }
+          if (n == 0 || inside == behind) continue;
+          const T* const source = channel + i * image_stride + (y_.step * inside + phase_y) * x_.source +
+                                  x_.step * (columns.begin + x_.first) + columns.phase;
+          copy_every(x_.step, behind - inside, n, source, y_.step * x_.source, row + columns.begin, pitch());
         }
-        std::fill_n(row, rest_, T(0));
+        T* const rows_end = rows_begin + (behind - inside) * pitch();
+        std::fill(rows_end, plane + (last - first) * pitch() + rest_, T(0));
         plane += plane_;
       }
     }
@@ -183,7 +188,12 @@ void Shifts::add_back(const T* from, int64_t band, int64_t images, int64_t chann
           const T* row = plane + (v - begin - y_.first) * pitch() + columns.begin;
           T* target = channel + at * x_.source + x_.step * (columns.begin + x_.first) + columns.phase;
           for (int64_t i = 0; i < images; ++i, row += image_pitch_, target += image_stride) {
-            for (int64_t j = 0; j < columns.end - columns.begin; ++j) target[j * x_.step] += row[j];
+            const int64_t n = columns.end - columns.begin;
+            if (x_.step == 1) {
+              for (int64_t j = 0; j < n; ++j) target[j] += row[j];
+            } else {
+              for (int64_t j = 0; j < n; ++j) target[j * x_.step] += row[j];
+            }
           }
         }
         plane += plane_;

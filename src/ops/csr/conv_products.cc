@@ -45,7 +45,7 @@ void gather_dy(const ConvSize& s, const Shifts& shifts, int64_t first, int64_t i
   std::fill_n(tile, s.out * width, T(0));
   const ConvTarget<const T> from{dy, s.out * s.out_area(), s.out_area(), s.x.out(), 1};
   for_each_run(shifts, first, images, p, n, from, [&](const T* run, int64_t at, int64_t count) {
-    for (int64_t c = 0; c < s.out; ++c) std::copy_n(run + c * from.channel, count, tile + c * width + at);
+    kernels::copy_rows(s.out, count, run, from.channel, tile + at, width);
   });
 }
 

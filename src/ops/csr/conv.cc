@@ -19,11 +19,12 @@ namespace {
 
 constexpr const char* kOp = "csr_conv";
 
-// Whether the general way is faster: dense kernels reach twice the speed of those on nonzeros, and form no patches.
+// Whether the general way is faster. In units of a dense product at one tap and position, forming patches costs 13 and
+// a nonzero 1.4 (docs/kernels.md): rows that are few do not pay for their patches.
 bool is_dense_faster(const CsrPattern& pattern) {
-  constexpr double kDensity = 0.45;
-  return static_cast<double>(pattern.nnz()) >
-         kDensity * static_cast<double>(pattern.rows()) * static_cast<double>(pattern.cols());
+  constexpr double kPatches = 13, kNonzero = 1.4;
+  const auto rows = static_cast<double>(pattern.rows());
+  return kPatches + kNonzero * static_cast<double>(pattern.nnz()) / static_cast<double>(pattern.cols()) > rows;
 }
 
 bool takes_general_way(const CsrWeight& weight, int64_t groups) {

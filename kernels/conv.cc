@@ -271,10 +271,9 @@ template <class T>
 void CopyRowsOf(int64_t rows, int64_t n, const T* HWY_RESTRICT from, int64_t from_stride, T* HWY_RESTRICT to,
                 int64_t to_stride) {
   const Tag<T> d;
+  if (n == 0) return;
   if (n < kLanes<T>) {
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t i = 0; i < n; ++i) to[r * to_stride + i] = from[r * from_stride + i];
-    }
+    for (int64_t r = 0; r < rows; ++r) StorePart(LoadPart(from + r * from_stride, n), n, to + r * to_stride);
     return;
   }
   for (int64_t r = 0; r < rows; ++r, from += from_stride, to += to_stride) {

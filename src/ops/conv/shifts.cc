@@ -13,8 +13,13 @@ namespace {
 
 // A spread band stays in a part of L2 beside the weights.
 constexpr int64_t kBandBytes = int64_t{384} << 10;
-// Of small images, enough lie side by side that part of a vector at the end weighs little.
-constexpr int64_t kPositions = 512;
+// Most images side by side: with more, each tile of positions stores a few columns of many images.
+constexpr int64_t kMostImages = 4;
+// Vectors of that many positions are to be full. Of this many, a part of one weighs little.
+constexpr int64_t kLanes = 16;
+constexpr int64_t kManyPositions = 512;
+// Shorter bands would leave vectors part empty, and read the weights once more each.
+constexpr int64_t kLeastPositions = 96;
 
 int64_t floor_div(int64_t a, int64_t b) { return (a >= 0 ? a : a - b + 1) / b; }
 int64_t ceil_div(int64_t a, int64_t b) { return floor_div(a + b - 1, b); }
@@ -100,12 +105,12 @@ Shifts::Shifts(ShiftAxis y, ShiftAxis x, const Cut& cut, int64_t element_bytes)
   const int64_t row_bytes = std::max<int64_t>(1, cut.channels * planes * image_pitch_ * element_bytes);
   if (!direct_ && y_.size > 0) {
     const int64_t fitting = kBandBytes / (row_bytes * (y_.size + span));
-    const int64_t wanted = ceil_div(kPositions, y_.size * image_pitch_);
-    images_ = std::clamp<int64_t>(std::min(fitting, wanted), 1, std::max<int64_t>(1, cut.images));
+    images_ = choose_images(std::min({fitting, cut.images, kMostImages}));
   }
   const int64_t most_rows = direct_ ? y_.size : kBandBytes / row_bytes - span;
   const int64_t bands = ceil_div(y_.size, std::max<int64_t>(1, most_rows));
-  bands_ = std::max<int64_t>(1, std::min(y_.size, std::max(bands, cut.bands)));
+  const int64_t wanted = std::min(cut.bands, y_.size * pitch() / kLeastPositions);
+  bands_ = std::max<int64_t>(1, std::min(y_.size, std::max(bands, wanted)));
   plane_ = (ceil_div(y_.size, bands_) + span) * pitch() + rest_;
   channel_ = direct_ ? y_.source * x_.source : planes * plane_;
 
@@ -122,6 +127,18 @@ Shifts::Shifts(ShiftAxis y, ShiftAxis x, const Cut& cut, int64_t element_bytes)
       }
     }
   }
+}
+
+int64_t Shifts::choose_images(int64_t most) const {
+  const auto lanes = [&](int64_t images) {
+    return ceil_div((y_.size - 1) * images * image_pitch_ + (images - 1) * image_pitch_ + x_.size, kLanes);
+  };
+  if (lanes(1) * kLanes >= kManyPositions) return 1;
+  int64_t best = 1;
+  for (int64_t images = 2; images <= most; ++images) {
+    if (lanes(images) * best < lanes(best) * images) best = images;
+  }
+  return best;
 }
 
 std::vector<int64_t> Shifts::places(int64_t kernel_x) const {

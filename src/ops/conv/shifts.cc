@@ -35,8 +35,7 @@ std::vector<int64_t> phases(const ShiftAxis& axis) {
   std::vector<int64_t> list;
   for (const ShiftAxis::Tap& tap : axis.taps) list.push_back(tap.phase);
   std::ranges::sort(list);
-  const auto rest = std::ranges::unique(list);
-  list.erase(rest.begin(), rest.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
   return list;
 }
 

@@ -33,6 +33,15 @@ bool takes_general_way(const CsrWeight& weight, int64_t groups) {
   return weight.execution == Execution::Auto ? is_dense_faster(used) : weight.execution == Execution::Dense;
 }
 
+// Rows of the dense gradient, for growth.
+GradientTap::FormRows form_rows(const ConvSize& size) {
+  return [size](const Tensor& x, const Tensor& dy, int64_t row, Tensor& block) {
+    dispatch_floating(dy.dtype(), kOp, [&]<class T>() {
+      conv_weight_grad_rows(size, row, block.dim(0), dy.data<T>(), x.data<T>(), block.mutable_data<T>());
+    });
+  };
+}
+
 struct CsrConv2dNode final : Node {
   Input x{*this, {&weight}}, weight{*this}, bias{*this};
   std::shared_ptr<const CsrPattern> pattern;  // of the values
@@ -50,43 +59,40 @@ struct CsrConv2dNode final : Node {
         values(*this, values_, {&x}) {}
 
   std::vector<Tensor> backward(const Tensor& grad) override {
-    auto gradients = dispatch_floating(grad.dtype(), kOp, [&]<class T>() -> std::vector<Tensor> {
-      const T* const dy = grad.data<T>();
-      return {x.gradient([&] { return input_grad<T>(dy); }), weight.gradient([&] { return weight_grad<T>(dy); }),
-              bias.gradient([&] {
-                Tensor to = Tensor::empty(bias.shape(), grad.dtype());
-                conv_bias_grad(size, dy, to.mutable_data<T>());
-                return to;
-              })};
-    });
+    std::vector<Tensor> gradients{x.gradient([&] { return input_grad(grad); }),
+                                  weight.gradient([&] { return weight_grad(grad); }),
+                                  bias.gradient([&] { return bias_grad(grad); })};
     if (weight.needs_grad() && tap) tap->add_formed(x.value(), grad, shape, form_rows(size));
     return gradients;
   }
 
  private:
-  template <class T>
-  Tensor input_grad(const T* dy) const {
-    Tensor to = Tensor::empty(x.shape(), dtype_of<T>);
+  Tensor input_grad(const Tensor& grad) const {
+    Tensor to = Tensor::empty(x.shape(), grad.dtype());
+    Tensor values_t = Tensor::empty({used->nnz()}, grad.dtype());
     const auto transposed = CsrPatternAccess::transposed(*used);
-    Tensor values_t = Tensor::empty({used->nnz()}, dtype_of<T>);
-    transposed->gather_values(values.get().data<T>(), values_t.mutable_data<T>());
-    csr_conv_input_grad(size, transposed->view(), std::as_const(values_t).template data<T>(), dy, to.mutable_data<T>());
+    dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
+      transposed->gather_values(values.get().data<T>(), values_t.mutable_data<T>());
+      csr_conv_input_grad(size, transposed->view(), std::as_const(values_t).template data<T>(), grad.data<T>(),
+                          to.mutable_data<T>());
+    });
     return to;
   }
 
-  template <class T>
-  Tensor weight_grad(const T* dy) const {
-    Tensor to = Tensor::empty({pattern->nnz()}, dtype_of<T>);
-    csr_conv_weight_grad(size, CsrPatternAccess::stream(*pattern), dy, x.value().data<T>(), to.mutable_data<T>());
+  Tensor weight_grad(const Tensor& grad) const {
+    Tensor to = Tensor::empty({pattern->nnz()}, grad.dtype());
+    dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
+      csr_conv_weight_grad(size, CsrPatternAccess::stream(*pattern), grad.data<T>(), x.value().data<T>(),
+                           to.mutable_data<T>());
+    });
     return to;
   }
 
-  static GradientTap::FormRows form_rows(const ConvSize& size) {
-    return [size](const Tensor& x, const Tensor& dy, int64_t row, Tensor& block) {
-      dispatch_floating(dy.dtype(), kOp, [&]<class T>() {
-        conv_weight_grad_rows(size, row, block.dim(0), dy.data<T>(), x.data<T>(), block.mutable_data<T>());
-      });
-    };
+  Tensor bias_grad(const Tensor& grad) const {
+    Tensor to = Tensor::empty(bias.shape(), grad.dtype());
+    dispatch_floating(grad.dtype(), kOp,
+                      [&]<class T>() { conv_bias_grad(size, grad.data<T>(), to.mutable_data<T>()); });
+    return to;
   }
 };
 

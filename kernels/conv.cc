@@ -267,6 +267,22 @@ void AddPatchesOf(const T* HWY_RESTRICT tile, int width, const int64_t* HWY_REST
   }
 }
 
+template <class T>
+void CopyRowsOf(int64_t rows, int64_t n, const T* HWY_RESTRICT from, int64_t from_stride, T* HWY_RESTRICT to,
+                int64_t to_stride) {
+  const Tag<T> d;
+  if (n == 0) return;
+  if (n < kLanes<T>) {
+    for (int64_t r = 0; r < rows; ++r) StorePart(LoadPart(from + r * from_stride, n), n, to + r * to_stride);
+    return;
+  }
+  for (int64_t r = 0; r < rows; ++r, from += from_stride, to += to_stride) {
+    for (int64_t i = 0; i + kLanes<T> <= n; i += kLanes<T>) hn::StoreU(hn::LoadU(d, from + i), d, to + i);
+    // The last vector overlaps the one before.
+    hn::StoreU(hn::LoadU(d, from + n - kLanes<T>), d, to + n - kLanes<T>);
+  }
+}
+
 #define GOSSAMER_CONV_KERNELS_OF(T, Suffix)                                                                           \
   void ConvTile##Suffix(const ConvSource<T>& source, const T* w, int rows, const T* bias, bool accumulate, int64_t n, \
                         T* y) {                                                                                       \
@@ -286,6 +302,9 @@ void AddPatchesOf(const T* HWY_RESTRICT tile, int width, const int64_t* HWY_REST
   }                                                                                                                   \
   void AddPatches##Suffix(const T* tile, int width, const int64_t* offset, int64_t taps, int64_t n, T* target) {      \
     AddPatchesOf(tile, width, offset, taps, n, target);                                                               \
+  }                                                                                                                   \
+  void CopyRows##Suffix(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to, int64_t to_stride) {      \
+    CopyRowsOf(rows, n, from, from_stride, to, to_stride);                                                            \
   }
 GOSSAMER_CONV_KERNELS_OF(float, F32)
 GOSSAMER_CONV_KERNELS_OF(double, F64)
@@ -310,6 +329,8 @@ HWY_EXPORT(GatherPatchesF32);
 HWY_EXPORT(GatherPatchesF64);
 HWY_EXPORT(AddPatchesF32);
 HWY_EXPORT(AddPatchesF64);
+HWY_EXPORT(CopyRowsF32);
+HWY_EXPORT(CopyRowsF64);
 
 template <class T>
 void conv_tile(const ConvSource<T>& source, const T* w, int rows, const T* bias, bool accumulate, int64_t n,
@@ -366,13 +387,23 @@ void add_patches(const T* tile, int width, const int64_t* offset, int64_t taps, 
   }
 }
 
+template <class T>
+void copy_rows(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to, int64_t to_stride) noexcept {
+  if constexpr (std::is_same_v<T, float>) {
+    HWY_DYNAMIC_DISPATCH(CopyRowsF32)(rows, n, from, from_stride, to, to_stride);
+  } else {
+    HWY_DYNAMIC_DISPATCH(CopyRowsF64)(rows, n, from, from_stride, to, to_stride);
+  }
+}
+
 #define GOSSAMER_CONV_KERNELS_OF(T)                                                                   \
   template void conv_tile(const ConvSource<T>&, const T*, int, const T*, bool, int64_t, T*) noexcept; \
   template void conv_row(const ConvSource<T>&, const T*, T, int64_t, T*) noexcept;                    \
   template void conv_weight_grad(const ConvSource<T>&, const T*, int, const ConvRuns&, T*) noexcept;  \
   template void conv_row_grad(const ConvSource<T>&, const T*, const ConvRuns&, T*) noexcept;          \
   template void gather_patches(const ConvSource<T>&, int64_t, int, T*) noexcept;                      \
-  template void add_patches(const T*, int, const int64_t*, int64_t, int64_t, T*) noexcept;
+  template void add_patches(const T*, int, const int64_t*, int64_t, int64_t, T*) noexcept;            \
+  template void copy_rows(int64_t, int64_t, const T*, int64_t, T*, int64_t) noexcept;
 GOSSAMER_CONV_KERNELS_OF(float)
 GOSSAMER_CONV_KERNELS_OF(double)
 #undef GOSSAMER_CONV_KERNELS_OF

@@ -59,4 +59,9 @@ void gather_patches(const ConvSource<T>& source, int64_t n, int width, T* tile) 
 template <class T>
 void add_patches(const T* tile, int width, const int64_t* offset, int64_t taps, int64_t n, T* target) noexcept;
 
+// to[r * to_stride + i] = from[r * from_stride + i] for r in [0, rows) and i in [0, n): for rows of some vectors, where
+// a call of memcpy for each costs as much as its bytes.
+template <class T>
+void copy_rows(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to, int64_t to_stride) noexcept;
+
 }  // namespace gossamer::kernels

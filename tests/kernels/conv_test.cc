@@ -137,5 +137,43 @@ TEST_P(ConvTest, GradientsEqualTheReference) {
   expect_gradients_of_the_reference<double>();
 }
 
+template <class T>
+void expect_moves_of_the_reference() {
+  constexpr int64_t kTaps = 5;
+  const std::vector<int64_t> at = offsets(kTaps, kReach);
+  for (const int width : {8, 16, 64}) {
+    for (const int64_t n : {0, 1, 7, 8, 15, 16, 31, 64}) {
+      if (n > width) continue;
+      SCOPED_TRACE(::testing::Message() << n << " of " << width);
+      GuardedArray<T> x(n + kReach), tile(kTaps * width), expected(kTaps * width), target(n + kReach), sums(n + kReach);
+      fill(x, 1);
+      fill(tile, 2);
+      fill(target, 3);
+      fill(sums, 3);
+      add_patches(tile.data(), width, at.data(), kTaps, n, target.data());
+      reference::add_patches(tile.data(), width, at.data(), kTaps, n, sums.data());
+      for (int64_t i = 0; i < sums.size(); ++i) ASSERT_EQ(target[i], sums[i]) << i;
+      const ConvSource<T> source{x.data(), at.data(), kTaps};
+      gather_patches(source, n, width, tile.data());
+      reference::gather_patches(source, n, width, expected.data());
+      for (int64_t i = 0; i < tile.size(); ++i) ASSERT_EQ(tile[i], expected[i]) << i;
+    }
+  }
+  for (int64_t n = 0; n <= 50; ++n) {
+    GuardedArray<T> from(3 * 53 + n), to(3 * 51 + n), expected(3 * 51 + n);
+    fill(from, 1);
+    fill(to, 2);
+    fill(expected, 2);
+    copy_rows(4, n, from.data(), 53, to.data(), 51);
+    reference::copy_rows(4, n, from.data(), 53, expected.data(), 51);
+    for (int64_t i = 0; i < to.size(); ++i) ASSERT_EQ(to[i], expected[i]) << i << " of " << n;
+  }
+}
+
+TEST_P(ConvTest, PatchesAndRowsAreMovedAsInTheReference) {
+  expect_moves_of_the_reference<float>();
+  expect_moves_of_the_reference<double>();
+}
+
 }  // namespace
 }  // namespace gossamer::kernels::conv_test

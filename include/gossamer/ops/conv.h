@@ -28,8 +28,8 @@ struct Conv2dOptions {
   int64_t groups = 1;
 };
 // x [n, c, h, w] or [c, h, w], weight [out, c / groups, kh, kw], bias [out] or undefined -> [n, out, h', w'] or
-// [out, h', w']: the same in two dimensions. No patches are formed: working memory is one band of one image per thread,
-// and up to a million elements for parts of the weight's gradient.
+// [out, h', w']: the same in two dimensions. No patches are formed: working memory is a copy of the weight, a band of
+// an image per thread, and up to a million elements for parts of the weight's gradient.
 [[nodiscard]] Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
                             const Conv2dOptions& options = {});
 

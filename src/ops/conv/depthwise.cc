@@ -16,36 +16,49 @@ namespace {
 constexpr int64_t kSummedPositions = 2048;
 constexpr Shifts::Cut kCut{.channels = 1, .images = 1, .bands = 1};
 
-// Sums of shifted rows of all channels of all images. w is [groups][window].
+// Sums of shifted rows of one channel of one image. w is [groups][window].
 template <class T>
-void sum_channels(const ConvSize& s, const Shifts& shifts, const T* source, const T* w, const T* bias,
-                  const ConvTarget<T>& target) {
-  const int64_t area = shifts.y().source * shifts.x().source;
-  const int64_t most = shifts.positions((shifts.y().size + shifts.bands() - 1) / shifts.bands(), 1);
-  const std::vector<int64_t> places = shifts.places(s.x.kernel);
-  const int64_t grain =
-      std::max<int64_t>(1, rt::kElementGrain / std::max<int64_t>(1, shifts.positions(shifts.y().size, 1)));
-  rt::parallel_chunks(s.n * s.groups, grain, [&](int64_t begin, int64_t end) {
+struct ChannelSum {
+  Shifts shifts;
+  const T* source;
+  const T* w;
+  const T* bias;  // null: none
+  ConvTarget<T> target;
+  int64_t window;
+  std::vector<int64_t> places;
+
+  // i counts images and groups.
+  void run(int64_t i, int64_t group) const {
+    const int64_t area = shifts.y().source * shifts.x().source;
+    const int64_t most = shifts.positions((shifts.y().size + shifts.bands() - 1) / shifts.bands(), 1);
     const int64_t band_size = shifts.band_size(1);
     const rt::Scratch scratch((band_size + most + shifts.taps()) * static_cast<int64_t>(sizeof(T)));
     T* const spread = reinterpret_cast<T*>(scratch.data());
     T* const sums = spread + band_size;
     T* const weights = sums + most;
+    for (int64_t tap = 0; tap < shifts.taps(); ++tap) {
+      weights[tap] = w[group * window + places[static_cast<size_t>(tap)]];
+    }
+    ConvTarget<T> to = target;
+    to.data += i * target.channel;
+    for (int64_t band = 0; band < shifts.bands(); ++band) {
+      const auto [row, end_row] = shifts.rows(band);
+      const int64_t n = shifts.positions(end_row - row, 1);
+      const T* const from = shifts.spread(source + i * area, 0, 1, 1, band, spread);
+      kernels::conv_row<T>({from, shifts.offsets().data(), shifts.taps()}, weights,
+                           bias == nullptr ? T(0) : bias[group], n, sums);
+      store_positions<T>(shifts, row, 1, 0, n, 1, sums, 0, to);
+    }
+  }
+};
+
+// All sums of a channel, one after the other while it is in cache.
+template <class T>
+void run_channels(const ConvSize& s, const std::vector<ChannelSum<T>>& sums) {
+  const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / std::max<int64_t>(1, s.in_area()));
+  rt::parallel_chunks(s.n * s.groups, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t group = i % s.groups;
-      for (int64_t tap = 0; tap < shifts.taps(); ++tap) {
-        weights[tap] = w[group * s.window() + places[static_cast<size_t>(tap)]];
-      }
-      ConvTarget<T> to = target;
-      to.data += i * target.channel;
-      for (int64_t band = 0; band < shifts.bands(); ++band) {
-        const auto [row, end_row] = shifts.rows(band);
-        const int64_t n = shifts.positions(end_row - row, 1);
-        const kernels::ConvSource<T> from{shifts.spread(source + i * area, 0, 1, 1, band, spread),
-                                          shifts.offsets().data(), shifts.taps()};
-        kernels::conv_row(from, weights, bias == nullptr ? T(0) : bias[group], n, sums);
-        store_positions<T>(shifts, row, 1, 0, n, 1, sums, 0, to);
-      }
+      for (const ChannelSum<T>& sum : sums) sum.run(i, i % s.groups);
     }
   });
 }
@@ -54,16 +67,21 @@ void sum_channels(const ConvSize& s, const Shifts& shifts, const T* source, cons
 
 template <class T>
 void depthwise_forward(const ConvSize& s, const T* x, const T* w, const T* bias, T* y) {
-  const Shifts shifts = Shifts::make<T>(ShiftAxis::forward(s.y), ShiftAxis::forward(s.x), kCut);
-  sum_channels<T>(s, shifts, x, w, bias, {y, 0, s.out_area(), s.x.out(), 1});
+  Shifts shifts = Shifts::make<T>(ShiftAxis::forward(s.y), ShiftAxis::forward(s.x), kCut);
+  std::vector<int64_t> places = shifts.places(s.x.kernel);
+  const ConvTarget<T> target{y, 0, s.out_area(), s.x.out(), 1};
+  run_channels<T>(s, {{std::move(shifts), x, w, bias, target, s.window(), std::move(places)}});
 }
 
 template <class T>
 void depthwise_input_grad(const ConvSize& s, const T* dy, const T* w, T* dx) {
+  std::vector<ChannelSum<T>> sums;
   for_each_residue(s, dx, [&](ShiftAxis y, ShiftAxis x, const ConvTarget<T>& target) {
-    const Shifts shifts = Shifts::make<T>(std::move(y), std::move(x), kCut);
-    sum_channels<T>(s, shifts, dy, w, nullptr, target);
+    Shifts shifts = Shifts::make<T>(std::move(y), std::move(x), kCut);
+    std::vector<int64_t> places = shifts.places(s.x.kernel);
+    sums.push_back({std::move(shifts), dy, w, nullptr, target, s.window(), std::move(places)});
   });
+  run_channels(s, sums);
 }
 
 // A task owns channels, whose images it adds up in order.

@@ -32,6 +32,7 @@ struct WeightView {
   int64_t rows, channels;
   int64_t row_stride, channel_stride;
   std::vector<int64_t> places;
+  bool in_order = false;  // the taps of a row follow one another
 
   int64_t taps() const { return channels * std::ssize(places); }
 };
@@ -47,6 +48,9 @@ Tensor pack_weights(int64_t groups, const WeightView& view, int64_t group_stride
     const int64_t count = std::min<int64_t>(kConvRows, view.rows - row);
     const T* const from = w + task / blocks * group_stride + row * view.row_stride;
     T* block = to + (task / blocks * view.rows + row) * view.taps();
+    if (view.in_order && count == kConvRows) {
+      return kernels::pack_tile(from, view.row_stride, kConvRows, view.taps(), kConvRows, block);
+    }
     for (int64_t c = 0; c < view.channels; ++c) {
       for (const int64_t place : view.places) {
         const T* const first = from + c * view.channel_stride + place;
@@ -121,12 +125,15 @@ struct Sums {
   }
 };
 
+// Cut so that there are enough tasks; channels can be shared out as well, 32 or more to a task.
 template <class T>
-Shifts shifts_of(const ConvSize& s, ShiftAxis y, ShiftAxis x, int64_t channels) {
+Shifts shifts_of(const ConvSize& s, ShiftAxis y, ShiftAxis x, int64_t in, int64_t out) {
   const int64_t images = s.n * s.groups;
-  return Shifts::make<T>(
-      std::move(y), std::move(x),
-      {.channels = channels, .images = std::min(s.n, images / kTasks), .bands = kTasks / std::max<int64_t>(1, images)});
+  const int64_t parts = std::max<int64_t>(1, out / (4 * kConvRows));
+  return Shifts::make<T>(std::move(y), std::move(x),
+                         {.channels = in,
+                          .images = std::min(s.n, images * parts / kTasks),
+                          .bands = kTasks / std::max<int64_t>(1, images)});
 }
 
 // Sums of parts of a batch, and how they are shared out: tasks own a part of the batch, a tile of output channels and a
@@ -239,8 +246,8 @@ template <class T>
 void conv_forward(const ConvSize& s, const T* x, const T* w, const T* bias, T* y) {
   if (s.out == 0) return;
   if (is_depthwise(s)) return depthwise_forward(s, x, w, bias, y);
-  const Shifts shifts = shifts_of<T>(s, ShiftAxis::forward(s.y), ShiftAxis::forward(s.x), s.in);
-  const WeightView view{s.out, s.in, s.in * s.window(), s.window(), shifts.places(s.x.kernel)};
+  const Shifts shifts = shifts_of<T>(s, ShiftAxis::forward(s.y), ShiftAxis::forward(s.x), s.in, s.out);
+  const WeightView view{s.out, s.in, s.in * s.window(), s.window(), shifts.places(s.x.kernel), true};
   const Tensor packed = pack_weights(s.groups, view, s.out * s.in * s.window(), w);
   const ConvTarget<T> target{y, s.groups * s.out * s.out_area(), s.out_area(), s.x.out(), 1};
   Sums<T>{shifts, s.n, s.groups, s.in, s.out, x, packed.data<T>(), bias, target}.run();
@@ -251,7 +258,7 @@ void conv_input_grad(const ConvSize& s, const T* dy, const T* w, T* dx) {
   if (s.in == 0) return;
   if (is_depthwise(s)) return depthwise_input_grad(s, dy, w, dx);
   for_each_residue(s, dx, [&](ShiftAxis y, ShiftAxis x, const ConvTarget<T>& target) {
-    const Shifts shifts = shifts_of<T>(s, std::move(y), std::move(x), s.out);
+    const Shifts shifts = shifts_of<T>(s, std::move(y), std::move(x), s.out, s.in);
     const WeightView view{s.in, s.out, s.window(), s.in * s.window(), shifts.places(s.x.kernel)};
     const Tensor packed = pack_weights(s.groups, view, s.out * s.in * s.window(), w);
     Sums<T>{shifts, s.n, s.groups, s.out, s.in, dy, packed.data<T>(), nullptr, target}.run();

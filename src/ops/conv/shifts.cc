@@ -13,8 +13,13 @@ namespace {
 
 // A spread band stays in a part of L2 beside the weights.
 constexpr int64_t kBandBytes = int64_t{384} << 10;
-// Of small images, enough lie side by side that part of a vector at the end weighs little.
-constexpr int64_t kPositions = 512;
+// Most images side by side: with more, each tile of positions stores a few columns of many images.
+constexpr int64_t kMostImages = 4;
+// Vectors of that many positions are to be full. Of this many, a part of one weighs little.
+constexpr int64_t kLanes = 16;
+constexpr int64_t kManyPositions = 512;
+// Shorter bands would leave vectors part empty, and read the weights once more each.
+constexpr int64_t kLeastPositions = 96;
 
 int64_t floor_div(int64_t a, int64_t b) { return (a >= 0 ? a : a - b + 1) / b; }
 int64_t ceil_div(int64_t a, int64_t b) { return floor_div(a + b - 1, b); }
@@ -30,8 +35,7 @@ std::vector<int64_t> phases(const ShiftAxis& axis) {
   std::vector<int64_t> list;
   for (const ShiftAxis::Tap& tap : axis.taps) list.push_back(tap.phase);
   std::ranges::sort(list);
-  const auto rest = std::ranges::unique(list);
-  list.erase(rest.begin(), rest.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
   return list;
 }
 
@@ -42,15 +46,16 @@ int64_t choose_pitch(const ShiftAxis& x) {
   return std::max(x.size, x.size + x.last - x.first - std::min(before, behind));
 }
 
-// to[i] = from[step * i] for i in [0, n).
+// to[r * to_stride + i] = from[r * from_stride + step * i] for r in [0, rows), i in [0, n).
 template <class T>
-void copy_every(int64_t step, const T* from, int64_t n, T* to) {
-  if (step == 1) {
-    std::copy_n(from, n, to);
-  } else if (step == 2) {
-    for (int64_t i = 0; i < n; ++i) to[i] = from[2 * i];
-  } else {
-    for (int64_t i = 0; i < n; ++i) to[i] = from[step * i];
+void copy_every(int64_t step, int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to, int64_t to_stride) {
+  if (step == 1) return kernels::copy_rows(rows, n, from, from_stride, to, to_stride);
+  for (int64_t r = 0; r < rows; ++r, from += from_stride, to += to_stride) {
+    if (step == 2) {
+      for (int64_t i = 0; i < n; ++i) to[i] = from[2 * i];
+    } else {
+      for (int64_t i = 0; i < n; ++i) to[i] = from[step * i];
+    }
   }
 }
 
@@ -99,12 +104,12 @@ Shifts::Shifts(ShiftAxis y, ShiftAxis x, const Cut& cut, int64_t element_bytes)
   const int64_t row_bytes = std::max<int64_t>(1, cut.channels * planes * image_pitch_ * element_bytes);
   if (!direct_ && y_.size > 0) {
     const int64_t fitting = kBandBytes / (row_bytes * (y_.size + span));
-    const int64_t wanted = ceil_div(kPositions, y_.size * image_pitch_);
-    images_ = std::clamp<int64_t>(std::min(fitting, wanted), 1, std::max<int64_t>(1, cut.images));
+    images_ = choose_images(std::min({fitting, cut.images, kMostImages}));
   }
   const int64_t most_rows = direct_ ? y_.size : kBandBytes / row_bytes - span;
   const int64_t bands = ceil_div(y_.size, std::max<int64_t>(1, most_rows));
-  bands_ = std::max<int64_t>(1, std::min(y_.size, std::max(bands, cut.bands)));
+  const int64_t wanted = std::min(cut.bands, y_.size * pitch() / kLeastPositions);
+  bands_ = std::max<int64_t>(1, std::min(y_.size, std::max(bands, wanted)));
   plane_ = (ceil_div(y_.size, bands_) + span) * pitch() + rest_;
   channel_ = direct_ ? y_.source * x_.source : planes * plane_;
 
@@ -121,6 +126,18 @@ Shifts::Shifts(ShiftAxis y, ShiftAxis x, const Cut& cut, int64_t element_bytes)
       }
     }
   }
+}
+
+int64_t Shifts::choose_images(int64_t most) const {
+  const auto lanes = [&](int64_t images) {
+    return ceil_div((y_.size - 1) * images * image_pitch_ + (images - 1) * image_pitch_ + x_.size, kLanes);
+  };
+  if (lanes(1) * kLanes >= kManyPositions) return 1;
+  int64_t best = 1;
+  for (int64_t images = 2; images <= most; ++images) {
+    if (lanes(images) * best < lanes(best) * images) best = images;
+  }
+  return best;
 }
 
 std::vector<int64_t> Shifts::places(int64_t kernel_x) const {
@@ -141,26 +158,30 @@ const T* Shifts::spread(const T* from, int64_t image_stride, int64_t images, int
     const T* const channel = from + c * y_.source * x_.source;
     T* plane = to + c * channel_;
     for (const int64_t phase_y : phases_y_) {
+      // Rows of the plane that lie in the source.
+      const int64_t first = begin + y_.first;
+      const int64_t last = end + y_.last;
+      const int64_t inside = std::clamp(ceil_div(-phase_y, y_.step), first, last);
+      const int64_t behind = std::clamp(ceil_div(y_.source - phase_y, y_.step), inside, last);
       for (const Columns& columns : phases_x_) {
-        T* row = plane;
-        for (int64_t v = begin + y_.first; v < end + y_.last; ++v) {
-          const int64_t at = y_.step * v + phase_y;
-          if (at < 0 || at >= y_.source) {
-            std::fill_n(row, pitch(), T(0));
-            row += pitch();
-            continue;
-          }
-          const T* source = channel + at * x_.source + x_.step * (columns.begin + x_.first) + columns.phase;
-          for (int64_t i = 0; i < images; ++i, row += image_pitch_, source += image_stride) {
-            std::fill_n(row, columns.begin, T(0));
-            copy_every(x_.step, source, columns.end - columns.begin, row + columns.begin);
-            std::fill_n(row + columns.end, image_pitch_ - columns.end, T(0));
-          }
+        T* const rows_begin = plane + (inside - first) * pitch();
+        std::fill(plane, rows_begin, T(0));
+        for (int64_t i = 0; i < images_; ++i) {
+          T* const row = rows_begin + i * image_pitch_;
           // Sides of images that are not there: what is summed there is dropped, but it is read.
-          std::fill_n(row, (images_ - images) * image_pitch_, T(0));
-          row += (images_ - images) * image_pitch_;
+          const int64_t n = i < images ? columns.end - columns.begin : 0;
+          for (int64_t v = inside; v < behind; ++v) {
+            T* const at = row + (v - inside) * pitch();
+            for (int64_t j = 0; j < columns.begin; ++j) at[j] = T(0);
+            for (int64_t j = columns.begin + n; j < image_pitch_; ++j) at[j] = T(0);
+          }
+          if (n == 0 || inside == behind) continue;
+          const T* const source = channel + i * image_stride + (y_.step * inside + phase_y) * x_.source +
+                                  x_.step * (columns.begin + x_.first) + columns.phase;
+          copy_every(x_.step, behind - inside, n, source, y_.step * x_.source, row + columns.begin, pitch());
         }
-        std::fill_n(row, rest_, T(0));
+        T* const rows_end = rows_begin + (behind - inside) * pitch();
+        std::fill(rows_end, plane + (last - first) * pitch() + rest_, T(0));
         plane += plane_;
       }
     }
@@ -183,7 +204,12 @@ void Shifts::add_back(const T* from, int64_t band, int64_t images, int64_t chann
           const T* row = plane + (v - begin - y_.first) * pitch() + columns.begin;
           T* target = channel + at * x_.source + x_.step * (columns.begin + x_.first) + columns.phase;
           for (int64_t i = 0; i < images; ++i, row += image_pitch_, target += image_stride) {
-            for (int64_t j = 0; j < columns.end - columns.begin; ++j) target[j * x_.step] += row[j];
+            const int64_t n = columns.end - columns.begin;
+            if (x_.step == 1) {
+              for (int64_t j = 0; j < n; ++j) target[j] += row[j];
+            } else {
+              for (int64_t j = 0; j < n; ++j) target[j * x_.step] += row[j];
+            }
           }
         }
         plane += plane_;

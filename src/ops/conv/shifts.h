@@ -114,6 +114,8 @@ class Shifts {
     int64_t phase, begin, end;
   };
   Shifts(ShiftAxis y, ShiftAxis x, const Cut& cut, int64_t element_bytes);
+  // The number of images, at most `most`, that leaves the fewest lanes of vectors empty.
+  int64_t choose_images(int64_t most) const;
 
   ShiftAxis y_, x_;
   std::vector<int64_t> phases_y_;

@@ -19,18 +19,6 @@ struct ConvTarget {
   int64_t col;
 };
 
-// to[i * step] = from[i] for i in [0, n).
-template <class T>
-void store_every(int64_t step, const T* from, int64_t n, T* to) {
-  if (step == 1) {
-    std::copy_n(from, n, to);
-  } else if (step == 2) {
-    for (int64_t i = 0; i < n; ++i) to[2 * i] = from[i];
-  } else {
-    for (int64_t i = 0; i < n; ++i) to[step * i] = from[i];
-  }
-}
-
 // Calls f(first element in a channel of `to`, position - p, count) for the runs of positions [p, p + n) that belong to
 // `images` images of a band that begins at row `first`; those behind rows and images belong to none.
 template <class T, class F>
@@ -54,7 +42,16 @@ template <class T>
 void store_positions(const Shifts& shifts, int64_t first, int64_t images, int64_t p, int64_t n, int64_t channels,
                      const T* from, int64_t stride, const ConvTarget<T>& to) {
   for_each_run(shifts, first, images, p, n, to, [&](T* target, int64_t at, int64_t count) {
-    for (int64_t c = 0; c < channels; ++c) store_every(to.col, from + c * stride + at, count, target + c * to.channel);
+    if (to.col == 1) return kernels::copy_rows<T>(channels, count, from + at, stride, target, to.channel);
+    for (int64_t c = 0; c < channels; ++c) {
+      const T* const run = from + c * stride + at;
+      T* const place = target + c * to.channel;
+      if (to.col == 2) {
+        for (int64_t i = 0; i < count; ++i) place[2 * i] = run[i];
+      } else {
+        for (int64_t i = 0; i < count; ++i) place[i * to.col] = run[i];
+      }
+    }
   });
 }
 

@@ -19,17 +19,27 @@ namespace {
 
 constexpr const char* kOp = "csr_conv";
 
-// Whether the general way is faster: dense kernels reach twice the speed of those on nonzeros, and form no patches.
+// Whether the general way is faster. In units of a dense product at one tap and position, forming patches costs 13 and
+// a nonzero 1.4 (docs/kernels.md): rows that are few do not pay for their patches.
 bool is_dense_faster(const CsrPattern& pattern) {
-  constexpr double kDensity = 0.45;
-  return static_cast<double>(pattern.nnz()) >
-         kDensity * static_cast<double>(pattern.rows()) * static_cast<double>(pattern.cols());
+  constexpr double kPatches = 13, kNonzero = 1.4;
+  const auto rows = static_cast<double>(pattern.rows());
+  return kPatches + kNonzero * static_cast<double>(pattern.nnz()) / static_cast<double>(pattern.cols()) > rows;
 }
 
 bool takes_general_way(const CsrWeight& weight, int64_t groups) {
   const CsrPattern& used = *weight.used_pattern();
   if (groups != 1 || used.is_full() || weight.pattern->is_full()) return true;
   return weight.execution == Execution::Auto ? is_dense_faster(used) : weight.execution == Execution::Dense;
+}
+
+// Rows of the dense gradient, for growth.
+GradientTap::FormRows form_rows(const ConvSize& size) {
+  return [size](const Tensor& x, const Tensor& dy, int64_t row, Tensor& block) {
+    dispatch_floating(dy.dtype(), kOp, [&]<class T>() {
+      conv_weight_grad_rows(size, row, block.dim(0), dy.data<T>(), x.data<T>(), block.mutable_data<T>());
+    });
+  };
 }
 
 struct CsrConv2dNode final : Node {
@@ -49,43 +59,40 @@ struct CsrConv2dNode final : Node {
         values(*this, values_, {&x}) {}
 
   std::vector<Tensor> backward(const Tensor& grad) override {
-    auto gradients = dispatch_floating(grad.dtype(), kOp, [&]<class T>() -> std::vector<Tensor> {
-      const T* const dy = grad.data<T>();
-      return {x.gradient([&] { return input_grad<T>(dy); }), weight.gradient([&] { return weight_grad<T>(dy); }),
-              bias.gradient([&] {
-                Tensor to = Tensor::empty(bias.shape(), grad.dtype());
-                conv_bias_grad(size, dy, to.mutable_data<T>());
-                return to;
-              })};
-    });
+    std::vector<Tensor> gradients{x.gradient([&] { return input_grad(grad); }),
+                                  weight.gradient([&] { return weight_grad(grad); }),
+                                  bias.gradient([&] { return bias_grad(grad); })};
     if (weight.needs_grad() && tap) tap->add_formed(x.value(), grad, shape, form_rows(size));
     return gradients;
   }
 
  private:
-  template <class T>
-  Tensor input_grad(const T* dy) const {
-    Tensor to = Tensor::empty(x.shape(), dtype_of<T>);
+  Tensor input_grad(const Tensor& grad) const {
+    Tensor to = Tensor::empty(x.shape(), grad.dtype());
+    Tensor values_t = Tensor::empty({used->nnz()}, grad.dtype());
     const auto transposed = CsrPatternAccess::transposed(*used);
-    Tensor values_t = Tensor::empty({used->nnz()}, dtype_of<T>);
-    transposed->gather_values(values.get().data<T>(), values_t.mutable_data<T>());
-    csr_conv_input_grad(size, transposed->view(), std::as_const(values_t).template data<T>(), dy, to.mutable_data<T>());
+    dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
+      transposed->gather_values(values.get().data<T>(), values_t.mutable_data<T>());
+      csr_conv_input_grad(size, transposed->view(), std::as_const(values_t).template data<T>(), grad.data<T>(),
+                          to.mutable_data<T>());
+    });
     return to;
   }
 
-  template <class T>
-  Tensor weight_grad(const T* dy) const {
-    Tensor to = Tensor::empty({pattern->nnz()}, dtype_of<T>);
-    csr_conv_weight_grad(size, CsrPatternAccess::stream(*pattern), dy, x.value().data<T>(), to.mutable_data<T>());
+  Tensor weight_grad(const Tensor& grad) const {
+    Tensor to = Tensor::empty({pattern->nnz()}, grad.dtype());
+    dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
+      csr_conv_weight_grad(size, CsrPatternAccess::stream(*pattern), grad.data<T>(), x.value().data<T>(),
+                           to.mutable_data<T>());
+    });
     return to;
   }
 
-  static GradientTap::FormRows form_rows(const ConvSize& size) {
-    return [size](const Tensor& x, const Tensor& dy, int64_t row, Tensor& block) {
-      dispatch_floating(dy.dtype(), kOp, [&]<class T>() {
-        conv_weight_grad_rows(size, row, block.dim(0), dy.data<T>(), x.data<T>(), block.mutable_data<T>());
-      });
-    };
+  Tensor bias_grad(const Tensor& grad) const {
+    Tensor to = Tensor::empty(bias.shape(), grad.dtype());
+    dispatch_floating(grad.dtype(), kOp,
+                      [&]<class T>() { conv_bias_grad(size, grad.data<T>(), to.mutable_data<T>()); });
+    return to;
   }
 };
 

@@ -45,7 +45,7 @@ void gather_dy(const ConvSize& s, const Shifts& shifts, int64_t first, int64_t i
   std::fill_n(tile, s.out * width, T(0));
   const ConvTarget<const T> from{dy, s.out * s.out_area(), s.out_area(), s.x.out(), 1};
   for_each_run(shifts, first, images, p, n, from, [&](const T* run, int64_t at, int64_t count) {
-    for (int64_t c = 0; c < s.out; ++c) std::copy_n(run + c * from.channel, count, tile + c * width + at);
+    kernels::copy_rows(s.out, count, run, from.channel, tile + at, width);
   });
 }
 
@@ -76,10 +76,11 @@ void csr_conv_forward(const ConvSize& s, const kernels::CsrStream& w, const T* v
     const int64_t image_size = s.in * s.in_area();
     const T* const source =
         shifts.spread(x + group * shifts.images() * image_size, image_size, images, s.in, band, spread);
-    const auto [row, end_row] = shifts.rows(band);
+    const int64_t row = shifts.rows(band).first;
+    const int64_t rows = shifts.rows(band).second - row;
     ConvTarget<T> to = target;
     to.data += group * shifts.images() * target.image;
-    for_each_tile(shifts.positions(end_row - row, images), [&](int64_t p, int64_t n, int width) {
+    for_each_tile(shifts.positions(rows, images), [&](int64_t p, int64_t n, int width) {
       kernels::gather_patches<T>({source + p, shifts.offsets().data(), taps}, n, width, patches);
       for (int64_t block = 0; block < w.blocks(); ++block) {
         const int64_t first = block * w.block_rows;
@@ -110,10 +111,11 @@ void csr_conv_input_grad(const ConvSize& s, const kernels::CsrStream& transposed
     T* const dx_images = dx + group * shifts.images() * image_size;
     std::fill_n(dx_images, images * image_size, T(0));
     for (int64_t band = 0; band < shifts.bands(); ++band) {
-      const auto [row, end_row] = shifts.rows(band);
+      const int64_t row = shifts.rows(band).first;
+      const int64_t rows = shifts.rows(band).second - row;
       T* const target = shifts.direct() ? dx_images + row * s.x.in : spread;
       std::fill_n(spread, band_size, T(0));
-      for_each_tile(shifts.positions(end_row - row, images), [&](int64_t p, int64_t n, int width) {
+      for_each_tile(shifts.positions(rows, images), [&](int64_t p, int64_t n, int width) {
         gather_dy(s, shifts, row, images, p, n, width, dy_images, dy_tile);
         for (int64_t block = 0; block < transposed.blocks(); ++block) {
           kernels::csr_forward_tile(transposed, transposed_values, block, dy_tile, width, nullptr,
@@ -155,10 +157,11 @@ void csr_conv_weight_grad(const ConvSize& s, const kernels::CsrStream& w, const 
       const int64_t images = images_of(s, shifts, group);
       const T* const dy_images = dy + group * shifts.images() * s.out * s.out_area();
       for (int64_t band = 0; band < shifts.bands(); ++band) {
-        const auto [row, end_row] = shifts.rows(band);
+        const int64_t row = shifts.rows(band).first;
+        const int64_t rows = shifts.rows(band).second - row;
         const T* const source =
             shifts.spread(x + group * shifts.images() * image_size, image_size, images, s.in, band, spread);
-        for_each_tile(shifts.positions(end_row - row, images), [&](int64_t p, int64_t n, int width) {
+        for_each_tile(shifts.positions(rows, images), [&](int64_t p, int64_t n, int width) {
           gather_dy(s, shifts, row, images, p, n, width, dy_images, dy_tile);
           kernels::gather_patches<T>({source + p, shifts.offsets().data(), taps}, n, width, patches);
           for (int64_t block = block_begin; block < block_end; ++block) {

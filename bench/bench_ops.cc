@@ -1,6 +1,6 @@
 // Operations outside of the products, forward and backward, and an AdamW step: with sizes in L1, in L3 and beyond. With
-// --turns it measures on request instead, for compare_torch.py, which takes turns with PyTorch: each line of the
-// standard input, "OP ELEMENTS CALLS", is answered with the seconds of so many calls.
+// --turns THREADS [SIMD TARGET] it measures on request instead, for compare_torch.py, which takes turns with PyTorch:
+// each line of the standard input, "OP ELEMENTS CALLS", is answered with the seconds of so many calls.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/machine.h"
 #include "bench/program.h"
 #include "bench/random.h"
 #include "bench/timing.h"
@@ -125,7 +126,10 @@ int answer_requests(int threads) {
 }
 
 int run(int argc, char** argv) {
-  if (argc == 3 && argv[1] == std::string_view("--turns")) return answer_requests(std::stoi(argv[2]));
+  if (argc >= 3 && argv[1] == std::string_view("--turns")) {
+    if (argc == 4) limit_simd_target(argv[3]);
+    return answer_requests(std::stoi(argv[2]));
+  }
   for (const auto& [name, make] : ops()) {
     for (const int64_t elements : {int64_t{4} << 10, int64_t{1} << 20, int64_t{32} << 20}) {
       add_benchmark(fmt::format("{}/{}", name, elements), [&make = make, elements](benchmark::State& state) {

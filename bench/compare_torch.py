@@ -17,8 +17,12 @@ import torch
 import torch.nn.functional as F
 
 ROW = 1024
-SIZES = {"4 Ki": 4 << 10, "1 Mi": 1 << 20, "32 Mi": 32 << 20}
+UNITS = {"Ki": 1 << 10, "Mi": 1 << 20}
 TURN_SECONDS = 0.02
+
+
+def elements_of(size):
+    return int(size[:-2]) * UNITS[size[-2:]]
 
 
 def tensor(elements):
@@ -98,9 +102,9 @@ OPS = {
 
 
 class Gossamer:
-    def __init__(self, program, threads):
+    def __init__(self, program, threads, simd):
         self.process = subprocess.Popen(
-            [program, "--turns", str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            [program, "--turns", str(threads)] + ([simd] if simd else []), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def seconds(self, op, elements, calls):
         self.process.stdin.write(f"{op} {elements} {calls}\n")
@@ -147,19 +151,20 @@ def main():
     parser.add_argument("program", help="bench_ops, as ./dev bench builds it")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--simd", help="the best SIMD target that ours may use, such as AVX2")
     parser.add_argument("--ops", default=",".join(OPS))
-    parser.add_argument("--sizes", default=",".join(SIZES), help="of %(default)s")
+    parser.add_argument("--sizes", default="4Ki,1Mi,32Mi", help="in elements (%(default)s)")
     arguments = parser.parse_args()
 
     torch.set_num_threads(arguments.threads)
-    gossamer = Gossamer(arguments.program, arguments.threads)
+    gossamer = Gossamer(arguments.program, arguments.threads, arguments.simd)
     sizes = arguments.sizes.split(",")
     print(f"PyTorch {torch.__version__}, {arguments.threads} thread(s); microseconds of ours / PyTorch's = ratio")
     print(f"{'':14}" + "".join(f"{size:>30}" for size in sizes))
     for op in arguments.ops.split(","):
         print(f"{op:14}", end="")
         for size in sizes:
-            ours, theirs, ratio = measure(gossamer, op, SIZES[size], arguments.threads, arguments.rounds)
+            ours, theirs, ratio = measure(gossamer, op, elements_of(size), arguments.threads, arguments.rounds)
             print(f"{ours * 1e6:11.1f} /{theirs * 1e6:10.1f} ={ratio:5.2f}", end="", flush=True)
         print()
 

@@ -1,6 +1,7 @@
 #include "runtime/buffers.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include <mutex>
 #include <new>
@@ -25,6 +26,19 @@ constexpr int64_t kRounding = int64_t{4} << 10;
 int64_t capacity_for(int64_t bytes) {
   if (bytes < kSmallestKeptBuffer || bytes > kLargestKeptBuffer) return bytes;
   return (bytes - 1) / kRounding * kRounding + kRounding;
+}
+
+// What is too large to be kept is made of new pages each time. Of 4 KiB each they cost more than most operations: exp
+// of 32 Mi elements, forward and backward, takes 127 ms with them and 33 ms with huge ones.
+void ask_for_huge_pages(std::byte* data, int64_t bytes) {
+#ifdef MADV_HUGEPAGE
+  constexpr uintptr_t kHugePage = uintptr_t{2} << 20;
+  if (bytes <= kLargestKeptBuffer) return;
+  const auto address = reinterpret_cast<uintptr_t>(data);
+  const uintptr_t begin = (address + kHugePage - 1) / kHugePage * kHugePage;
+  const uintptr_t end = (address + static_cast<uintptr_t>(bytes)) / kHugePage * kHugePage;
+  madvise(data + (begin - address), end - begin, MADV_HUGEPAGE);  // only a hint
+#endif
 }
 
 class Keeper {
@@ -101,7 +115,9 @@ Keeper& keeper() {
 // Through operator new, so that an application that replaces it sees every byte of the library.
 std::byte* new_buffer(int64_t bytes) {
   const auto allocate = [bytes] {
-    return static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes), kAlignment));
+    auto* const data = static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes), kAlignment));
+    ask_for_huge_pages(data, bytes);
+    return data;
   };
   try {
     return allocate();

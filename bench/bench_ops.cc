@@ -19,7 +19,16 @@
 #include "bench/random.h"
 #include "bench/timing.h"
 #include "gossamer/ops.h"
+#include "gossamer/optim/adadelta.h"
+#include "gossamer/optim/adagrad.h"
 #include "gossamer/optim/adam.h"
+#include "gossamer/optim/adamax.h"
+#include "gossamer/optim/asgd.h"
+#include "gossamer/optim/lion.h"
+#include "gossamer/optim/nadam.h"
+#include "gossamer/optim/radam.h"
+#include "gossamer/optim/rmsprop.h"
+#include "gossamer/optim/rprop.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/parameter.h"
 #include "gossamer/runtime.h"
@@ -71,11 +80,13 @@ Step cross_entropy_step(int64_t elements) {
 }
 
 template <class Optimizer, class Options>
-Step optimizer_step(int64_t elements, const Options& options) {
-  const Parameter weight(uniform(matrix(elements), 1));
-  weight.tensor().backward(uniform(matrix(elements), 2));
-  const auto optimizer = std::make_shared<Optimizer>(std::vector{weight}, options);
-  return [=] { optimizer->step(); };
+std::function<Step(int64_t)> rule(const Options& options) {
+  return [options](int64_t elements) -> Step {
+    const Parameter weight(uniform(matrix(elements), 1));
+    weight.tensor().backward(uniform(matrix(elements), 2));
+    const auto optimizer = std::make_shared<Optimizer>(std::vector{weight}, options);
+    return [=] { optimizer->step(); };
+  };
 }
 
 const std::map<std::string, std::function<Step(int64_t)>>& ops() {
@@ -96,11 +107,17 @@ const std::map<std::string, std::function<Step(int64_t)>>& ops() {
       {"cross_entropy", cross_entropy_step},
       {"sum", one([](X x) { return sum(x); })},
       {"mean", one([](X x) { return mean(x); })},
-      {"adamw",
-       [](int64_t n) {
-         return optimizer_step<optim::AdamW>(n, optim::AdamWOptions{.lr = 1e-3, .weight_decay = 0.01});
-       }},
-      {"sgd", [](int64_t n) { return optimizer_step<optim::SGD>(n, optim::SgdOptions{.lr = 1e-3, .momentum = 0.9}); }},
+      {"adadelta", rule<optim::Adadelta, optim::AdadeltaOptions>({.lr = 1e-3})},
+      {"adagrad", rule<optim::Adagrad, optim::AdagradOptions>({.lr = 1e-3})},
+      {"adamax", rule<optim::Adamax, optim::AdamaxOptions>({.lr = 1e-3})},
+      {"adamw", rule<optim::AdamW, optim::AdamWOptions>({.lr = 1e-3, .weight_decay = 0.01})},
+      {"asgd", rule<optim::ASGD, optim::AsgdOptions>({.lr = 1e-3})},
+      {"lion", rule<optim::Lion, optim::LionOptions>({.lr = 1e-3})},
+      {"nadam", rule<optim::NAdam, optim::NAdamOptions>({.lr = 1e-3})},
+      {"radam", rule<optim::RAdam, optim::RAdamOptions>({.lr = 1e-3})},
+      {"rmsprop", rule<optim::RMSprop, optim::RmspropOptions>({.lr = 1e-3})},
+      {"rprop", rule<optim::Rprop, optim::RpropOptions>({.lr = 1e-3})},
+      {"sgd", rule<optim::SGD, optim::SgdOptions>({.lr = 1e-3, .momentum = 0.9})},
   };
   return table;
 }

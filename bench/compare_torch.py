@@ -73,11 +73,11 @@ def cross_entropy(elements):
     return step
 
 
-def optimizer(make_optimizer):
+def rule(Optimizer, **options):
     def make(elements):
         weight = tensor(elements).requires_grad_()
         weight.grad = tensor(elements)
-        return make_optimizer([weight]).step
+        return Optimizer([weight], lr=1e-3, **options).step
 
     return make
 
@@ -96,8 +96,16 @@ OPS = {
     "cross_entropy": cross_entropy,
     "sum": unary(torch.sum),
     "mean": unary(torch.mean),
-    "adamw": optimizer(lambda p: torch.optim.AdamW(p, lr=1e-3, weight_decay=0.01)),
-    "sgd": optimizer(lambda p: torch.optim.SGD(p, lr=1e-3, momentum=0.9)),
+    "adadelta": rule(torch.optim.Adadelta),
+    "adagrad": rule(torch.optim.Adagrad),
+    "adamax": rule(torch.optim.Adamax),
+    "adamw": rule(torch.optim.AdamW, weight_decay=0.01),
+    "asgd": rule(torch.optim.ASGD),
+    "nadam": rule(torch.optim.NAdam),
+    "radam": rule(torch.optim.RAdam),
+    "rmsprop": rule(torch.optim.RMSprop),
+    "rprop": rule(torch.optim.Rprop),
+    "sgd": rule(torch.optim.SGD, momentum=0.9),
 }
 
 

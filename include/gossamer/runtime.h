@@ -1,6 +1,7 @@
-// Process-wide settings: log callback, threads of OpenBLAS, threads of a region.
+// Process-wide settings: log callback, threads of OpenBLAS, threads of a region, kept memory.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string_view>
 
@@ -37,6 +38,12 @@ void with_threads(int threads, const std::function<void()>& body);
 // Threads that a parallel region started here may use; 1 in the child of a fork whose parent had run one
 // (docs/embedding.md).
 int max_threads();
+
+// Bytes of freed tensors that are kept for the next ones, 64 MiB at most (docs/embedding.md).
+int64_t cached_memory();
+
+// Gives them back to the system and returns how many they were. Thread-safe; tensors that are alive keep theirs.
+int64_t release_cached_memory();
 
 // Name of the SIMD instruction set that the kernels use on this machine, such as "AVX2" or "NEON".
 std::string_view simd_target();

@@ -7,6 +7,8 @@
 #include <new>
 #include <vector>
 
+#include "gossamer/runtime.h"
+
 // A kept buffer that is read or written is an error as before, where AddressSanitizer is there to see it.
 #if __has_include(<sanitizer/asan_interface.h>)
 #include <sanitizer/asan_interface.h>
@@ -67,9 +69,12 @@ class Keeper {
     bytes_ += capacity;
   }
 
-  void clear() noexcept {
+  // Returns the bytes that were kept.
+  int64_t clear() noexcept {
     const std::lock_guard lock(mutex_);
+    const int64_t bytes = bytes_;
     drop_to(0, 0);
+    return bytes;
   }
 
   int64_t bytes() {
@@ -142,6 +147,11 @@ void give_buffer(std::byte* data, int64_t bytes) noexcept {
   keeper().give(data, capacity);
 }
 
-int64_t kept_buffer_bytes() { return keeper().bytes(); }
-
 }  // namespace gossamer::rt
+
+namespace gossamer {
+
+int64_t cached_memory() { return rt::keeper().bytes(); }
+int64_t release_cached_memory() { return rt::keeper().clear(); }
+
+}  // namespace gossamer

@@ -39,10 +39,11 @@ void with_threads(int threads, const std::function<void()>& body);
 // (docs/embedding.md).
 int max_threads();
 
-// Bytes of freed tensors that are kept for the next ones, 64 MiB at most (docs/embedding.md).
+// Bytes that are kept for the next tensors and graphs: of freed buffers, 64 MiB at most in the whole process, and of
+// small blocks that the calling thread freed, 1 MiB at most (docs/embedding.md).
 int64_t cached_memory();
 
-// Gives them back to the system and returns how many they were. Thread-safe; tensors that are alive keep theirs.
+// Frees them and returns how many they were. Thread-safe; tensors that are alive keep theirs.
 int64_t release_cached_memory();
 
 // Name of the SIMD instruction set that the kernels use on this machine, such as "AVX2" or "NEON".

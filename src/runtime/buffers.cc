@@ -8,14 +8,8 @@
 #include <vector>
 
 #include "gossamer/runtime.h"
-
-// A kept buffer that is read or written is an error as before, where AddressSanitizer is there to see it.
-#if __has_include(<sanitizer/asan_interface.h>)
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(data, size) ((void)(data), (void)(size))
-#define ASAN_UNPOISON_MEMORY_REGION(data, size) ((void)(data), (void)(size))
-#endif
+#include "runtime/blocks.h"
+#include "runtime/poison.h"
 
 namespace gossamer::rt {
 
@@ -151,7 +145,7 @@ void give_buffer(std::byte* data, int64_t bytes) noexcept {
 
 namespace gossamer {
 
-int64_t cached_memory() { return rt::keeper().bytes(); }
-int64_t release_cached_memory() { return rt::keeper().clear(); }
+int64_t cached_memory() { return rt::keeper().bytes() + rt::kept_block_bytes(); }
+int64_t release_cached_memory() { return rt::keeper().clear() + rt::release_blocks(); }
 
 }  // namespace gossamer

@@ -28,18 +28,13 @@ gs::nn::Sequential make_network(uint64_t seed) {
                             gs::nn::ReLU(),    gs::nn::named("fc3", gs::nn::Linear({.in = 1024, .out = 10}, rng))};
 }
 
-double accuracy(gs::nn::Module& model, const gs::data::FashionMnist& data) {
+double test_accuracy(gs::nn::Module& model, const gs::data::FashionMnist& data) {
   const gs::NoGrad no_grad;
   model.eval();
   gs::data::DataLoader loader(data.test, {.batch_size = 500, .shuffle = false});
-  int64_t correct = 0;
-  for (const auto& batch : loader) {
-    const gs::Tensor predicted = gs::argmax(model(batch.x));
-    for (int64_t i = 0; i < predicted.numel(); ++i) {
-      correct += predicted.data<int64_t>()[i] == batch.y.data<int64_t>()[i];
-    }
-  }
-  return static_cast<double>(correct) / static_cast<double>(data.test->size());
+  gs::metrics::Accuracy accuracy;
+  for (const auto& batch : loader) accuracy.add(model(batch.x), batch.y);
+  return accuracy.value();
 }
 
 // Test accuracy after training with SGD, whose learning rate falls to 0 along a cosine. A group without entries
@@ -64,7 +59,7 @@ double train(gs::sparse::Group& sparsity, const gs::data::FashionMnist& data, ui
       optimizer.step();
     }
   }
-  return accuracy(model, data);
+  return test_accuracy(model, data);
 }
 
 // How one row makes the algorithm for fc1 and fc2; the last layer and the biases stay dense.

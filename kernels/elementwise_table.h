@@ -22,6 +22,13 @@
   X(Sqrt, 0, std::sqrt(x), hn::Sqrt(x))                                                                                \
   X(Rsqrt, 0, T(1) / std::sqrt(x), hn::Div(hn::Set(d, 1), hn::Sqrt(x)))                                                \
   X(Abs, 0, std::abs(x), hn::Abs(x))                                                                                   \
+  X(Reciprocal, 0, T(1) / x, hn::Div(hn::Set(d, 1), x))                                                                \
+  /* Zeros and NaN are their own. */                                                                                   \
+  X(Sign, 0, x > T(0) ? T(1) : x < T(0) ? T(-1) : x,                                                                   \
+    hn::IfThenElse(hn::Gt(x, hn::Zero(d)), hn::Set(d, 1), hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Set(d, -1), x)))  \
+  X(Erf, 3, std::erf(x), TotalErf(d, x))                                                                               \
+  X(Hardsigmoid, 0, hard_gate(x), HardGate(d, x))                                                                      \
+  X(Hardswish, 0, x * hard_gate(x), hn::Mul(x, HardGate(d, x)))                                                        \
   X(Sin, 3, std::sin(x), TotalSin(d, x))                                                                               \
   X(Cos, 3, std::cos(x), TotalCos(d, x))                                                                               \
   X(Tanh, 4, std::tanh(x), TotalTanh(d, x))                                                                            \
@@ -52,7 +59,7 @@
   /* min(max(a, -b), b) for b >= 0; NaN in a stays NaN. */                                                             \
   X(ClampAbs, 0, a > b ? b : (a < -b ? -b : a),                                                                        \
     hn::IfThenElse(hn::Gt(a, b), b, hn::IfThenElse(hn::Lt(a, hn::Neg(b)), hn::Neg(b), a)))                             \
-  /* Gradients: a is the output of exp - 1, sqrt, 1 / sqrt, tanh, sigmoid, the input of the others; b the gradient. */ \
+  /* Gradients: a is the output of exp - 1, sqrt, 1 / sqrt, 1 / x, tanh, sigmoid, the input of others; b the gradient. */ \
   X(LogGrad, 0, b / a, hn::Div(b, a))                                                                                  \
   X(Expm1Grad, 0, b * (a + T(1)), hn::Mul(b, hn::Add(a, hn::Set(d, 1))))                                               \
   X(Log1pGrad, 0, b / (a + T(1)), hn::Div(b, hn::Add(a, hn::Set(d, 1))))                                               \
@@ -60,6 +67,18 @@
   X(RsqrtGrad, 0, T(-0.5) * b * (a * (a * a)), hn::Mul(hn::Mul(hn::Set(d, -0.5F), b), hn::Mul(a, hn::Mul(a, a))))      \
   X(AbsGrad, 0, a > T(0) ? b : a < T(0) ? -b : T(0),                                                                   \
     hn::IfThenElse(hn::Gt(a, hn::Zero(d)), b, hn::IfThenElseZero(hn::Lt(a, hn::Zero(d)), hn::Neg(b))))                 \
+  X(ReciprocalGrad, 0, -b * (a * a), hn::Mul(hn::Neg(b), hn::Mul(a, a)))                                               \
+  X(ErfGrad, 6, b * erf_slope(a), hn::Mul(b, ErfSlope(d, a)))                                                          \
+  X(HardsigmoidGrad, 0, a > T(-3) && a < T(3) ? b / T(6) : T(0),                                                       \
+    hn::IfThenElseZero(hn::And(hn::Gt(a, hn::Set(d, -3)), hn::Lt(a, hn::Set(d, 3))), hn::Div(b, hn::Set(d, 6))))       \
+  X(HardswishGrad, 0, a < T(-3) ? T(0) : a <= T(3) ? b * (a / T(3) + T(0.5)) : b,                                      \
+    hn::IfThenZeroElse(hn::Lt(a, hn::Set(d, -3)),                                                                      \
+                       hn::IfThenElse(hn::Le(a, hn::Set(d, 3)),                                                        \
+                                      hn::Mul(b, hn::Add(hn::Div(a, hn::Set(d, 3)), hn::Set(d, 0.5F))), b)))           \
+  /* a where it is positive, else b (exp(a) - 1); and its slope. */                                                    \
+  X(Elu, 3, a > T(0) ? a : b * std::expm1(a), hn::IfThenElse(hn::Gt(a, hn::Zero(d)), a, hn::Mul(b, TotalExpm1(d, a)))) \
+  X(EluSlope, 2, a > T(0) ? T(1) : b * std::exp(a),                                                                    \
+    hn::IfThenElse(hn::Gt(a, hn::Zero(d)), hn::Set(d, 1), hn::Mul(b, TotalExp(d, a))))                                 \
   X(SinGrad, 4, b * std::cos(a), hn::Mul(b, TotalCos(d, a)))                                                           \
   X(CosGrad, 4, -b * std::sin(a), hn::Mul(hn::Neg(b), TotalSin(d, a)))                                                 \
   X(TanhGrad, 0, b * (T(1) - a * a), hn::Mul(b, hn::Sub(hn::Set(d, 1), hn::Mul(a, a))))                                \

@@ -252,22 +252,49 @@ HWY_INLINE V SiluSlope(D d, V x) {
   return hn::Mul(s, hn::MulAdd(x, hn::Sub(one, s), one));
 }
 
-// exp(-x^2 / 2), unspecified for NaN. For floats the square is taken in two parts, of which the first is exact: its rounding would cost 32
-// units in the last place at |x| = 13.
+// x / 6 + 1/2 between 0 and 1; NaN stays NaN.
 template <class D, class V>
-HWY_INLINE V Bell(D d, V x) {
+HWY_INLINE V HardGate(D d, V x) {
+  const V zero = hn::Zero(d);
+  const V six = hn::Set(d, 6);
+  const V y = hn::Add(x, hn::Set(d, 3));
+  return hn::Div(hn::IfThenElse(hn::Lt(y, zero), zero, hn::IfThenElse(hn::Gt(y, six), six, y)), six);
+}
+
+// exp(-factor x^2) for a factor of 1/2 or 1, unspecified for NaN. For floats the square is taken in two parts, of which
+// the first is exact: its rounding would cost 32 units in the last place where the result is near the smallest float.
+template <class D, class V>
+HWY_INLINE V ExpOfMinusSquare(D d, V x, hn::TFromD<D> factor) {
   using T = hn::TFromD<D>;
-  const V minus_half = hn::Set(d, T(-0.5));
+  const V minus = hn::Set(d, -factor);
   if constexpr (sizeof(T) == 8) {
-    return TotalExp(d, hn::Mul(hn::Mul(x, x), minus_half));
+    return TotalExp(d, hn::Mul(hn::Mul(x, x), minus));
   } else {
     const hn::RebindToUnsigned<D> bits;
     const V size = hn::Min(hn::Abs(x), hn::Set(d, 15));  // beyond, the result is 0
     const V high = hn::BitCast(d, hn::And(hn::BitCast(bits, size), hn::Set(bits, 0xFFFFF000)));
-    const V low = hn::Mul(hn::Mul(hn::Sub(size, high), hn::Add(size, high)), minus_half);  // above -0.03
+    const V low = hn::Mul(hn::Mul(hn::Sub(size, high), hn::Add(size, high)), minus);  // above -0.05 before it is 0
     constexpr T kTaylor[] = {1, 1, 1.0F / 2, 1.0F / 6, 1.0F / 24};
-    return hn::Mul(TotalExp(d, hn::Mul(hn::Mul(high, high), minus_half)), Polynomial(d, low, kTaylor));
+    return hn::Mul(TotalExp(d, hn::Mul(hn::Mul(high, high), minus)), Polynomial(d, low, kTaylor));
   }
+}
+
+// exp(-x^2 / 2)
+template <class D, class V>
+HWY_INLINE V Bell(D d, V x) {
+  return ExpOfMinusSquare(d, x, hn::TFromD<D>(0.5));
+}
+
+// erfc(size / sqrt(2)) / 2 for size >= 0: t P(t) bell with t = 1 / (1 + 0.33 size) and bell = exp(-size^2 / 2), P by
+// Chebyshev interpolation for sizes below 14.5, beyond which the result is 0. P is exact to 1.2 units in the last
+// place. `size` may be given in another unit, where `slope` is 0.33 in it.
+template <class D, class V>
+HWY_INLINE V NormalTail(D d, V size, float slope, V bell) {
+  constexpr float kTerms[] = {0.13163546F, 0.13200970F,  0.11380445F,  0.10756829F,  -0.010959046F,
+                              0.13160487F, -0.14564207F, 0.024809174F, 0.023931021F, -0.0087618604F};
+  const V one = hn::Set(d, 1);
+  const V t = hn::Div(one, hn::MulAdd(hn::Set(d, slope), size, one));
+  return hn::Mul(hn::Mul(t, Polynomial(d, t, kTerms)), bell);
 }
 
 // The normal distribution function, erfc(-x / sqrt(2)) / 2. For x < 0 it has no cancellation, as 1 + erf has.
@@ -277,15 +304,35 @@ HWY_INLINE V NormalCdf(D d, V x, V bell) {
   if constexpr (sizeof(T) == 8) {
     return PerLane(d, x, [](T lane) { return T(0.5) * std::erfc(lane * T(-0.70710678118654752440)); });
   } else {
-    // Of -|x|: t P(t) exp(-x^2 / 2) with t = 1 / (1 + 0.33 |x|), P by Chebyshev interpolation for |x| < 14.5, beyond
-    // which the result is 0. P is exact to 1.2 units in the last place.
-    constexpr T kTerms[] = {0.13163546F, 0.13200970F,  0.11380445F,  0.10756829F,  -0.010959046F,
-                            0.13160487F, -0.14564207F, 0.024809174F, 0.023931021F, -0.0087618604F};
-    const V one = hn::Set(d, 1);
-    const V t = hn::Div(one, hn::MulAdd(hn::Set(d, T(0.33)), hn::Abs(x), one));
-    const V tail = hn::Mul(hn::Mul(t, Polynomial(d, t, kTerms)), bell);
-    return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), hn::Sub(one, tail), tail);
+    const V tail = NormalTail(d, hn::Abs(x), 0.33F, bell);
+    return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), hn::Sub(hn::Set(d, 1), tail), tail);
   }
+}
+
+// A polynomial for small |x|, else 1 - erfc(|x|).
+template <class D, class V>
+HWY_INLINE V TotalErf(D d, V x) {
+  using T = hn::TFromD<D>;
+  if constexpr (sizeof(T) == 8) {
+    return PerLane(d, x, [](T lane) { return std::erf(lane); });
+  } else {
+    // Chebyshev interpolation of erf(x) / x - 1 in x^2 on [0, 1].
+    constexpr T kTerms[] = {0.128379167F,   -0.376126385F,    0.112837825F,   -0.0268654307F,
+                            0.00522103181F, -0.000848408041F, 0.00011265959F, -0.00000966704457F};
+    const V one = hn::Set(d, 1);
+    const V size = hn::Abs(x);
+    const V small = hn::MulAdd(Polynomial(d, hn::Mul(x, x), kTerms), x, x);
+    const V tail = NormalTail(d, size, 0.46669048F, ExpOfMinusSquare(d, x, T(1)));
+    const V large = hn::CopySign(hn::NegMulAdd(hn::Set(d, 2), tail, one), x);
+    return hn::IfThenElse(hn::Lt(size, one), small, large);
+  }
+}
+
+template <class D, class V>
+HWY_INLINE V ErfSlope(D d, V x) {
+  using T = hn::TFromD<D>;
+  const V slope = hn::Mul(hn::Set(d, T(1.12837916709551257390)), ExpOfMinusSquare(d, x, T(1)));
+  return hn::IfThenElse(hn::IsNaN(x), x, slope);
 }
 
 template <class D, class V>

@@ -88,6 +88,11 @@ class Node {
   // of inputs varies. Others declare each as an Input.
   bool needs_grad(size_t i) const;
 
+  // In place of backward(), for a node of one input whose gradient is 0 at most elements: adds it into `sum`, which
+  // holds that of other uses of the input and that nothing else sees, and returns true. Many parts of one tensor then
+  // cost no more than the whole.
+  virtual bool add_backward(const Tensor& grad, Tensor& sum);
+
   // Conditions of a node's own, checked before backward changes anything; throw StateError where one does not hold.
   virtual void validate() const {}
 
@@ -149,10 +154,13 @@ class Node::Input {
 // from `args`. Returns the connected tensor; no node is made under NoGrad or where no input requires a gradient. Throws
 // StateError where N declares another number of inputs.
 template <class N, class... Args>
+Tensor record(std::string_view op, const Tensor& output, std::span<const Tensor> inputs, Args&&... args) {
+  if (!autograd::is_recorded(inputs)) return output;
+  return autograd::connect(std::make_unique<N>(std::forward<Args>(args)...), op, output, inputs);
+}
+template <class N, class... Args>
 Tensor record(std::string_view op, const Tensor& output, std::initializer_list<Tensor> inputs, Args&&... args) {
-  const std::span<const Tensor> list(inputs.begin(), inputs.size());
-  if (!autograd::is_recorded(list)) return output;
-  return autograd::connect(std::make_unique<N>(std::forward<Args>(args)...), op, output, list);
+  return record<N>(op, output, std::span<const Tensor>(inputs.begin(), inputs.size()), std::forward<Args>(args)...);
 }
 
 }  // namespace gossamer

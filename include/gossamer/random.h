@@ -25,6 +25,9 @@ double random_double(uint64_t key, uint64_t index);
 // low + (high - low) * random_float(key, index).
 double random_uniform(uint64_t key, uint64_t index, double low, double high);
 
+// Standard normal, number `index` of the stream `key` (Box and Muller 1958, https://doi.org/10.1214/aoms/1177706645).
+double random_normal(uint64_t key, uint64_t index);
+
 // A key for whatever is random about `name` at `step`, given the seed: independent streams for different arguments.
 uint64_t derive_key(uint64_t seed, std::string_view name, int64_t step);
 

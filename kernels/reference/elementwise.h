@@ -42,6 +42,19 @@ T gelu_tanh_slope(T x) {
 }
 
 template <typename T>
+T erf_slope(T x) {
+  const double y = x;
+  return static_cast<T>(1.12837916709551257390 * std::exp(-y * y));
+}
+
+// x / 6 + 1/2 between 0 and 1; NaN stays NaN.
+template <typename T>
+T hard_gate(T x) {
+  const T y = x + T(3);
+  return (y < T(0) ? T(0) : y > T(6) ? T(6) : y) / T(6);
+}
+
+template <typename T>
 void map(Unary op, int64_t n, const T* from, T* y) noexcept {
   for (int64_t i = 0; i < n; ++i) {
     const T x = from[i];

@@ -195,16 +195,34 @@ void Tensor::backward(const Tensor& grad) const {
     accumulate(leaves[it->second].sum, std::move(g));
   };
 
+  // Of the gradients that the only input of a node has from other uses, null where there are none.
+  const auto sum_of_input = [&](const autograd::Record& record) -> Tensor* {
+    if (record.edges.size() != 1 || !record.edges[0].meta) return nullptr;
+    const Meta* const meta = record.edges[0].meta.get();
+    if (meta->node) {
+      const auto it = pending.find(meta->node.get());
+      return it == pending.end() ? nullptr : &it->second;
+    }
+    const auto it = leaf_index.find(meta);
+    return it == leaf_index.end() ? nullptr : &leaves[it->second].sum;
+  };
+
   const List<NodePtr> nodes = meta_->node ? collect(meta_->node) : List<NodePtr>();
   for (const NodePtr& node : nodes) check_node(node);
   if (nodes.empty()) check_leaf(*meta_);
   hand_on(meta_, grad.detach());
   for (const NodePtr& node : nodes) {
-    std::vector<Tensor> grads = node->backward(pending.extract(node.get()).mapped());
     autograd::Record& record = record_of(node);
-    check_gradients(grads, record);
-    for (size_t i = 0; i < grads.size(); ++i) {
-      if (record.edges[i].meta) hand_on(record.edges[i].meta, std::move(grads[i]));
+    Tensor node_grad = pending.extract(node.get()).mapped();
+    Tensor* const sum = sum_of_input(record);
+    const bool in_place = sum != nullptr && sum->owns_storage_alone();
+    if (!in_place || !NodeAccess::add_backward(*node, node_grad, *sum)) {
+      // Freed by the call: a gradient handed on as it is then has its storage alone.
+      std::vector<Tensor> grads = node->backward(std::exchange(node_grad, Tensor()));
+      check_gradients(grads, record);
+      for (size_t i = 0; i < grads.size(); ++i) {
+        if (record.edges[i].meta) hand_on(record.edges[i].meta, std::move(grads[i]));
+      }
     }
     // Saved tensors go as soon as they were used, so that the peak falls during the walk.
     release(record);

@@ -56,6 +56,7 @@ struct NodeAccess {
 
   static autograd::Record& record(const Node& node) { return *node.record_; }
   static void validate(const Node& node) { node.validate(); }
+  static bool add_backward(Node& node, const Tensor& grad, Tensor& sum) { return node.add_backward(grad, sum); }
   static SavedTensor& saved(Input& input) { return input.saved_; }
   static const std::vector<const Input*>& for_gradients_of(const SavedTensor& saved) { return saved.for_gradients_of_; }
   static bool is_written(const SavedTensor& saved) { return saved.tensor_.version() != saved.version_; }

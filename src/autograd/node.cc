@@ -37,6 +37,8 @@ void Node::operator delete(void* node, size_t, std::align_val_t alignment) noexc
   ::operator delete(node, alignment);
 }
 
+bool Node::add_backward(const Tensor&, Tensor&) { return false; }
+
 bool Node::needs_grad(size_t i) const { return record_->edges.at(i).meta != nullptr; }
 
 Node::Input::Input(Node& owner, std::initializer_list<const Input*> saved_for)

@@ -1,7 +1,6 @@
 #include "cli/training.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numbers>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "cli/progress.h"
 #include "gossamer/autograd.h"
 #include "gossamer/data/loader.h"
+#include "gossamer/metrics.h"
 #include "gossamer/nn/activation.h"
 #include "gossamer/nn/flatten.h"
 #include "gossamer/nn/linear.h"
@@ -18,19 +18,6 @@
 namespace gossamer::cli {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-int64_t count_correct(const Tensor& logits, const Tensor& targets) {
-  const Tensor predicted = argmax(logits);
-  const auto p = predicted.span<int64_t>();
-  const auto t = targets.span<int64_t>();
-  int64_t correct = 0;
-  for (size_t i = 0; i < p.size(); ++i) correct += p[i] == t[i] ? 1 : 0;
-  return correct;
-}
 
 // Bytes of values, indices, gradients and optimizer states.
 int64_t state_bytes(const std::vector<Parameter>& parameters, const optim::Optimizer& optimizer) {
@@ -43,10 +30,10 @@ double test_accuracy(nn::Module& model, const data::FashionMnist& data) {
   const NoGrad no_grad;
   model.eval();
   data::DataLoader loader(data.test, {.batch_size = 500, .shuffle = false});
-  int64_t correct = 0;
-  for (const data::Batch& batch : loader) correct += count_correct(model(batch.x), batch.y);
+  metrics::Accuracy accuracy;
+  for (const data::Batch& batch : loader) accuracy.add(model(batch.x), batch.y);
   model.train();
-  return static_cast<double>(correct) / static_cast<double>(data.test->size());
+  return accuracy.value();
 }
 
 }  // namespace
@@ -80,13 +67,11 @@ TrainingResult train(nn::Module& model, sparse::SparsityAlgorithm* sparsity, con
   Progress progress(options.label, steps, options.epochs);
   TrainingResult result;
   TrainingFigures figures;
-  int64_t images = 0;
-  const Clock::time_point start = Clock::now();
+  metrics::Throughput throughput;
   for (int64_t epoch = 1; epoch <= options.epochs; ++epoch) {
     figures.epoch = epoch;
-    double loss_sum = 0;
-    int64_t seen = 0;
-    int64_t correct = 0;
+    metrics::Mean loss;
+    metrics::Accuracy accuracy;
     for (const data::Batch& batch : loader) {
       const double done = static_cast<double>(figures.step) / static_cast<double>(steps);
       optimizer.set_lr(0, kAdamW.lr * 0.5 * (1 + std::cos(std::numbers::pi * done)));
@@ -94,14 +79,13 @@ TrainingResult train(nn::Module& model, sparse::SparsityAlgorithm* sparsity, con
       result.state_bytes = std::max(result.state_bytes, state_bytes(parameters, optimizer));
 
       const int64_t n = batch.x.dim(0);
-      seen += n;
-      images += n;
-      correct += count_correct(step.logits, batch.y);
-      loss_sum += step.loss.item<double>() * static_cast<double>(n);
+      throughput.add(n);
+      accuracy.add(step.logits, batch.y);
+      loss.add(step.loss, n);
       ++figures.step;
-      figures.loss = loss_sum / static_cast<double>(seen);
-      figures.accuracy = static_cast<double>(correct) / static_cast<double>(seen);
-      figures.images_per_s = static_cast<double>(images) / seconds_since(start);
+      figures.loss = loss.value();
+      figures.accuracy = accuracy.value();
+      figures.images_per_s = throughput.value();
       progress.step(figures);
     }
     progress.end_epoch(figures);

@@ -6,20 +6,13 @@
 #include <string_view>
 #include <utility>
 
+#include "data/indices.h"
 #include "gossamer/error.h"
 #include "runtime/check.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer::data {
 namespace {
-
-void check_indices(std::string_view op, std::span<const int64_t> indices, int64_t size) {
-  for (const int64_t i : indices) {
-    if (i < 0 || i >= size) {
-      fail<ShapeError>(op, fmt::format("an index must be in [0, {})", size), fmt::format("index {}", i));
-    }
-  }
-}
 
 // Rows `indices` of the first dimension. The indices are checked.
 Tensor gather_rows(const Tensor& source, std::span<const int64_t> indices) {
@@ -70,6 +63,15 @@ TensorDataset::TensorDataset(Tensor x, Tensor y, std::map<std::string, Tensor> m
   if (!fits) {
     fail<ShapeError>(kOp, "all tensors must have the same first dimension, the number of samples", given);
   }
+}
+
+Shape TensorDataset::rows_of(size_t values, size_t rows) {
+  const size_t columns = rows == 0 ? 0 : values / rows;
+  if (columns * rows != values) {
+    fail<ShapeError>("TensorDataset", "x must have the same number of values for each of y",
+                     fmt::format("{} values for {}", values, rows));
+  }
+  return {static_cast<int64_t>(rows), static_cast<int64_t>(columns)};
 }
 
 int64_t TensorDataset::size() const { return all_.x.dim(0); }

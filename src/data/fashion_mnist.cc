@@ -7,10 +7,10 @@
 #include <limits>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "data/files.h"
 #include "gossamer/data/idx.h"
 #include "gossamer/error.h"
 #include "runtime/check.h"
@@ -24,17 +24,6 @@ constexpr std::string_view kRemedy =
 constexpr int64_t kSide = 28;
 constexpr int64_t kClasses = 10;
 
-std::filesystem::path find_file(const std::filesystem::path& folder, const std::string& name) {
-  for (const std::string& candidate : {name, name + ".gz"}) {
-    // What is there and cannot be read is found: reading it says why.
-    std::error_code ignored;
-    const std::filesystem::file_status status = std::filesystem::status(folder / candidate, ignored);
-    if (status.type() != std::filesystem::file_type::not_found) return folder / candidate;
-  }
-  fail<FormatError>(kOp, "the folder must hold the four files of the data set",
-                    fmt::format("'{}' is missing, with and without .gz", (folder / name).string()), kRemedy);
-}
-
 [[noreturn]] void fail_array(std::string_view must, const std::filesystem::path& path, const IdxArray& array) {
   fail<FormatError>(kOp, must,
                     fmt::format("'{}' has elements of type {:02x} and shape {}", path.string(),
@@ -43,8 +32,8 @@ std::filesystem::path find_file(const std::filesystem::path& folder, const std::
 }
 
 std::shared_ptr<const ImageDataset> load_set(const FashionMnistOptions& options, const std::string& prefix) {
-  const std::filesystem::path images_path = find_file(options.folder, prefix + "-images-idx3-ubyte");
-  const std::filesystem::path labels_path = find_file(options.folder, prefix + "-labels-idx1-ubyte");
+  const std::filesystem::path images_path = find_file(kOp, options.folder, prefix + "-images-idx3-ubyte", kRemedy);
+  const std::filesystem::path labels_path = find_file(kOp, options.folder, prefix + "-labels-idx1-ubyte", kRemedy);
 
   const IdxArray labels = read_idx(labels_path, {.max_bytes = options.max_images});
   if (labels.type != IdxType::U8 || labels.shape.size() != 1) {

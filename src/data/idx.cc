@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <iterator>
 #include <limits>
 #include <span>
 #include <string_view>
@@ -17,10 +18,6 @@
 
 namespace gossamer::data {
 namespace {
-
-// Memory for this much is taken at once; beyond it, memory follows the data that arrives.
-constexpr int64_t kReserveBytes = int64_t{64} << 20;
-constexpr int64_t kChunkBytes = int64_t{1} << 20;
 
 class Parser {
  public:
@@ -84,19 +81,12 @@ class Parser {
 
   void read_elements(IdxArray& array) {
     const int64_t size = checked_bytes(array);
-    array.bytes.reserve(static_cast<size_t>(std::min(size, kReserveBytes)));
-    for (int64_t done = 0; done < size;) {
-      const int64_t chunk = std::min(size - done, kChunkBytes);
-      array.bytes.resize(static_cast<size_t>(done + chunk));
-      const auto got = static_cast<int64_t>(source_.read(std::span(array.bytes).subspan(static_cast<size_t>(done))));
-      done += got;
-      if (got < chunk) {
-        fail_format(fmt::format("{} bytes must follow the header", size),
-                    fmt::format("'{}' has {}", source_.name(), done));
-      }
+    array.bytes = io::read_bytes<std::vector<uint8_t>>(source_, size, size);
+    if (std::ssize(array.bytes) < size) {
+      fail_format(fmt::format("{} bytes must follow the header", size),
+                  fmt::format("'{}' has {}", source_.name(), array.bytes.size()));
     }
-    std::array<uint8_t, 1> surplus{};
-    if (source_.read(surplus) != 0) {
+    if (!io::at_end(source_)) {
       fail_format(fmt::format("the file must end after {} bytes of elements", size),
                   fmt::format("'{}' goes on", source_.name()));
     }

@@ -1,23 +1,15 @@
-// One epoch of a DataLoader: its order, its batches, and the thread that gathers them ahead.
+// DataLoader: passes over epochs, and the position that is saved.
 #include "gossamer/data/loader.h"
 
-#include <algorithm>
-#include <condition_variable>
-#include <deque>
-#include <exception>
 #include <memory>
-#include <mutex>
-#include <numeric>
 #include <optional>
-#include <span>
-#include <stop_token>
 #include <string>
 #include <string_view>
-#include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "data/epoch.h"
+#include "data/workers.h"
 #include "gossamer/error.h"
 #include "gossamer/random.h"
 #include "runtime/check.h"
@@ -25,146 +17,39 @@
 #include "tensor/state_reader.h"
 
 namespace gossamer::data {
-namespace {
 
-// A permutation of [0, n), every one equally likely (Fisher and Yates).
-void shuffle(std::vector<int64_t>& order, uint64_t key) {
-  uint64_t draws = 0;
-  for (uint64_t left = order.size(); left > 1; --left) {
-    // Below 2^64 mod `left` a draw is thrown away: with those, small remainders would come more often.
-    const uint64_t reject_below = (0 - left) % left;
-    uint64_t bits = random_bits(key, draws++);
-    while (bits < reject_below) bits = random_bits(key, draws++);
-    std::swap(order[left - 1], order[bits % left]);
-  }
-}
-
-int64_t count_batches(int64_t samples, const DataLoaderOptions& options) {
-  const bool has_rest = samples % options.batch_size != 0;
-  return samples / options.batch_size + (has_rest && !options.drop_last ? 1 : 0);
-}
-
-// The batches of one epoch in order, gathered when asked for.
-class BatchSequence {
- public:
-  // From batch number `first` on.
-  BatchSequence(std::shared_ptr<const Dataset> dataset, const DataLoaderOptions& options, int64_t epoch, int64_t first)
-      : dataset_(std::move(dataset)),
-        batch_size_(options.batch_size),
-        order_(static_cast<size_t>(dataset_->size())),
-        batches_(count_batches(dataset_->size(), options)),
-        position_(first) {
-    std::iota(order_.begin(), order_.end(), int64_t{0});
-    if (options.shuffle) shuffle(order_, derive_key(options.seed, "epoch", epoch));
-  }
-
-  std::optional<Batch> next() {
-    if (position_ >= batches_) return std::nullopt;
-    const std::span rest = std::span<const int64_t>(order_).subspan(static_cast<size_t>(position_ * batch_size_));
-    ++position_;
-    return dataset_->gather(rest.first(std::min(rest.size(), static_cast<size_t>(batch_size_))));
-  }
-
- private:
-  std::shared_ptr<const Dataset> dataset_;
-  int64_t batch_size_;
-  std::vector<int64_t> order_;
-  int64_t batches_;
-  int64_t position_;
-};
-
-// Runs a sequence on a thread, at most `depth` batches ahead of the consumer. Destruction stops the thread after the
-// batch that it is gathering.
-class Prefetcher {
- public:
-  Prefetcher(BatchSequence sequence, size_t depth) : depth_(depth), sequence_(std::move(sequence)), thread_(start()) {}
-
-  std::optional<Batch> next() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return !ready_.empty() || finished_; });
-    if (ready_.empty()) {
-      if (failure_) std::rethrow_exception(failure_);
-      return std::nullopt;
-    }
-    std::optional<Batch> batch = std::move(ready_.front());
-    ready_.pop_front();
-    changed_.notify_one();
-    return batch;
-  }
-
- private:
-  std::jthread start() {
-    try {
-      return std::jthread([this](const std::stop_token& stop) { produce(stop); });
-    } catch (const std::system_error& error) {
-      fail<StateError>("DataLoader", "the system must start a thread that prefetches", error.code().message(),
-                       "use prefetch 0 to gather in the calling thread");
-    }
-  }
-
-  void produce(const std::stop_token& stop) noexcept {
-    std::exception_ptr failure;
-    try {
-      while (wait_for_room(stop)) {
-        std::optional<Batch> batch = sequence_.next();
-        if (!batch) break;
-        const std::lock_guard lock(mutex_);
-        ready_.push_back(std::move(*batch));
-        changed_.notify_one();
-      }
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    const std::lock_guard lock(mutex_);
-    failure_ = std::move(failure);
-    finished_ = true;
-    changed_.notify_one();
-  }
-
-  // False when the consumer is gone.
-  bool wait_for_room(const std::stop_token& stop) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait(lock, stop, [this] { return ready_.size() < depth_; }) && !stop.stop_requested();
-  }
-
-  const size_t depth_;
-  BatchSequence sequence_;  // the thread's own
-  std::mutex mutex_;
-  // One variable serves both sides: with depth >= 1 the queue is never full and empty, so only one side can wait.
-  std::condition_variable_any changed_;
-  std::deque<Batch> ready_;
-  std::exception_ptr failure_;
-  bool finished_ = false;
-  std::jthread thread_;  // last: joined before anything it uses is gone
-};
-
-}  // namespace
-
+// A pass: batches made when asked for, or by workers.
 class DataLoader::Iterator::Epoch {
  public:
-  Epoch(BatchSequence sequence, int64_t prefetch, std::shared_ptr<Position> position) : position_(std::move(position)) {
-    if (prefetch > 0) {
-      prefetcher_ = std::make_unique<Prefetcher>(std::move(sequence), static_cast<size_t>(prefetch));
+  Epoch(EpochPlan plan, const DataLoaderOptions& options, std::shared_ptr<Position> position)
+      : position_(std::move(position)) {
+    if (options.prefetch > 0 && options.workers > 0) {
+      workers_ = std::make_unique<Workers>(std::move(plan), position_->batch, options.workers, options.prefetch);
     } else {
-      sequence_.emplace(std::move(sequence));
+      plan_.emplace(std::move(plan));
     }
   }
 
   ~Epoch() {
-    // Without its thread, what the thread had in hand can be neither joined nor safely freed.
-    if (has_lost_its_thread()) static_cast<void>(prefetcher_.release());
+    // Without its threads, what they had in hand can be neither joined nor safely freed.
+    if (has_lost_its_threads()) static_cast<void>(workers_.release());
   }
   Epoch(const Epoch&) = delete;
   Epoch& operator=(const Epoch&) = delete;
 
   // Moves on to the next batch; false when there is none.
   bool advance() {
-    if (has_lost_its_thread()) {
+    if (has_lost_its_threads()) {
       fail<StateError>("DataLoader", "an epoch must end in the process in which it began",
                        "one that prefetches, continued in the child of a fork",
                        "begin a new epoch in the child, or set prefetch = 0");
     }
-    std::optional<Batch> next = prefetcher_ ? prefetcher_->next() : sequence_->next();
+    std::optional<Batch> next;
+    if (workers_) {
+      next = workers_->next();
+    } else if (position_->batch < plan_->batches()) {
+      next = plan_->make(position_->batch);
+    }
     if (!next) return false;
     current_ = std::move(*next);
     ++position_->batch;
@@ -174,11 +59,11 @@ class DataLoader::Iterator::Epoch {
   Batch& current() { return current_; }
 
  private:
-  bool has_lost_its_thread() const { return prefetcher_ != nullptr && generation_ != rt::fork_generation(); }
+  bool has_lost_its_threads() const { return workers_ != nullptr && generation_ != rt::fork_generation(); }
 
   const unsigned generation_ = rt::fork_generation();
-  std::optional<BatchSequence> sequence_;   // without prefetch
-  std::unique_ptr<Prefetcher> prefetcher_;  // with it
+  std::optional<EpochPlan> plan_;     // without workers
+  std::unique_ptr<Workers> workers_;  // with them
   Batch current_;
   std::shared_ptr<Position> position_;
 };
@@ -209,17 +94,29 @@ DataLoader::DataLoader(std::shared_ptr<const Dataset> dataset, const DataLoaderO
     fail<ConfigError>(kOp, "prefetch must not be negative", fmt::format("prefetch {}", options_.prefetch),
                       "use 0 to gather in the calling thread");
   }
+  if (options_.workers < 0) {
+    fail<ConfigError>(kOp, "workers must not be negative", fmt::format("workers {}", options_.workers),
+                      "use 0 to gather in the calling thread");
+  }
+  sampler_ = options_.sampler;
+  if (sampler_ == nullptr && options_.shuffle) sampler_ = std::make_shared<RandomSampler>();
+  if (sampler_ == nullptr) sampler_ = std::make_shared<SequentialSampler>();
+  static_cast<void>(size());  // the sampler refuses a dataset that it does not fit
 }
 
 DataLoader::DataLoader(const DataLoader& other)
-    : dataset_(other.dataset_), options_(other.options_), epoch_(other.epoch_), first_batch_(other.first_batch_) {}
+    : dataset_(other.dataset_),
+      options_(other.options_),
+      sampler_(other.sampler_),
+      epoch_(other.epoch_),
+      first_batch_(other.first_batch_) {}
 
 DataLoader& DataLoader::operator=(const DataLoader& other) { return *this = DataLoader(other); }
 
 DataLoader::Iterator DataLoader::begin() {
   auto position = std::make_shared<Position>(Position{epoch_, first_batch_});
-  Iterator first(std::make_unique<Iterator::Epoch>(BatchSequence(dataset_, options_, epoch_, first_batch_),
-                                                   options_.prefetch, position));
+  Iterator first(
+      std::make_unique<Iterator::Epoch>(EpochPlan(dataset_, options_, *sampler_, epoch_), options_, position));
   ++first;
   pass_ = position;
   ++epoch_;
@@ -227,7 +124,9 @@ DataLoader::Iterator DataLoader::begin() {
   return first;
 }
 
-int64_t DataLoader::size() const { return count_batches(dataset_->size(), options_); }
+int64_t DataLoader::size() const {
+  return count_batches(sampler_->size(dataset_->size()), options_.batch_size, options_.drop_last);
+}
 
 void DataLoader::set_epoch(int64_t epoch) {
   if (epoch < 0)
@@ -239,12 +138,27 @@ void DataLoader::set_epoch(int64_t epoch) {
 
 namespace {
 
-// What the order of the batches depends on besides the epoch, by the names in states.
-std::vector<std::pair<std::string, int64_t>> order_of(const Dataset& dataset, const DataLoaderOptions& options) {
-  return {{"samples", dataset.size()},
-          {"batch_size", options.batch_size},
-          {"shuffle", options.shuffle ? 1 : 0},
-          {"seed", static_cast<int64_t>(options.seed)}};
+// An entry of a state that must be the same in a loader that takes it up.
+struct OrderEntry {
+  std::string name;
+  int64_t value;
+  std::string is;  // in a message
+};
+
+// What the order of the batches depends on besides the epoch.
+std::vector<OrderEntry> order_of(const Dataset& dataset, const DataLoaderOptions& options) {
+  std::vector<OrderEntry> entries;
+  const auto add = [&](const char* name, int64_t value) { entries.push_back({name, value, fmt::format("{}", value)}); };
+  add("samples", dataset.size());
+  add("batch_size", options.batch_size);
+  add("seed", static_cast<int64_t>(options.seed));
+  if (options.sampler == nullptr) {
+    add("shuffle", options.shuffle ? 1 : 0);
+  } else {
+    const std::string text = options.sampler->describe();
+    entries.push_back({"sampler", static_cast<int64_t>(derive_key(0, text, 0)), "that of " + text});
+  }
+  return entries;
 }
 
 }  // namespace
@@ -254,7 +168,7 @@ StateDict DataLoader::state_dict() const {
   StateDict dict;
   dict["epoch"] = state_scalar(pass ? pass->epoch : epoch_);
   dict["batch"] = state_scalar(pass ? pass->batch : first_batch_);
-  for (const auto& [name, value] : order_of(*dataset_, options_)) dict[name] = state_scalar(value);
+  for (const OrderEntry& entry : order_of(*dataset_, options_)) dict[entry.name] = state_scalar(entry.value);
   return dict;
 }
 
@@ -264,9 +178,11 @@ void DataLoader::load_state_dict(const StateDict& dict) {
   const auto batch = reader.scalar<int64_t>("batch");
   if (epoch < 0) reader.fault("epoch", "0 or more", fmt::format("{}", epoch));
   if (batch < 0 || batch > size()) reader.fault("batch", fmt::format("from 0 to {}", size()), fmt::format("{}", batch));
-  for (const auto& [name, value] : order_of(*dataset_, options_)) {
-    const auto saved = reader.scalar<int64_t>(name);
-    if (saved != value) reader.fault(name, fmt::format("{}", value), fmt::format("{}", saved));
+  for (const OrderEntry& entry : order_of(*dataset_, options_)) {
+    const auto saved = reader.scalar<int64_t>(entry.name);
+    if (saved != entry.value) {
+      reader.fault(entry.name, entry.is, entry.name == "sampler" ? "that of another" : fmt::format("{}", saved));
+    }
   }
   reader.finish("DataLoader::load_state_dict", "the state must be that of this loader",
                 "make the loader with the data set and options of the one that was saved");

@@ -1,6 +1,7 @@
 // Streams of bytes that parsers read from without knowing whether memory, a plain file or a gzip file stands behind.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -29,6 +30,34 @@ class ByteSource {
  private:
   std::string name_;
 };
+
+// Up to `limit` bytes, fewer at the end of the stream, as a std::string or a vector of uint8_t. `expected` bytes are
+// taken at once, 64 MiB at most; beyond, memory follows the data that arrives and not what a header claims.
+template <class Bytes>
+Bytes read_bytes(ByteSource& source, int64_t limit, int64_t expected = 0) {
+  constexpr int64_t kReserve = int64_t{64} << 20;
+  constexpr int64_t kChunk = int64_t{1} << 20;
+  Bytes bytes;
+  bytes.reserve(static_cast<size_t>(std::min({expected, limit, kReserve})));
+  for (int64_t done = 0; done < limit;) {
+    const int64_t chunk = std::min(limit - done, kChunk);
+    bytes.resize(static_cast<size_t>(done + chunk));
+    const std::span out(reinterpret_cast<uint8_t*>(bytes.data()) + done, static_cast<size_t>(chunk));
+    const auto got = static_cast<int64_t>(source.read(out));
+    done += got;
+    if (got < chunk) {
+      bytes.resize(static_cast<size_t>(done));
+      break;
+    }
+  }
+  return bytes;
+}
+
+// Whether the stream has no more bytes; takes one where it has.
+inline bool at_end(ByteSource& source) {
+  uint8_t byte = 0;
+  return source.read({&byte, 1}) == 0;
+}
 
 // Reads from `bytes`, which must outlive the source.
 std::unique_ptr<ByteSource> open_memory(std::span<const uint8_t> bytes, std::string_view name);

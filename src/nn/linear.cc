@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "gossamer/functional.h"
 #include "gossamer/nn/init.h"
+#include "nn/sparse_options.h"
 #include "runtime/check.h"
 
 namespace gossamer::nn {
@@ -16,26 +15,10 @@ namespace {
 
 constexpr const char* kOp = "Linear";
 
-// Below 1 in float32.
-constexpr double kLargestSparsity = 1 - 1.0 / (1 << 24);
-
-void check(const LinearOptions& options) {
-  if (options.in < 1 || options.out < 1) {
-    fail<ConfigError>(kOp, "in and out must be at least 1", fmt::format("in {}, out {}", options.in, options.out));
-  }
-  if (const auto s = static_cast<float>(options.sparsity); !(s >= 0 && s < 1)) {
-    fail<ConfigError>(kOp, "sparsity must be at least 0 and below 1", fmt::format("{}", options.sparsity));
-  }
-  if (!is_floating(options.dtype)) fail<DTypeError>(kOp, "dtype must be f32 or f64", dtype_name(options.dtype));
-  if (options.in > std::numeric_limits<int64_t>::max() / options.out) {
-    fail<ConfigError>(kOp, "in * out must fit 63 bits", fmt::format("in {}, out {}", options.in, options.out));
-  }
-}
-
 }  // namespace
 
 Linear::Linear(const LinearOptions& options, Generator& rng) : options_(options) {
-  check(options);
+  check_matrix(kOp, "in", options.in, "out", options.out, options.sparsity, options.dtype);
   Generator after = rng;
   const uint64_t key = after.next_key();
   const double bound = 1 / std::sqrt(static_cast<double>(options.in));
@@ -66,7 +49,7 @@ Linear::Linear(const Parameter& weight, const Parameter& bias) : weight_(weight)
   options_ = {.in = weight.shape()[1],
               .out = weight.shape()[0],
               .bias = bias.defined(),
-              .sparsity = std::min(weight.sparsity(), kLargestSparsity),
+              .sparsity = sparsity_option(weight),
               .dtype = weight.dtype()};
   register_parameter("weight", weight_);
   if (bias_.defined()) register_parameter("bias", bias_);

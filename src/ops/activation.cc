@@ -8,6 +8,7 @@
 
 #include "gossamer/autograd.h"
 #include "gossamer/ops/elementwise.h"
+#include "gossamer/ops/math.h"
 #include "ops/check.h"
 #include "ops/elementwise.h"
 #include "runtime/check.h"
@@ -42,6 +43,31 @@ Tensor leaky_relu(const Tensor& x, const LeakyReluOptions& options) {
     fail<ConfigError>(kOp, "negative_slope must be finite", fmt::format("{}", options.negative_slope));
   }
   return recorded_zip_scalar(kOp, x, Binary::LeakyRelu, Binary::LeakyReluSlope, options.negative_slope);
+}
+
+Tensor elu(const Tensor& x, const EluOptions& options) {
+  constexpr const char* kOp = "elu";
+  check_floating(kOp, x);
+  if (!std::isfinite(options.alpha)) fail<ConfigError>(kOp, "alpha must be finite", fmt::format("{}", options.alpha));
+  return recorded_zip_scalar(kOp, x, Binary::Elu, Binary::EluSlope, options.alpha);
+}
+
+Tensor selu(const Tensor& x) {
+  check_floating("selu", x);
+  return mul_scalar(elu(x, {.alpha = 1.6732632423543772848}), 1.0507009873554804934);
+}
+
+Tensor hardsigmoid(const Tensor& x) {
+  return recorded_map("hardsigmoid", x, Unary::Hardsigmoid, Binary::HardsigmoidGrad, Keeps::Input);
+}
+
+Tensor hardswish(const Tensor& x) {
+  return recorded_map("hardswish", x, Unary::Hardswish, Binary::HardswishGrad, Keeps::Input);
+}
+
+Tensor softsign(const Tensor& x) {
+  check_floating("softsign", x);
+  return div(x, add_scalar(abs(x), 1));
 }
 
 Tensor softplus(const Tensor& x, const SoftplusOptions& options) {

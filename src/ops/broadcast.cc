@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "tensor/dispatch.h"
-
 namespace gossamer {
 
 namespace {
@@ -46,23 +44,6 @@ BroadcastPlan plan_broadcast(const Shape& a, const Shape& b, const char* op) {
   }
   plan.loops = std::max(1, static_cast<int>(loops));
   return plan;
-}
-
-Tensor expand(const Tensor& x, const Shape& shape) {
-  const BroadcastPlan plan = plan_broadcast(x.shape(), shape, "expand");
-  Tensor out = Tensor::empty(shape, x.dtype());
-  dispatch_all(x.dtype(), [&]<class T>() {
-    const T* const from = x.data<T>();
-    T* const to = out.mutable_data<T>();
-    parallel_stretches(plan, [&](int64_t at, int64_t x_at, int64_t, int64_t n) {
-      if (plan.stride_a[0] == 0) {
-        std::fill_n(to + at, n, from[x_at]);
-      } else {
-        std::copy_n(from + x_at, n, to + at);
-      }
-    });
-  });
-  return out;
 }
 
 }  // namespace gossamer

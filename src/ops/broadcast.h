@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 
+#include "gossamer/ops/shape.h"
 #include "gossamer/tensor.h"
 #include "runtime/parallel.h"
 
@@ -46,8 +47,5 @@ void parallel_stretches(const BroadcastPlan& plan, F&& f) {
     }
   });
 }
-
-// x repeated along the dimensions that broadcasting stretches to reach `shape`, which x must fit: a copy.
-Tensor expand(const Tensor& x, const Shape& shape);
 
 }  // namespace gossamer

@@ -20,13 +20,19 @@ void check_floating(std::string_view op, const Tensor& x) {
   }
 }
 
-void check_same_floating(std::string_view op, const Tensor& a, const Tensor& b) {
-  check_floating(op, a);
-  check_floating(op, b);
+void check_same_dtype(std::string_view op, const Tensor& a, const Tensor& b) {
+  check_defined(op, a);
+  check_defined(op, b);
   if (a.dtype() != b.dtype()) {
     fail<DTypeError>(op, "operands must share a dtype", fmt::format("{} and {}", describe(a), describe(b)),
                      "convert one with .to(dtype)");
   }
+}
+
+void check_same_floating(std::string_view op, const Tensor& a, const Tensor& b) {
+  check_floating(op, a);
+  check_floating(op, b);
+  check_same_dtype(op, a, b);
 }
 
 int normalize_dim(std::string_view op, const Shape& shape, int dim) {
@@ -38,11 +44,13 @@ int normalize_dim(std::string_view op, const Shape& shape, int dim) {
   return normalized;
 }
 
-Shape with_last(const Shape& shape, int64_t last) {
+Shape with_size(const Shape& shape, int dim, int64_t size) {
   std::vector<int64_t> sizes(shape.begin(), shape.end());
-  sizes.back() = last;
+  sizes[static_cast<size_t>(dim)] = size;
   return Shape(sizes);
 }
+
+Shape with_last(const Shape& shape, int64_t last) { return with_size(shape, shape.rank() - 1, last); }
 
 Axis axis_of(const Shape& shape, int first, int last) {
   const auto from = static_cast<size_t>(first);

@@ -15,11 +15,16 @@ void check_defined(std::string_view op, const Tensor& x);
 // Throws StateError unless x is defined, DTypeError unless it is f32 or f64.
 void check_floating(std::string_view op, const Tensor& x);
 
+// check_defined for both, and DTypeError unless they share their dtype.
+void check_same_dtype(std::string_view op, const Tensor& a, const Tensor& b);
 // check_floating for both, and DTypeError unless they share their dtype.
 void check_same_floating(std::string_view op, const Tensor& a, const Tensor& b);
 
 // A dimension index within [0, rank); negative ones count from the end. Throws ShapeError outside.
 int normalize_dim(std::string_view op, const Shape& shape, int dim);
+
+// The shape with another size of one dimension.
+Shape with_size(const Shape& shape, int dim, int64_t size);
 
 // The shape with another last size.
 Shape with_last(const Shape& shape, int64_t last);

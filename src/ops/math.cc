@@ -26,6 +26,22 @@ Tensor sqrt(const Tensor& x) { return recorded_map("sqrt", x, Unary::Sqrt, Binar
 
 Tensor rsqrt(const Tensor& x) { return recorded_map("rsqrt", x, Unary::Rsqrt, Binary::RsqrtGrad, Keeps::Output); }
 
+Tensor reciprocal(const Tensor& x) {
+  return recorded_map("reciprocal", x, Unary::Reciprocal, Binary::ReciprocalGrad, Keeps::Output);
+}
+
+Tensor erf(const Tensor& x) { return recorded_map("erf", x, Unary::Erf, Binary::ErfGrad, Keeps::Input); }
+
+Tensor sign(const Tensor& x) {
+  constexpr const char* kOp = "sign";
+  struct SignNode final : Node {
+    std::vector<Tensor> backward(const Tensor& grad) override { return {Tensor::zeros(grad.shape(), grad.dtype())}; }
+  };
+
+  check_floating(kOp, x);
+  return record<SignNode>(kOp, map(Unary::Sign, x), {x});
+}
+
 Tensor abs(const Tensor& x) { return recorded_map("abs", x, Unary::Abs, Binary::AbsGrad, Keeps::Input); }
 
 Tensor sin(const Tensor& x) { return recorded_map("sin", x, Unary::Sin, Binary::SinGrad, Keeps::Input); }

@@ -7,25 +7,16 @@
 
 #include "gossamer/autograd.h"
 #include "gossamer/ops/normalization.h"
+#include "gossamer/ops/shape.h"
 #include "kernels/softmax.h"
 #include "ops/check.h"
+#include "ops/softmax_columns.h"
 #include "runtime/parallel.h"
-#include "runtime/scratch.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer {
 
 namespace {
-
-// Copies between a line of a tensor, `stride` elements apart, and contiguous scratch.
-template <class T>
-void gather(const T* line, int64_t n, int64_t stride, T* to) {
-  for (int64_t k = 0; k < n; ++k) to[k] = line[k * stride];
-}
-template <class T>
-void scatter(const T* from, int64_t n, int64_t stride, T* line) {
-  for (int64_t k = 0; k < n; ++k) line[k * stride] = from[k];
-}
 
 // The rules for one line: y = forward(x), and dx = backward(y, dy), which does not need x.
 struct Softmax {
@@ -40,43 +31,42 @@ struct LogSoftmax {
   static void backward(auto... line) { kernels::log_softmax_grad(line...); }
 };
 
-// f(n, inputs..., out) for every line along the axis, contiguous: lines that are not are gathered and scattered.
-template <class F, class... Inputs>
-Tensor map_lines(const char* op, const Axis& axis, F f, const Tensor& x, const Inputs&... others) {
+constexpr int64_t kFewColumns = 16;
+
+// line(n, inputs..., out) for every line along the axis where it is the last, else columns(block of lines, inputs...,
+// out). Few columns do not pay for a call each row: they are turned into lines.
+template <class Line, class Columns, class... Inputs>
+Tensor map_lines(const char* op, const Axis& axis, Line line, Columns columns, const Inputs&... inputs) {
+  const Tensor& x = std::get<0>(std::tie(inputs...));
   Tensor out = Tensor::empty(x.shape(), x.dtype());
-  if (axis.size == 0) return out;
+  if (out.numel() == 0) return out;
+  if (axis.inner > 1 && axis.inner < kFewColumns) {
+    const auto turned = [](const Tensor& t, const Shape& shape) { return transpose(t.alias(shape), 1, 2); };
+    const Shape shape{axis.outer, axis.size, axis.inner};
+    const Axis last{axis.outer * axis.inner, axis.size, 1};
+    const Tensor lines = map_lines(op, last, line, columns, turned(inputs, shape)...);
+    return turned(lines, {axis.outer, axis.inner, axis.size}).alias(x.shape());
+  }
   dispatch_floating(x.dtype(), op, [&]<class T>() {
-    constexpr size_t kInputs = 1 + sizeof...(others);
-    const std::array<const T*, kInputs> from{x.data<T>(), others.template data<T>()...};
+    const std::array<const T*, sizeof...(inputs)> from{inputs.template data<T>()...};
     T* const to = out.mutable_data<T>();
+    if (axis.inner > 1) {
+      std::apply([&](auto... data) { softmax_columns::for_blocks(axis, columns, to, data...); }, from);
+      return;
+    }
     // An exponential costs about as much as eight loads.
     const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / 8 / axis.size);
-    rt::parallel_chunks(axis.outer * axis.inner, grain, [&](int64_t begin, int64_t end) {
-      const int64_t lines = axis.inner == 1 ? 0 : static_cast<int64_t>(kInputs) + 1;
-      const rt::Scratch scratch(lines * axis.size * static_cast<int64_t>(sizeof(T)));
-      T* const buffer = reinterpret_cast<T*>(scratch.data());
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t at = i / axis.inner * axis.size * axis.inner + i % axis.inner;
-        if (axis.inner == 1) {
-          std::apply([&](auto... data) { f(axis.size, (data + at)..., to + at); }, from);
-          continue;
-        }
-        std::array<const T*, kInputs> line{};
-        for (size_t k = 0; k < kInputs; ++k) {
-          T* const copy = buffer + static_cast<int64_t>(k) * axis.size;
-          gather(from[k] + at, axis.size, axis.inner, copy);
-          line[k] = copy;
-        }
-        T* const result = buffer + static_cast<int64_t>(kInputs) * axis.size;
-        std::apply([&](auto... data) { f(axis.size, data..., result); }, line);
-        scatter(result, axis.size, axis.inner, to + at);
+    rt::parallel_chunks(axis.outer, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t at = begin * axis.size; at < end * axis.size; at += axis.size) {
+        std::apply([&](auto... data) { line(axis.size, (data + at)..., to + at); }, from);
       }
     });
   });
   return out;
 }
 
-template <class Rule>
+// By Rule on contiguous lines, and by Columns (ops/softmax_columns.h) on others.
+template <class Rule, class Columns>
 Tensor normalize(const Tensor& x, int dim) {
   struct NormalizeNode final : Node {
     SavedTensor y;
@@ -84,21 +74,23 @@ Tensor normalize(const Tensor& x, int dim) {
     NormalizeNode(const Tensor& y_, const Axis& axis_) : y(*this, y_), axis(axis_) {}
 
     std::vector<Tensor> backward(const Tensor& grad) override {
-      const auto rule = [](auto... line) { Rule::backward(line...); };
-      return {map_lines(Rule::kOp, axis, rule, y.get(), grad)};
+      const auto line = [](auto... data) { Rule::backward(data...); };
+      const auto columns = [](auto... data) { Columns::backward(data...); };
+      return {map_lines(Rule::kOp, axis, line, columns, y.get(), grad)};
     }
   };
 
   check_floating(Rule::kOp, x);
   const Axis axis = axis_of(x.shape(), normalize_dim(Rule::kOp, x.shape(), dim));
-  const auto rule = [](auto... line) { Rule::forward(line...); };
-  const Tensor y = map_lines(Rule::kOp, axis, rule, x);
+  const auto line = [](auto... data) { Rule::forward(data...); };
+  const auto columns = [](auto... data) { Columns::forward(data...); };
+  const Tensor y = map_lines(Rule::kOp, axis, line, columns, x);
   return record<NormalizeNode>(Rule::kOp, y, {x}, y, axis);
 }
 
 }  // namespace
 
-Tensor softmax(const Tensor& x, int dim) { return normalize<Softmax>(x, dim); }
-Tensor log_softmax(const Tensor& x, int dim) { return normalize<LogSoftmax>(x, dim); }
+Tensor softmax(const Tensor& x, int dim) { return normalize<Softmax, softmax_columns::Softmax>(x, dim); }
+Tensor log_softmax(const Tensor& x, int dim) { return normalize<LogSoftmax, softmax_columns::LogSoftmax>(x, dim); }
 
 }  // namespace gossamer

@@ -99,15 +99,33 @@ struct MatmulNode final : Node {
   }
 };
 
+void check_rank(const Tensor& x, bool transposed, const char* option) {
+  if (x.rank() == 0) {
+    fail<ShapeError>(kOp, "operands must have at least 1 dimension", x.shape().to_string(), "multiply by mul");
+  }
+  if (x.rank() == 1 && transposed) {
+    fail<ShapeError>(kOp, fmt::format("{} needs an operand of at least 2 dimensions", option), x.shape().to_string());
+  }
+}
+
+// A vector on the left is a row and one on the right a column; the dimension of size 1 goes again.
+Tensor product_with_vector(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
+  const Tensor left = a.rank() == 1 ? reshape(a, {1, a.dim(0)}) : a;
+  const Tensor right = b.rank() == 1 ? reshape(b, {b.dim(0), 1}) : b;
+  const Tensor matrix = matmul(left, right, options);
+  std::vector<int64_t> sizes(matrix.shape().begin(), matrix.shape().end());
+  if (b.rank() == 1) sizes.pop_back();
+  if (a.rank() == 1) sizes.erase(sizes.end() - (b.rank() == 1 ? 1 : 2));
+  return reshape(matrix, Shape(sizes));
+}
+
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
   check_same_floating(kOp, a, b);
-  if (a.rank() < 2 || b.rank() < 2) {
-    fail<ShapeError>(kOp, "operands must have at least 2 dimensions",
-                     fmt::format("{} and {}", a.shape().to_string(), b.shape().to_string()),
-                     "reshape a vector to a matrix");
-  }
+  check_rank(a, options.transpose_a, "transpose_a");
+  check_rank(b, options.transpose_b, "transpose_b");
+  if (a.rank() == 1 || b.rank() == 1) return product_with_vector(a, b, options);
   const Operand left{a, trans(options.transpose_a)};
   const Operand right{b, trans(options.transpose_b)};
   if (left.cols() != right.rows()) {

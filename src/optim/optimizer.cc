@@ -9,6 +9,7 @@
 #include "gossamer/error.h"
 #include "optim/follower.h"
 #include "optim/record.h"
+#include "optim/saved.h"
 #include "runtime/check.h"
 
 namespace gossamer::optim {
@@ -17,11 +18,6 @@ namespace {
 uint64_t next_id() {
   static std::atomic<uint64_t> last{0};
   return ++last;
-}
-
-std::string label(const Parameter& p) {
-  return p.name().empty() ? fmt::format("an unnamed parameter of shape {}", p.shape().to_string())
-                          : fmt::format("'{}'", p.name());
 }
 
 }  // namespace

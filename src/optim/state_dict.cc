@@ -3,7 +3,6 @@
 
 #include <cmath>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "gossamer/error.h"
 #include "gossamer/optim/optimizer.h"
 #include "optim/record.h"
+#include "optim/saved.h"
 #include "runtime/check.h"
 #include "tensor/state_reader.h"
 
@@ -25,17 +25,6 @@ std::string state_key(const std::string& parameter, std::string_view name) {
 
 std::string lr_key(size_t group) { return fmt::format("param_groups.{}.lr", group); }
 
-// Patterns with equally many nonzeros are common (RigL keeps their number), and states loaded into another one would go
-// unnoticed: FNV-1a over the row-major positions.
-int64_t fingerprint(const CsrPattern& pattern) {
-  uint64_t hash = 0xcbf29ce484222325;
-  const auto mix = [&hash](int64_t value) { hash = (hash ^ static_cast<uint64_t>(value)) * 0x100000001b3; };
-  mix(pattern.rows());
-  mix(pattern.cols());
-  pattern.for_each([&](const SlotPosition& p) { mix(p.row * pattern.cols() + p.col); });
-  return static_cast<int64_t>(hash);
-}
-
 // Whether the elements of a state are in slot order, which only the parameter's pattern understands.
 bool in_slot_order(const ParameterRecord& record, const StateRecord& state) {
   return record.parameter.is_csr() && !state.requires_dense;
@@ -47,23 +36,8 @@ Shape saved_shape(const ParameterRecord& record, const StateRecord& state) {
 
 }  // namespace
 
-std::vector<std::string> Optimizer::unique_names(std::string_view op) const {
-  std::vector<std::string> names;
-  std::set<std::string> seen;
-  for (const auto& record : records_) {
-    const std::string& name = record->parameter.name();
-    if (name.empty() || !seen.insert(name).second) {
-      fail<StateError>(op, "every parameter must have a name of its own",
-                       name.empty() ? "a parameter without a name" : fmt::format("two named '{}'", name),
-                       "register the modules, or call Parameter::set_name");
-    }
-    names.push_back(name);
-  }
-  return names;
-}
-
 StateDict Optimizer::state_dict() const {
-  const std::vector<std::string> names = unique_names("Optimizer::state_dict");
+  const std::vector<std::string> names = unique_names("Optimizer::state_dict", params());
   StateDict dict;
   for (size_t i = 0; i < records_.size(); ++i) {
     ParameterRecord& record = *records_[i];
@@ -92,7 +66,7 @@ StateDict Optimizer::state_dict() const {
 
 void Optimizer::load_state_dict(const StateDict& dict) {
   constexpr std::string_view kOp = "Optimizer::load_state_dict";
-  const std::vector<std::string> names = unique_names(kOp);
+  const std::vector<std::string> names = unique_names(kOp, params());
   check_options();
   StateReader reader(dict);
   std::vector<int64_t> steps;

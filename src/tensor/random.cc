@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
+#include <numbers>
 
 #include "runtime/check.h"
 #include "runtime/parallel.h"
@@ -44,6 +46,14 @@ double random_double(uint64_t key, uint64_t index) {
 
 double random_uniform(uint64_t key, uint64_t index, double low, double high) {
   return low + (high - low) * random_float(key, index);
+}
+
+double random_normal(uint64_t key, uint64_t index) {
+  const uint64_t bits = random_bits(key, index);
+  constexpr double kScale = 1.0 / 4294967296.0;
+  const double radius = (static_cast<double>(bits >> 32) + 0.5) * kScale;  // never 0
+  const double angle = static_cast<double>(bits & 0xffffffffU) * kScale;
+  return std::sqrt(-2 * std::log(radius)) * std::cos(2 * std::numbers::pi * angle);
 }
 
 uint64_t derive_key(uint64_t seed, std::string_view name, int64_t step) {

@@ -115,8 +115,11 @@ Tensor Tensor::to(DType dtype) const {
   Tensor t = empty(shape_, dtype);
   dispatch_all(dtype_, [&]<class S>() {
     dispatch_all(dtype, [&]<class D>() {
-      const S* source = data<S>();
-      std::transform(source, source + numel(), t.mutable_data<D>(), convert<D, S>);
+      const S* const source = data<S>();
+      D* const to = t.mutable_data<D>();
+      rt::parallel_chunks(numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
+        std::transform(source + begin, source + end, to + begin, convert<D, S>);
+      });
     });
   });
   return t;

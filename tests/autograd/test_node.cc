@@ -45,6 +45,56 @@ Tensor square(const Tensor& x) {
   return record<SquareNode>("square", mul(x.detach(), x.detach()), {x}, x);
 }
 
+// Element `at` of x [n]. Counts the gradients that it made whole.
+Tensor element_of(const Tensor& x, int64_t at, int* whole) {
+  struct ElementNode final : Node {
+    Input x{*this};
+    int64_t at;
+    int* whole;
+    ElementNode(int64_t at_, int* whole_) : at(at_), whole(whole_) {}
+    std::vector<Tensor> backward(const Tensor& grad) override {
+      ++*whole;
+      Tensor dx = Tensor::zeros(x.shape());
+      add_backward(grad, dx);
+      return {dx};
+    }
+    bool add_backward(const Tensor& grad, Tensor& sum) override {
+      sum.mutable_data<float>()[at] += grad.item<float>();
+      return true;
+    }
+  };
+  return record<ElementNode>("element", x.alias({}, at).clone(), {x}, at, whole);
+}
+
+TEST(Node, AddsManySmallGradientsToOneWholeGradient) {
+  constexpr int64_t kSize = 50;
+  for (const bool is_leaf : {false, true}) {
+    Tensor leaf = Tensor::ones({kSize}).set_requires_grad();
+    const Tensor x = is_leaf ? leaf : mul_scalar(leaf, 1);
+    int whole = 0;
+    Tensor total = sum(x);
+    for (int64_t i = 0; i < kSize; ++i)
+      total = add(total, mul_scalar(element_of(x, i, &whole), static_cast<double>(i)));
+    total.backward();
+    EXPECT_LE(whole, 2);
+    for (int64_t i = 0; i < kSize; ++i) EXPECT_EQ(leaf.grad().data<float>()[i], static_cast<float>(i + 1));
+  }
+}
+
+TEST(Node, LeavesAGradientAloneThatOthersSeeToo) {
+  // add() hands one gradient on to both of its operands.
+  Tensor x = Tensor::ones({2}).set_requires_grad();
+  Tensor other = Tensor::ones({2}).set_requires_grad();
+  int whole = 0;
+  const Tensor grad = Tensor::ones({2});
+  const Tensor element = element_of(x, 1, &whole);
+  const Tensor both = add(add(x, other), element);
+  both.backward(grad);
+  EXPECT_EQ(x.grad().data<float>()[1], 3);
+  EXPECT_EQ(other.grad().data<float>()[1], 1);
+  EXPECT_EQ(grad.data<float>()[1], 1);
+}
+
 // The identity, with whatever backward a test wants.
 Tensor identity_with(std::function<std::vector<Tensor>(const Tensor&)> backward, const Tensor& x) {
   struct CustomNode final : Node {

@@ -20,7 +20,7 @@ PUBLIC_HEADERS = {
     "tensor.h": "tensor", "shape.h": "tensor", "dtype.h": "tensor", "random.h": "tensor", "csr_pattern.h": "tensor",
     "state_dict.h": "tensor",
     "autograd.h": "autograd", "gradcheck.h": "autograd", "ops.h": "ops",
-    "parameter.h": "parameter", "functional.h": "parameter",
+    "parameter.h": "parameter", "functional.h": "parameter", "metrics.h": "data",
 }
 UMBRELLA = "gossamer.h"
 

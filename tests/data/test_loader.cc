@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <barrier>
+#include <chrono>
 #include <cstdint>
 #include <iterator>
 #include <limits>
@@ -13,6 +15,7 @@
 #include <ranges>
 #include <span>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -26,7 +29,10 @@ namespace {
 static_assert(std::input_iterator<DataLoader::Iterator>);
 static_assert(std::ranges::input_range<DataLoader>);
 
-constexpr int64_t kPrefetchDepths[] = {0, 1, 2, 7};
+struct Ahead {
+  int64_t prefetch, workers;
+};
+constexpr Ahead kAhead[] = {{0, 1}, {1, 1}, {2, 1}, {7, 1}, {2, 0}, {1, 3}, {4, 2}};
 
 // Sample i is x = i and y = i. Counts its calls, and fails when it meets the sample `broken`.
 class CountingDataset final : public Dataset {
@@ -83,8 +89,9 @@ DataLoader make_loader(int64_t samples, const DataLoaderOptions& options) {
 }
 
 TEST(DataLoader, GivesEverySampleOncePerEpoch) {
-  for (const int64_t prefetch : kPrefetchDepths) {
-    DataLoader loader = make_loader(103, {.batch_size = 10, .seed = 1, .prefetch = prefetch});
+  for (const Ahead& ahead : kAhead) {
+    DataLoader loader =
+        make_loader(103, {.batch_size = 10, .seed = 1, .prefetch = ahead.prefetch, .workers = ahead.workers});
     for (int epoch = 0; epoch < 3; ++epoch) {
       std::vector<int64_t> order = order_of(loader);
       EXPECT_NE(order, ascending(103));
@@ -114,9 +121,10 @@ TEST(DataLoader, CutsTheLastBatchShortOrDropsIt) {
       {0, 4, false, {}},         {3, std::numeric_limits<int64_t>::max(), false, {3}},
   };
   for (const Case& c : cases) {
-    for (const int64_t prefetch : kPrefetchDepths) {
-      DataLoader loader =
-          make_loader(c.samples, {.batch_size = c.batch_size, .drop_last = c.drop_last, .prefetch = prefetch});
+    for (const Ahead& ahead : kAhead) {
+      DataLoader loader = make_loader(
+          c.samples,
+          {.batch_size = c.batch_size, .drop_last = c.drop_last, .prefetch = ahead.prefetch, .workers = ahead.workers});
       EXPECT_EQ(loader.size(), static_cast<int64_t>(c.sizes.size()));
       std::vector<size_t> sizes;
       for (const auto& batch : batches_of(loader)) sizes.push_back(batch.size());
@@ -142,12 +150,13 @@ TEST(DataLoader, OrdersByNothingButSeedAndEpoch) {
   EXPECT_NE(order_of(other_seed), epoch0);
 }
 
-TEST(DataLoader, GivesTheSameBatchesForEveryPrefetchDepth) {
+TEST(DataLoader, GivesTheSameBatchesForEveryDepthAndNumberOfWorkers) {
   DataLoader synchronous = make_loader(101, {.batch_size = 7, .seed = 3, .prefetch = 0});
   const auto expected = batches_of(synchronous);
-  for (const int64_t prefetch : kPrefetchDepths) {
-    DataLoader loader = make_loader(101, {.batch_size = 7, .seed = 3, .prefetch = prefetch});
-    EXPECT_EQ(batches_of(loader), expected) << "prefetch " << prefetch;
+  for (const Ahead& ahead : kAhead) {
+    DataLoader loader =
+        make_loader(101, {.batch_size = 7, .seed = 3, .prefetch = ahead.prefetch, .workers = ahead.workers});
+    EXPECT_EQ(batches_of(loader), expected) << ahead.prefetch << " batches, " << ahead.workers << " workers";
   }
 }
 
@@ -172,16 +181,92 @@ TEST(DataLoader, ShufflesWithoutBias) {
 }
 
 TEST(DataLoader, WorksAheadByNoMoreThanItsDepth) {
-  constexpr int64_t kDepth = 3;
-  const auto dataset = std::make_shared<CountingDataset>(40);
-  DataLoader loader(dataset, {.batch_size = 2, .prefetch = kDepth});
-  int64_t taken = 0;
-  for ([[maybe_unused]] const Batch& batch : loader) {
-    ++taken;
-    dataset->wait_until_gathered(std::min<int64_t>(taken + kDepth, loader.size()));
-    EXPECT_LE(dataset->gathered(), taken + kDepth);
+  for (const Ahead& ahead : {Ahead{3, 1}, Ahead{1, 3}, Ahead{2, 2}}) {
+    const int64_t depth = ahead.prefetch * ahead.workers;
+    const auto dataset = std::make_shared<CountingDataset>(40);
+    DataLoader loader(dataset, {.batch_size = 2, .prefetch = ahead.prefetch, .workers = ahead.workers});
+    int64_t taken = 0;
+    for ([[maybe_unused]] const Batch& batch : loader) {
+      ++taken;
+      dataset->wait_until_gathered(std::min<int64_t>(taken + depth, loader.size()));
+      EXPECT_LE(dataset->gathered(), taken + depth);
+    }
+    EXPECT_EQ(taken, 20);
   }
-  EXPECT_EQ(taken, 20);
+}
+
+// A batch is made only when as many threads as there are workers make one.
+class MeetingDataset final : public Dataset {
+ public:
+  explicit MeetingDataset(int64_t workers) : meeting_(workers) {}
+  int64_t size() const override { return 24; }
+  Batch gather(std::span<const int64_t> indices) const override {
+    meeting_.arrive_and_wait();
+    return CountingDataset(size()).gather(indices);
+  }
+
+ private:
+  mutable std::barrier<> meeting_;
+};
+
+TEST(DataLoader, MakesAsManyBatchesAtOnceAsItHasWorkers) {
+  DataLoader loader(std::make_shared<MeetingDataset>(3),
+                    {.batch_size = 4, .shuffle = false, .prefetch = 1, .workers = 3});
+  EXPECT_EQ(order_of(loader), ascending(24));
+}
+
+// Early batches take longest; those of the samples in `broken` fail.
+class UnevenDataset final : public Dataset {
+ public:
+  explicit UnevenDataset(std::vector<int64_t> broken = {}) : broken_(std::move(broken)) {}
+  int64_t size() const override { return 60; }
+  Batch gather(std::span<const int64_t> indices) const override {
+    std::this_thread::sleep_for(std::chrono::microseconds(indices[0] % 12 == 0 ? 2000 : 10));
+    for (const int64_t i : broken_) {
+      if (std::ranges::count(indices, i) > 0) throw FormatError("sample " + std::to_string(i) + " is broken");
+    }
+    return CountingDataset(size()).gather(indices);
+  }
+
+ private:
+  std::vector<int64_t> broken_;
+};
+
+TEST(DataLoader, KeepsTheOrderWhoeverIsFaster) {
+  DataLoader loader(std::make_shared<UnevenDataset>(),
+                    {.batch_size = 4, .shuffle = false, .prefetch = 3, .workers = 3});
+  for (int epoch = 0; epoch < 3; ++epoch) EXPECT_EQ(order_of(loader), ascending(60));
+}
+
+TEST(DataLoader, ThrowsTheFirstFaultInOrderNotInTime) {
+  // The batch of 12 is slow to fail, that of 16 fast.
+  DataLoader loader(std::make_shared<UnevenDataset>(std::vector<int64_t>{12, 16, 30}),
+                    {.batch_size = 4, .shuffle = false, .prefetch = 2, .workers = 3});
+  auto pass = loader.begin();
+  for (int64_t first = 4; first < 12; first += 4) EXPECT_EQ(labels_of(*++pass).front(), first);
+  EXPECT_EQ(message_of<FormatError>([&] { ++pass; }), "sample 12 is broken");
+  EXPECT_TRUE(pass == std::default_sentinel);
+}
+
+TEST(DataLoader, TransformsBatchesAndRethrowsWhatATransformThrows) {
+  for (const Ahead& ahead : kAhead) {
+    const Transform negate = [](Batch& batch, const TransformContext& context) {
+      ASSERT_TRUE(std::ranges::equal(context.indices, batch.y.span<int64_t>()));
+      for (const int64_t i : context.indices) {
+        if (i == 9) throw FormatError("nine");
+      }
+      float* x = batch.x.mutable_data<float>();
+      for (size_t i = 0; i < context.indices.size(); ++i) x[i] = -x[i];
+    };
+    DataLoader loader(
+        std::make_shared<CountingDataset>(12),
+        {.batch_size = 4, .shuffle = false, .transform = negate, .prefetch = ahead.prefetch, .workers = ahead.workers});
+    auto pass = loader.begin();
+    EXPECT_EQ(pass->x.data<float>()[3], -3);
+    ++pass;
+    EXPECT_EQ(pass->x.data<float>()[0], -4);
+    EXPECT_EQ(message_of<FormatError>([&] { ++pass; }), "nine");
+  }
 }
 
 TEST(DataLoader, GathersOnDemandWithoutPrefetch) {
@@ -192,21 +277,42 @@ TEST(DataLoader, GathersOnDemandWithoutPrefetch) {
 }
 
 TEST(DataLoader, CanBeLeftEarlyAndGoesOnWithTheNextEpoch) {
-  for (const int64_t prefetch : kPrefetchDepths) {
-    DataLoader whole = make_loader(60, {.batch_size = 4, .seed = 9, .prefetch = prefetch});
+  for (const Ahead& ahead : kAhead) {
+    DataLoader whole =
+        make_loader(60, {.batch_size = 4, .seed = 9, .prefetch = ahead.prefetch, .workers = ahead.workers});
     order_of(whole);
-    DataLoader left = make_loader(60, {.batch_size = 4, .seed = 9, .prefetch = prefetch});
+    DataLoader left =
+        make_loader(60, {.batch_size = 4, .seed = 9, .prefetch = ahead.prefetch, .workers = ahead.workers});
     for ([[maybe_unused]] const Batch& batch : left) break;
     EXPECT_EQ(order_of(left), order_of(whole));
   }
 }
 
+TEST(DataLoader, MakesNoMoreBatchesOnceAPassIsLeft) {
+  // All of them would take seconds.
+  class SlowDataset final : public Dataset {
+   public:
+    int64_t size() const override { return 3000; }
+    Batch gather(std::span<const int64_t> indices) const override {
+      ++gathered;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      return CountingDataset(size()).gather(indices);
+    }
+    mutable std::atomic<int64_t> gathered = 0;
+  };
+  const auto dataset = std::make_shared<SlowDataset>();
+  DataLoader loader(dataset, {.batch_size = 1, .prefetch = 1000, .workers = 3});
+  loader.begin();
+  EXPECT_LT(dataset->gathered, 3000);
+}
+
 TEST(DataLoader, FreesTheDatasetWithTheLastUser) {
-  for (const int64_t prefetch : kPrefetchDepths) {
+  for (const Ahead& ahead : kAhead) {
     auto dataset = std::make_shared<CountingDataset>(1000);
     const std::weak_ptr<CountingDataset> watch = dataset;
-    std::optional<DataLoader> loader(std::in_place, std::move(dataset),
-                                     DataLoaderOptions{.batch_size = 1, .prefetch = prefetch});
+    std::optional<DataLoader> loader(
+        std::in_place, std::move(dataset),
+        DataLoaderOptions{.batch_size = 1, .prefetch = ahead.prefetch, .workers = ahead.workers});
     {
       const auto pass = loader->begin();
       loader.reset();
@@ -217,8 +323,9 @@ TEST(DataLoader, FreesTheDatasetWithTheLastUser) {
 }
 
 TEST(DataLoader, MayBeDestroyedOrMovedDuringAPass) {
-  for (const int64_t prefetch : kPrefetchDepths) {
-    std::optional<DataLoader> loader = make_loader(30, {.batch_size = 4, .seed = 2, .prefetch = prefetch});
+  for (const Ahead& ahead : kAhead) {
+    std::optional<DataLoader> loader =
+        make_loader(30, {.batch_size = 4, .seed = 2, .prefetch = ahead.prefetch, .workers = ahead.workers});
     DataLoader reference = *loader;
     const std::vector<int64_t> expected = order_of(reference);
 
@@ -252,9 +359,9 @@ TEST(DataLoader, LetsABatchOutliveItsPass) {
 }
 
 TEST(DataLoader, RethrowsWhatTheDatasetThrowsAfterTheBatchesBefore) {
-  for (const int64_t prefetch : kPrefetchDepths) {
+  for (const Ahead& ahead : kAhead) {
     DataLoader loader(std::make_shared<CountingDataset>(40, /*broken=*/25),
-                      {.batch_size = 10, .shuffle = false, .prefetch = prefetch});
+                      {.batch_size = 10, .shuffle = false, .prefetch = ahead.prefetch, .workers = ahead.workers});
     auto pass = loader.begin();
     EXPECT_EQ(labels_of(*pass).front(), 0);
     ++pass;
@@ -265,8 +372,9 @@ TEST(DataLoader, RethrowsWhatTheDatasetThrowsAfterTheBatchesBefore) {
 }
 
 TEST(DataLoader, KeepsItsEpochWhenTheFirstBatchFails) {
-  for (const int64_t prefetch : kPrefetchDepths) {
-    DataLoader loader(std::make_shared<CountingDataset>(4, /*broken=*/0), {.batch_size = 4, .prefetch = prefetch});
+  for (const Ahead& ahead : kAhead) {
+    DataLoader loader(std::make_shared<CountingDataset>(4, /*broken=*/0),
+                      {.batch_size = 4, .prefetch = ahead.prefetch, .workers = ahead.workers});
     loader.set_epoch(6);
     EXPECT_THROW(loader.begin(), FormatError);
     EXPECT_EQ(loader.epoch(), 6);
@@ -279,10 +387,11 @@ TEST(DataLoaderState, ResumesInTheMiddleOfAnEpochWithTheBatchesThatRemained) {
   order_of(unbroken);
   const auto epoch1 = batches_of(unbroken);
   const auto epoch2 = batches_of(unbroken);
-  for (const int64_t prefetch : kPrefetchDepths) {
+  for (const Ahead& ahead : kAhead) {
     for (size_t done = 0; done <= epoch1.size(); ++done) {
       DataLoaderOptions with_depth = options;
-      with_depth.prefetch = prefetch;
+      with_depth.prefetch = ahead.prefetch;
+      with_depth.workers = ahead.workers;
       DataLoader saved = make_loader(18, with_depth);
       order_of(saved);
       StateDict state = saved.state_dict();
@@ -352,6 +461,7 @@ TEST(DataLoader, RefusesSettingsOutOfRange) {
   EXPECT_THROW(DataLoader(nullptr), ConfigError);
   EXPECT_THROW(DataLoader(dataset, {.batch_size = 0}), ConfigError);
   EXPECT_THROW(DataLoader(dataset, {.prefetch = -1}), ConfigError);
+  EXPECT_THROW(DataLoader(dataset, {.workers = -1}), ConfigError);
   DataLoader loader(dataset);
   loader.set_epoch(2);
   EXPECT_THROW(loader.set_epoch(-1), ConfigError);

@@ -82,6 +82,19 @@ TEST(FailedAllocation, LeavesForwardAndBackwardUndone) {
   }
 }
 
+TEST(FailedAllocation, LeavesTheStatisticsOfBatchNormAlone) {
+  fail_every_allocation([] {
+    const auto layer = std::make_shared<nn::BatchNorm1d>(nn::BatchNormNdOptions{.channels = 3});
+    const Tensor x = Tensor::from<float>({1, 2, 3, 5, 7, 11}, {2, 3});
+    return Scene{[=] { (*layer)(x); },
+                 [=] {
+                   std::string digest;
+                   for (const auto& [name, tensor] : layer->state_dict()) digest += bytes_of(tensor);
+                   return digest;
+                 }};
+  });
+}
+
 TEST(FailedAllocation, InsideTasksComesOutOfTheCall) {
   // Large enough for several tasks of every kernel.
   for (const Execution execution : {Execution::Csr, Execution::Dense}) {
@@ -233,6 +246,37 @@ TEST(FailedAllocation, LeavesClonesClippingRatesAndStatesUndone) {
   }
 }
 
+TEST(FailedAllocation, LeavesAveragesOfWeightsUndone) {
+  struct Averaged {
+    World world{{}};
+    optim::ExponentialMovingAverage ema{world.model->parameters(), {.decay = 0.5}};
+    std::string digest() const {
+      std::string bytes = world.digest() + std::to_string(ema.num_updates()) + std::to_string(ema.bytes());
+      for (const Parameter& p : ema.params()) bytes += bytes_of(ema.average(p));
+      return bytes;
+    }
+  };
+  const auto averaged = [](const std::function<void(Averaged&)>& act) {
+    return [=] {
+      auto a = std::make_shared<Averaged>();
+      a->world.backward(3);
+      return Scene{[=] { act(*a); }, [=] { return a->digest(); }};
+    };
+  };
+  const std::function<void(Averaged&)> acts[] = {
+      [](Averaged& a) { a.world.optimizer->step(); },  // changes patterns, which the averages follow
+      [](Averaged& a) { (void)a.ema.state_dict(); },
+      [](Averaged& a) { a.ema.load_state_dict(a.ema.state_dict()); },
+      [](Averaged& a) { optim::ExponentialMovingAverage(a.world.model->parameters()); },
+  };
+  for (const auto& act : acts) fail_every_allocation(averaged(act));
+
+  Averaged a;
+  const FailingNew failing(1, Fails::FromThenOn);
+  a.ema.update();
+  a.ema.swap();
+}
+
 TEST(FailedAllocation, LeavesGroupsAndTheirHooksUndone) {
   fail_every_allocation([] {
     struct Parts {
@@ -297,9 +341,9 @@ TEST(FailedAllocation, LeavesObserversOfInputsUndone) {
 struct Data {
   std::shared_ptr<data::TensorDataset> dataset;
   data::DataLoader loader;
-  explicit Data(int64_t prefetch)
+  Data(int64_t prefetch, int64_t workers)
       : dataset(std::make_shared<data::TensorDataset>(uniform_images(), Tensor::zeros({20}, DType::i64))),
-        loader(dataset, {.batch_size = 8, .seed = 3, .prefetch = prefetch}) {}
+        loader(dataset, {.batch_size = 8, .seed = 3, .prefetch = prefetch, .workers = workers}) {}
   static Tensor uniform_images() {
     Tensor x = Tensor::empty({20, 6});
     fill_uniform(x, 11, -1, 1);
@@ -308,9 +352,12 @@ struct Data {
 };
 
 TEST(FailedAllocation, LeavesTheEpochOfALoaderToBeBegunAgain) {
-  for (const int64_t prefetch : {0, 2}) {
+  struct Ahead {
+    int64_t prefetch, workers;
+  };
+  for (const Ahead& ahead : {Ahead{0, 1}, Ahead{2, 1}, Ahead{1, 3}}) {
     fail_every_allocation([=] {
-      auto data = std::make_shared<Data>(prefetch);
+      auto data = std::make_shared<Data>(ahead.prefetch, ahead.workers);
       auto seen = std::make_shared<std::string>();
       return Scene{[=] {
                      data->loader.set_epoch(4);

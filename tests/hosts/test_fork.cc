@@ -135,28 +135,30 @@ class Slow final : public data::Dataset {
 };
 
 TEST_F(Fork, WithAnOpenLoaderMakesGoingOnInTheChildAnErrorAndANewEpochWork) {
-  EXPECT_EXIT(
-      {
-        limit_time();
-        data::DataLoader loader(std::make_shared<Slow>(), {.batch_size = 4, .prefetch = 2});
-        auto batch = std::make_optional(loader.begin());
-        in_child([&] {
-          try {
-            for (int i = 0; i < 20; ++i) ++*batch;
-            give_up("the prefetching thread cannot have come along\n");
-          } catch (const StateError& error) {
-            require(std::string(error.what()).find("fork") != std::string::npos, error.what());
-          }
-          int batches = 0;
-          for ([[maybe_unused]] const data::Batch& b : loader) ++batches;
-          require(batches == 16, "not all batches\n");
-        });
-        // One that is destroyed without being asked.
-        in_child([&] { batch.reset(); });
-        ++*batch;
-        _exit(0);
-      },
-      testing::ExitedWithCode(0), "");
+  for (const int64_t workers : {1, 3}) {
+    EXPECT_EXIT(
+        {
+          limit_time();
+          data::DataLoader loader(std::make_shared<Slow>(), {.batch_size = 4, .prefetch = 2, .workers = workers});
+          auto batch = std::make_optional(loader.begin());
+          in_child([&] {
+            try {
+              for (int i = 0; i < 20; ++i) ++*batch;
+              give_up("the prefetching thread cannot have come along\n");
+            } catch (const StateError& error) {
+              require(std::string(error.what()).find("fork") != std::string::npos, error.what());
+            }
+            int batches = 0;
+            for ([[maybe_unused]] const data::Batch& b : loader) ++batches;
+            require(batches == 16, "not all batches\n");
+          });
+          // One that is destroyed without being asked.
+          in_child([&] { batch.reset(); });
+          ++*batch;
+          _exit(0);
+        },
+        testing::ExitedWithCode(0), "");
+  }
 }
 
 }  // namespace

@@ -3,14 +3,14 @@
 #include <memory>
 #include <string>
 #include <typeinfo>
+#include <utility>
 #include <vector>
 
-#include "gossamer/nn/activation.h"
 #include "gossamer/nn/container.h"
 #include "gossamer/nn/dropout.h"
-#include "gossamer/nn/flatten.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/sparse/static.h"
+#include "tests/nn/layer_samples.h"
 #include "tests/nn/support.h"
 
 namespace gossamer::nn::test_clone {
@@ -94,43 +94,25 @@ TEST(Clone, EqualsItsOriginalInEveryFlagOfEveryParameter) {
   expect_equal(net(x), y);
 }
 
-TEST(Clone, EqualsItsOriginalForEveryLayer) {
-  Generator rng(3);
-  std::vector<std::unique_ptr<Module>> originals;
-  const auto add = [&](auto module) { originals.push_back(std::make_unique<decltype(module)>(std::move(module))); };
-  add(Linear({.in = 6, .out = 4}, rng));
-  add(Linear({.in = 6, .out = 4, .bias = false, .dtype = DType::f64}, rng));
-  add(Linear({.in = 6, .out = 4, .sparsity = 0.7}, rng));
-  add(Linear(Parameter(uniform({4, 6}, 3)), Parameter(uniform({4}, 4))));
-  add(Linear(Parameter::csr({4, 6}, CsrPattern::from_positions(4, 6, {}), Tensor::empty({0}))));
-  add(ReLU());
-  add(Tanh());
-  add(Sigmoid());
-  add(SiLU());
-  add(GELU({.approximate = GeluApproximation::Tanh}));
-  add(LeakyReLU({.negative_slope = 0.3}));
-  add(Softplus({.beta = 2}));
-  add(Softmax({.dim = 0}));
-  add(Flatten({.start_dim = 0, .end_dim = 1}));
-  add(Dropout({.p = 0.25}, rng));
-  add(Sequential(named("fc", Linear({.in = 6, .out = 3, .sparsity = 0.5}, rng)), Dropout({.p = 0.5}, rng)));
-  for (const auto& owner : originals) {
-    Module* const original = owner.get();
-    const std::type_info& type = typeid(*original);
-    SCOPED_TRACE(type.name());
-    const Tensor x =
-        uniform({2, 6}, 8, original->parameters().empty() ? DType::f32 : original->parameters()[0].dtype());
-    (*original)(x);  // moves a Dropout on
-    for (const bool training : {true, false}) {
-      original->train(training);
-      const auto copy = original->clone();
-      Module* const clone = copy.get();
-      EXPECT_TRUE(typeid(*clone) == type);
-      expect_equal_modules(*copy, *original);
-      expect_equal((*copy)(x), (*original)(x));
-    }
+class CloneOf : public testing::TestWithParam<LayerSample> {};
+
+TEST_P(CloneOf, EqualsItsOriginal) {
+  const DType dtype = DType::f32;
+  const auto original = GetParam().make(dtype);
+  const Module& type = *original;
+  const Tensor x = GetParam().input(dtype);
+  (*original)(x);  // moves a Dropout on, and statistics
+  for (const bool training : {true, false}) {
+    original->train(training);
+    const auto copy = original->clone();
+    const Module& clone = *copy;
+    EXPECT_TRUE(typeid(clone) == typeid(type));
+    expect_equal_modules(*copy, *original);
+    expect_equal((*copy)(x), (*original)(x));
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Layers, CloneOf, testing::ValuesIn(layer_samples()), name_of_layer);
 
 TEST(Clone, OfALayerMadeSparseLaterKeepsItsPattern) {
   Net net = make_net(1);

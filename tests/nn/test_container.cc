@@ -1,4 +1,4 @@
-// Sequential: names, order, moves, clones.
+// Sequential and ModuleList: names, order, moves, clones.
 #include <memory>
 #include <optional>
 #include <string>
@@ -107,6 +107,68 @@ TEST(Sequential, RefusesToCloneSharedParametersApart) {
   Linear second(first.weight());
   const Sequential model(std::move(first), std::move(second));
   EXPECT_THROW((void)model.clone(), StateError);
+}
+
+struct Chain : Cloneable<Chain> {
+  ModuleList blocks;
+  explicit Chain(Generator& rng) {
+    for (int i = 0; i < 3; ++i) blocks.append(Linear({.in = 4, .out = 4, .bias = i == 1}, rng));
+    register_module("blocks", blocks);
+  }
+  Tensor forward(const Tensor& x) override {
+    Tensor y = x;
+    for (Module& block : blocks) y = relu(block(y));
+    return y;
+  }
+};
+
+TEST(ModuleList, NamesItsModulesByPositionAndGoesThroughThemInOrder) {
+  Generator rng(1);
+  Chain chain(rng);
+  EXPECT_EQ(names_of(chain.named_parameters()),
+            (Names{"blocks.0.weight", "blocks.1.weight", "blocks.1.bias", "blocks.2.weight"}));
+  ASSERT_EQ(chain.blocks.size(), 3U);
+  const Tensor x = uniform({5, 4}, 1);
+  expect_equal(chain(x), relu(chain.blocks[2](relu(chain.blocks[1](relu(chain.blocks[0](x)))))));
+  EXPECT_EQ(chain.blocks.get<Linear>(1).bias(), chain.parameters()[2]);
+  chain.eval();
+  EXPECT_FALSE(chain.blocks[2].training());
+}
+
+TEST(ModuleList, RefusesWhatIsNoModuleAndModulesThatDoNotExist) {
+  ModuleList list;
+  EXPECT_TRUE(list.begin() == list.end());
+  EXPECT_THROW(list.append(std::unique_ptr<Module>()), StateError);
+  list.append(ReLU()).append(Identity());
+  EXPECT_EQ(list.size(), 2U);
+  EXPECT_THROW(list[2], ConfigError);
+  EXPECT_THROW(list.get<Linear>(0), ConfigError);
+  EXPECT_THROW(list(uniform({2, 2}, 1)), StateError);
+}
+
+TEST(ModuleList, ClonesAndMovesWithAllItsModules) {
+  Generator rng(1);
+  Chain chain(rng);
+  make_csr(chain.parameters()[0], {0, 5, 7});
+  chain.blocks[1].eval();
+  const Tensor x = uniform({5, 4}, 1);
+  const Tensor y = chain(x);
+  const auto copy = chain.clone();
+  expect_equal((*copy)(x), y);
+  const auto list = chain.blocks.clone();
+  EXPECT_EQ(names_of(list->named_parameters()), (Names{"0.weight", "1.weight", "1.bias", "2.weight"}));
+  EXPECT_FALSE(dynamic_cast<ModuleList&>(*list)[1].training());
+  EXPECT_TRUE(list->training());
+  const ModuleList moved = std::move(dynamic_cast<ModuleList&>(*list));
+  EXPECT_EQ(names_of(moved.named_parameters()), (Names{"0.weight", "1.weight", "1.bias", "2.weight"}));
+  copy->parameters()[1].values().fill(0);
+  expect_equal(chain(x), y);
+
+  ModuleList shared;
+  Linear first({.in = 3, .out = 3}, rng);
+  shared.append(Linear(first.weight()));
+  shared.append(std::move(first));
+  EXPECT_THROW((void)shared.clone(), StateError);
 }
 
 }  // namespace

@@ -60,6 +60,46 @@ TEST(Softmax, SpreadsNanOverItsLineOnly) {
   }
 }
 
+// Few columns are turned into lines, many are walked side by side, in several blocks where they are very many.
+TEST(Softmax, AlongAnyDimensionEqualsThatAlongTheLast) {
+  for (const Shape& shape : {Shape{2, 5, 3}, Shape{3, 1, 40}, Shape{2, 300, 17}, Shape{2, 3, 1100}}) {
+    for (const DType dtype : {DType::f32, DType::f64}) {
+      Tensor x = uniform(shape, 1, dtype, -30, 30).set_requires_grad();
+      for (const auto f : {softmax, log_softmax}) {
+        SCOPED_TRACE(shape.to_string());
+        const Tensor grad = uniform(shape, 2, dtype);
+        x.set_grad(Tensor());
+        const Tensor y = f(x, 1);
+        y.backward(grad);
+        const Tensor dx = x.grad();
+        x.set_grad(Tensor());
+        const Tensor expected = transpose(f(transpose(x, 1, 2), -1), 1, 2);
+        expected.backward(grad);
+        const double tolerance = dtype == DType::f32 ? 4e-6 : 1e-13;
+        golden::expect_close(y.detach(), expected.detach(), tolerance, tolerance);
+        golden::expect_close(dx, x.grad(), tolerance, tolerance);
+      }
+    }
+  }
+}
+
+TEST(Softmax, OfColumnsKeepsMaskedLogitsAndNanToThemselves) {
+  Tensor x = Tensor::zeros({3, 20});
+  x.mutable_data<float>()[5] = -kInf;
+  x.mutable_data<float>()[27] = kNan;
+  const Tensor y = softmax(x, 0);
+  const Tensor log_y = log_softmax(x, 0);
+  for (int64_t i = 0; i < 60; ++i) {
+    if (i % 20 == 7) {
+      EXPECT_TRUE(std::isnan(y.data<float>()[i]) && std::isnan(log_y.data<float>()[i])) << i;
+    } else {
+      const float expected = i % 20 == 5 ? (i == 5 ? 0 : 0.5F) : 1.F / 3;
+      EXPECT_FLOAT_EQ(y.data<float>()[i], expected) << i;
+      EXPECT_FLOAT_EQ(log_y.data<float>()[i], std::log(expected)) << i;
+    }
+  }
+}
+
 TEST(Softmax, RefusesScalarsIntegersAndWrongDimensions) {
   EXPECT_NE(message_of<ShapeError>([] { softmax(Tensor::zeros({})); }).find("softmax: "), std::string::npos);
   EXPECT_NE(message_of<ShapeError>([] { log_softmax(Tensor::zeros({2}), 1); }).find("log_softmax: "),
@@ -172,7 +212,7 @@ TEST(CrossEntropy, RefusesWhatDoesNotFit) {
   const Tensor t = labels({0, 1});
   message_of<ShapeError>([&] { cross_entropy(Tensor::zeros({3}), t); });
   EXPECT_EQ(message_of<ShapeError>([&] { cross_entropy(x, labels({0})); }),
-            "cross_entropy: targets must be [2] for logits [2, 3]; [1]");
+            "cross_entropy: targets must be [2] for [2, 3]; [1]");
   message_of<DTypeError>([&] { cross_entropy(x, Tensor::zeros({2})); });
   message_of<DTypeError>([&] { cross_entropy(Tensor::zeros({2, 3}, DType::i64), t); });
   message_of<ShapeError>([&] { cross_entropy(x, t, {.weight = Tensor::ones({2})}); });

@@ -104,6 +104,16 @@ TEST(Embedding, ShowsAnArmedTapTheDenseGradient) {
   tap->for_each_block(3, 2, [&](int64_t, const Tensor& block) { seen = block.clone(); });
   golden::expect_equal(seen, Tensor::from<float>({0, 0, 2, 2, 1, 1}, {3, 2}));
   golden::expect_equal(values.grad(), Tensor::from<float>({0, 2}, {2}));
+
+  // Of later uses too, which count twice as much; no more is kept than the rows that were used.
+  tap->end_step(0.5);
+  ASSERT_EQ(tap->past().size(), 1U);
+  golden::expect_equal(tap->past()[0].x, indices({1, 2}));
+  EXPECT_EQ(tap->past()[0].dy.shape(), Shape({2, 2}));
+  sum(csr_embedding(indices({0, 1}), {.pattern = pattern, .values = values, .tap = tap}, {.padding_idx = 0}))
+      .backward();
+  tap->for_each_block(3, 2, [&](int64_t, const Tensor& block) { seen = block.clone(); });
+  golden::expect_equal(seen, Tensor::from<float>({0, 0, 2, 2, 0.5, 0.5}, {3, 2}));
 }
 
 TEST(Embedding, RefusesWhatNamesNoRow) {

@@ -35,7 +35,7 @@ TEST(Functions, GiveTheSpecialValuesOfTheirScalarNamesakes) {
   using Scalar = float (*)(float);
   const std::vector<std::pair<Tensor (*)(const Tensor&), Scalar>> pairs{
       {exp, std::exp},  {expm1, std::expm1}, {log, std::log}, {log1p, std::log1p}, {sqrt, std::sqrt},
-      {abs, std::fabs}, {sin, std::sin},     {cos, std::cos}, {tanh, std::tanh}};
+      {abs, std::fabs}, {sin, std::sin},     {cos, std::cos}, {tanh, std::tanh},   {erf, std::erf}};
   for (const auto& [f, scalar] : pairs) {
     const Tensor y = f(x);
     for (int64_t i = 0; i < x.numel(); ++i) {
@@ -68,6 +68,33 @@ TEST(Gelu, KeepsItsTailInBothForms) {
   // x Phi(x), where 1 + erf is already 0.
   EXPECT_FLOAT_EQ(gelu(of({-6})).data<float>()[0], -5.9195266e-9F);
   EXPECT_LT(gelu(of({-6}), {.approximate = GeluApproximation::Tanh}).data<float>()[0], 0);
+}
+
+TEST(Erf, IsExactForSmallArguments) {
+  const Tensor x = of({1e-30F, -1e-3F, 0.7499F, 0.75F, 4});
+  for (int64_t i = 0; i < x.numel(); ++i) EXPECT_FLOAT_EQ(erf(x).data<float>()[i], std::erf(x.data<float>()[i])) << i;
+}
+
+TEST(Sign, KeepsZerosAndNan) { golden::expect_equal(sign(of({-3, -0.F, 0, kInf, kNan})), of({-1, -0.F, 0, 1, kNan})); }
+
+TEST(Reciprocal, HasInfinitiesAtZeros) {
+  golden::expect_equal(reciprocal(of({-4, -0.F, 0, kInf, kNan})), of({-0.25, -kInf, kInf, 0, kNan}));
+}
+
+TEST(Elu, GoesToMinusAlphaBelow) {
+  const auto f = [](const Tensor& x) { return elu(x, {.alpha = 2}); };
+  golden::expect_close(f(of({-kInf, -1, 0, 3, kNan})), of({-2, 2 * std::expm1(-1.F), 0, 3, kNan}));
+  golden::expect_close(slope(f, of({-kInf, -1, 0, 3})), of({0, 2 * std::exp(-1.F), 2, 1}));
+}
+
+TEST(HardActivations, HaveTheSlopesOfTorchAtTheirCorners) {
+  const auto gate = [](const Tensor& x) { return hardsigmoid(x); };
+  const auto swish = [](const Tensor& x) { return hardswish(x); };
+  const Tensor x = of({-4, -3, 0, 3, 4, kNan});
+  golden::expect_close(gate(x), of({0, 0, 0.5, 1, 1, kNan}));
+  golden::expect_close(slope(gate, of({-4, -3, 0, 3, 4})), of({0, 0, 1.F / 6, 0, 0}));
+  golden::expect_close(swish(x), of({0, 0, 0, 3, 4, kNan}));
+  golden::expect_close(slope(swish, of({-4, -3, 0, 3, 4})), of({0, -0.5, 0.5, 1.5, 1}));
 }
 
 TEST(LeakyRelu, TakesTheSlopeBelowZeroAndAtIt) {
@@ -131,6 +158,44 @@ TEST(Comparisons, BroadcastAndGiveBooleans) {
   expect(ge(a, b), "101100");
 }
 
+TEST(Comparisons, TakeIntegersAndMasks) {
+  const Tensor a = Tensor::from<int64_t>({1, INT64_MAX, -3}, {3, 1});
+  const Tensor b = Tensor::from<int64_t>({1, INT64_MAX - 1}, {2});
+  const auto expect = [](const Tensor& actual, const char* bits) {
+    golden::expect_equal(actual, golden::mask_from_string(bits, {3, 2}));
+  };
+  expect(eq(a, b), "100000");
+  expect(gt(a, b), "001100");
+  expect(le(a, b), "110011");
+  expect(lt(a.to(DType::i32), Tensor::from<int32_t>({0, 7}, {2})), "010011");
+  const Tensor mask = Tensor::from<bool>({true, false}, {2});
+  golden::expect_equal(ne(mask, Tensor::from<bool>({true}, {1})), Tensor::from<bool>({false, true}, {2}));
+  golden::expect_equal(maximum(a, b),
+                       Tensor::from<int64_t>({1, INT64_MAX - 1, INT64_MAX, INT64_MAX, 1, INT64_MAX - 1}, {3, 2}));
+  golden::expect_equal(minimum(a, b), Tensor::from<int64_t>({1, 1, 1, INT64_MAX - 1, -3, -3}, {3, 2}));
+}
+
+TEST(Logic, BroadcastsMasks) {
+  const Tensor a = golden::mask_from_string("01", {2, 1});
+  const Tensor b = golden::mask_from_string("01", {2});
+  const auto expect = [](const Tensor& actual, const char* bits) {
+    golden::expect_equal(actual, golden::mask_from_string(bits, {2, 2}));
+  };
+  expect(logical_and(a, b), "0001");
+  expect(logical_or(a, b), "0111");
+  expect(logical_xor(a, b), "0110");
+  golden::expect_equal(logical_not(b), golden::mask_from_string("10", {2}));
+}
+
+TEST(Where, TakesAnyDtype) {
+  const Tensor mask = golden::mask_from_string("10", {2});
+  const Tensor y = where(mask, Tensor::from<int64_t>({INT64_MAX, 1}, {2}), Tensor::from<int64_t>({5}, {1}));
+  golden::expect_equal(y, Tensor::from<int64_t>({INT64_MAX, 5}, {2}));
+  golden::expect_equal(where(mask, mask, logical_not(mask)), golden::mask_from_string("11", {2}));
+  golden::expect_equal(masked_fill(Tensor::from<int32_t>({3, 4}, {2}), mask, -2.7),
+                       Tensor::from<int32_t>({-2, 4}, {2}));
+}
+
 TEST(Where, BroadcastsAllThreeAndSelectsGradients) {
   const Tensor mask = golden::mask_from_string("101", {3, 1});
   Tensor a = of({1, -0.F}).set_requires_grad();
@@ -158,9 +223,9 @@ TEST(Functions, RefuseIntegersUndefinedTensorsAndShapesThatDoNotFit) {
   message_of<DTypeError>([&] { leaky_relu(labels); });
   message_of<DTypeError>([&] { clamp(labels, {.min = 0}); });
   message_of<DTypeError>([&] { pow(labels, 2); });
+  message_of<DTypeError>([&] { pow(labels, labels); });
   Tensor (*const pow_tensor)(const Tensor&, const Tensor&) = pow;
   for (Tensor (*f)(const Tensor&, const Tensor&) : {pow_tensor, maximum, minimum, eq, ne, lt, le, gt, ge}) {
-    message_of<DTypeError>([&] { f(labels, labels); });
     message_of<DTypeError>([&] { f(Tensor::ones({2}), Tensor::ones({2}, DType::f64)); });
     message_of<StateError>([&] { f(Tensor::ones({2}), Tensor()); });
     message_of<ShapeError>([&] { f(Tensor::ones({2}), Tensor::ones({3})); });

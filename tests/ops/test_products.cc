@@ -66,6 +66,16 @@ TEST(Matmul, TakesTransposedOperandsWithTheValuesOfACopy) {
   EXPECT_NE(message_of<ShapeError>([&] { matmul(a, b, {.transpose_b = true}); }).find("transposed"), std::string::npos);
 }
 
+TEST(Matmul, TakesAVectorForARowOnTheLeftAndForAColumnOnTheRight) {
+  const Tensor row = Tensor::from<float>({1, 2}, {2});
+  const Tensor matrices = Tensor::from<float>({1, 2, 3, 4, 5, 6, 7, 8}, {2, 2, 2});
+  golden::expect_equal(matmul(row, row), Tensor::full({}, 5));
+  golden::expect_equal(matmul(row, matrices), Tensor::from<float>({7, 10, 19, 22}, {2, 2}));
+  golden::expect_equal(matmul(matrices, row), Tensor::from<float>({5, 11, 17, 23}, {2, 2}));
+  golden::expect_equal(matmul(row, Tensor::zeros({2, 0})), Tensor::zeros({0}));
+  golden::expect_equal(matmul(Tensor::zeros({3, 0}), Tensor::zeros({0})), Tensor::zeros({3}));
+}
+
 TEST(Matmul, RefusesSizesThatDoNotFitAndNamesBoth) {
   EXPECT_EQ(message_of<ShapeError>([] {
               matmul(Tensor::ones({3, 4}), Tensor::ones({5, 2}));
@@ -73,8 +83,8 @@ TEST(Matmul, RefusesSizesThatDoNotFitAndNamesBoth) {
             "matmul: the last size of a must equal the last but one of b; [3, 4] and [5, 2]; "
             "set transpose_a or transpose_b where the other dimension is meant");
   EXPECT_NE(message_of<ShapeError>([] {
-              matmul(Tensor::ones({4}), Tensor::ones({4, 2}));
-            }).find("[4] and [4, 2]"),
+              matmul(Tensor::ones({4}), Tensor::ones({4, 2}), {.transpose_a = true});
+            }).find("transpose_a needs"),
             std::string::npos);
   EXPECT_NE(message_of<ShapeError>([] {
               matmul(Tensor::ones({2, 3, 4}), Tensor::ones({3, 4, 2}));

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <span>
 #include <string>
@@ -48,11 +50,18 @@ class TensorDataset final : public Dataset {
   // Throws ShapeError when a tensor is undefined or a scalar, or the first dimensions differ; ConfigError when one of
   // the further names is "x" or "y".
   TensorDataset(Tensor x, Tensor y, std::map<std::string, Tensor> more = {});
+  // Copies values in memory: y [n] and x [n, x.size() / n], row-major. Throws ShapeError when n does not divide
+  // x.size().
+  template <Element X, Element Y>
+  TensorDataset(const std::vector<X>& x, const std::vector<Y>& y)
+      : TensorDataset(Tensor::from(x, rows_of(x.size(), y.size())), Tensor::from(y, {std::ssize(y)})) {}
 
   int64_t size() const override;
   Batch gather(std::span<const int64_t> indices) const override;
 
  private:
+  static Shape rows_of(size_t values, size_t rows);
+
   Batch all_;
 };
 

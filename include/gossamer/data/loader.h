@@ -1,4 +1,4 @@
-// DataLoader: the batches of a dataset, epoch after epoch, shuffled by seed and prepared ahead on a thread.
+// DataLoader: the batches of a dataset, epoch after epoch, in a sampler's order and prepared ahead by threads.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,8 @@
 #include <memory>
 
 #include "gossamer/data/dataset.h"
+#include "gossamer/data/sampler.h"
+#include "gossamer/data/transform.h"
 #include "gossamer/state_dict.h"
 
 #pragma GCC visibility push(default)
@@ -14,13 +16,21 @@ namespace gossamer::data {
 
 struct DataLoaderOptions {
   int64_t batch_size = 128;
-  // The order is a function of (seed, epoch) alone. Without shuffle it is that of the dataset.
+  // In a new order each epoch, or in that of the dataset. A sampler takes its place.
   bool shuffle = true;
+  // Which samples, in what order: a function of (seed, epoch) alone.
+  std::shared_ptr<const Sampler> sampler = nullptr;
   // Leaves out the last batch of an epoch when it is smaller than batch_size.
   bool drop_last = false;
+  // Of the order, and of what transforms choose at random.
   uint64_t seed = 0;
-  // Batches kept ready by a thread of its own; 0 gathers them in the calling thread. The batches are the same.
+  // What is done to each batch, by the thread that gathers it.
+  Transform transform = nullptr;
+  // Batches kept ready for each worker; 0 gathers in the calling thread.
   int64_t prefetch = 2;
+  // Threads that gather ahead; 0 gathers in the calling thread. The batches and their order are the same for any
+  // number.
+  int64_t workers = 1;
 };
 
 // Each pass over the loader is an epoch:
@@ -32,7 +42,8 @@ class DataLoader {
  public:
   class Iterator;
 
-  // Throws ConfigError when there is no dataset, batch_size < 1 or prefetch < 0.
+  // Throws ConfigError when there is no dataset, batch_size < 1, prefetch < 0 or workers < 0, or the sampler does not
+  // fit the dataset.
   explicit DataLoader(std::shared_ptr<const Dataset> dataset, const DataLoaderOptions& options = {});
   DataLoader(const DataLoader& other);
   DataLoader& operator=(const DataLoader& other);
@@ -40,8 +51,9 @@ class DataLoader {
   DataLoader& operator=(DataLoader&&) noexcept = default;
   ~DataLoader() = default;
 
-  // Starts epoch() and counts it up. What the dataset throws, in whatever thread, is rethrown here or by the iterator's
-  // increment, after the batches before it. Throws StateError where the thread that prefetches cannot be started.
+  // Starts epoch() and counts it up. What the dataset or the transform throws, in whatever thread, is rethrown here or
+  // by the iterator's increment, after the batches before it. Throws StateError where a worker cannot be started;
+  // ShapeError where the sampler gives another number of samples than it said, or one that is not there.
   Iterator begin();
   std::default_sentinel_t end() const { return {}; }
 
@@ -56,6 +68,8 @@ class DataLoader {
   //   epoch, batch                        the epoch of the pass, and how many of its batches were given out: the batch
   //                                       in hand counts as done
   //   samples, batch_size, shuffle, seed  what the order depends on besides
+  //   sampler                             in place of shuffle where there is one: a hash of its description
+  // The transform is not looked at.
   StateDict state_dict() const;
   // Takes up a state_dict(): the next pass gives the batches that remained, bit for bit, and none where the last one
   // had been given out; the passes after it are whole. Passes that run already go on as they are. Throws FormatError
@@ -71,6 +85,7 @@ class DataLoader {
 
   std::shared_ptr<const Dataset> dataset_;
   DataLoaderOptions options_;
+  std::shared_ptr<const Sampler> sampler_;  // the one of the options, or that of shuffle
   int64_t epoch_ = 0;
   int64_t first_batch_ = 0;             // of the next pass
   std::weak_ptr<const Position> pass_;  // the latest

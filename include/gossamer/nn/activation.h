@@ -7,6 +7,12 @@
 #pragma GCC visibility push(default)
 namespace gossamer::nn {
 
+// x itself: takes the place of a layer that is left out.
+class Identity final : public Cloneable<Identity> {
+ public:
+  Tensor forward(const Tensor& x) override { return x; }
+};
+
 // max(x, 0), any shape.
 class ReLU final : public Cloneable<ReLU> {
  public:

@@ -1,4 +1,4 @@
-// Sequential: modules one after the other.
+// Sequential: modules one after the other. ModuleList: modules in a list.
 #pragma once
 
 #include <concepts>
@@ -61,6 +61,70 @@ class Sequential final : public Module {
 
  private:
   std::vector<NamedModule> modules_;
+};
+
+// Modules in a list, called by the module that holds it: it has no forward of its own. It owns its modules; their names
+// are their positions: "0", "1", ...
+//
+//   struct Net : nn::Cloneable<Net> {
+//     nn::ModuleList blocks;
+//     explicit Net(Generator& rng) {
+//       for (int i = 0; i < 4; ++i) blocks.append(nn::Linear({.in = 64, .out = 64}, rng));
+//       register_module("blocks", blocks);
+//     }
+//     Tensor forward(const Tensor& x) override {
+//       Tensor y = x;
+//       for (nn::Module& block : blocks) y = relu(block(y));
+//       return y;
+//     }
+//   };
+class ModuleList final : public Module {
+ public:
+  // Goes through the modules in their order.
+  class Iterator {
+   public:
+    using Base = std::vector<std::unique_ptr<Module>>::const_iterator;
+    explicit Iterator(Base at) : at_(at) {}
+    Module& operator*() const { return **at_; }
+    Iterator& operator++() {
+      ++at_;
+      return *this;
+    }
+    bool operator==(const Iterator& other) const { return at_ == other.at_; }
+
+   private:
+    Base at_;
+  };
+
+  ModuleList() = default;
+
+  // Throws what register_module throws, and StateError for a null pointer.
+  ModuleList& append(std::unique_ptr<Module> module);
+  template <std::derived_from<Module> M>
+  ModuleList& append(M module) {
+    return append(std::unique_ptr<Module>(std::make_unique<M>(std::move(module))));
+  }
+
+  size_t size() const { return modules_.size(); }
+  // Throws ConfigError where there is no such module.
+  Module& operator[](size_t index) const;
+  // The same as what it is, for members that Module has not. Throws ConfigError where it is not an M.
+  template <std::derived_from<Module> M>
+  M& get(size_t index) const {
+    M* const module = dynamic_cast<M*>(&(*this)[index]);
+    if (module == nullptr) refuse_type(index);
+    return *module;
+  }
+  Iterator begin() const { return Iterator(modules_.begin()); }
+  Iterator end() const { return Iterator(modules_.end()); }
+
+  // Throws StateError where modules share a parameter: their clones would not.
+  std::unique_ptr<Module> clone() const override;
+
+ private:
+  [[noreturn]] static void refuse_type(size_t index);
+
+  std::vector<std::unique_ptr<Module>> modules_;
 };
 
 }  // namespace gossamer::nn

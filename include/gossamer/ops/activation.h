@@ -35,6 +35,24 @@ struct LeakyReluOptions {
 // x where it is positive, else negative_slope x.
 [[nodiscard]] Tensor leaky_relu(const Tensor& x, const LeakyReluOptions& options = {});
 
+struct EluOptions {
+  double alpha = 1;  // finite (ConfigError)
+};
+// x where it is positive, else alpha (exp(x) - 1). Clevert et al. 2015, https://arxiv.org/abs/1511.07289
+[[nodiscard]] Tensor elu(const Tensor& x, const EluOptions& options = {});
+
+// 1.0507 elu(x) with alpha 1.6733, the constants that keep mean 0 and variance 1 from layer to layer. Klambauer et al.
+// 2017, https://arxiv.org/abs/1706.02515
+[[nodiscard]] Tensor selu(const Tensor& x);
+
+// x / 6 + 1/2 between 0 and 1, as torch.nn.functional.hardsigmoid.
+[[nodiscard]] Tensor hardsigmoid(const Tensor& x);
+// x hardsigmoid(x). Howard et al. 2019, https://arxiv.org/abs/1905.02244
+[[nodiscard]] Tensor hardswish(const Tensor& x);
+
+// x / (1 + |x|)
+[[nodiscard]] Tensor softsign(const Tensor& x);
+
 struct SoftplusOptions {
   double beta = 1;        // sharpness: finite and not 0 (ConfigError)
   double threshold = 20;  // where beta x is larger, the result is x

@@ -17,6 +17,12 @@ namespace gossamer {
 [[nodiscard]] Tensor sqrt(const Tensor& x);
 // 1 / sqrt(x)
 [[nodiscard]] Tensor rsqrt(const Tensor& x);
+// 1 / x
+[[nodiscard]] Tensor reciprocal(const Tensor& x);
+// 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
+[[nodiscard]] Tensor erf(const Tensor& x);
+// -1, 0 or 1; NaN stays NaN. Its gradient is 0.
+[[nodiscard]] Tensor sign(const Tensor& x);
 // Its gradient at 0 is 0.
 [[nodiscard]] Tensor abs(const Tensor& x);
 [[nodiscard]] Tensor sin(const Tensor& x);

@@ -173,8 +173,6 @@ class Optimizer {
   // Options may have changed since: amsgrad turned on later needs one state more.
   void declare_states(ParameterRecord& record) const;
   void add_after_step(std::function<void(Optimizer&)> f, bool may_throw);
-  // What state_dict() calls each parameter, in the order of records_.
-  std::vector<std::string> unique_names(std::string_view op) const;
 
   uint64_t id_;
   std::vector<std::shared_ptr<ParameterRecord>> records_;

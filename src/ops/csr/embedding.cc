@@ -92,15 +92,32 @@ struct EmbeddingNode final : Node {
   std::vector<Tensor> backward(const Tensor& grad) override {
     Tensor dvalues = Tensor::zeros(values.shape(), grad.dtype());
     add_up_rows(uses, *pattern, padding, grad, dvalues);
-    if (tap) tap->add_dense(tap->retains() ? dense_gradient(grad) : Tensor());
+    if (tap) add_to_tap(grad);
     return {dvalues};
   }
 
-  Tensor dense_gradient(const Tensor& grad) const {
-    const auto full = CsrPattern::full(pattern->rows(), pattern->cols());
-    Tensor dense = Tensor::zeros({full->nnz()}, grad.dtype());
-    add_up_rows(uses, *full, padding, grad, dense);
-    return dense;
+  // The gradient of all elements, alive or not, of the rows that are used: the others have none.
+  void add_to_tap(const Tensor& grad) const {
+    if (!tap->retains()) return tap->add_rows({}, {});
+    const int64_t cols = pattern->cols();
+    const auto n = static_cast<int64_t>(uses.rows.size());
+    Tensor rows = Tensor::zeros({n, cols}, grad.dtype());
+    dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
+      const T* const from = grad.data<T>();
+      T* const to = rows.mutable_data<T>();
+      rt::parallel_chunks(n, std::max<int64_t>(1, rt::kElementGrain / std::max<int64_t>(1, cols)),
+                          [&](int64_t begin, int64_t end) {
+                            for (int64_t i = begin; i < end; ++i) {
+                              const auto row = static_cast<size_t>(i);
+                              if (uses.rows[row] == padding) continue;
+                              for (int64_t k = uses.first[row]; k < uses.first[row + 1]; ++k) {
+                                const T* const part = from + uses.position[static_cast<size_t>(k)] * cols;
+                                for (int64_t c = 0; c < cols; ++c) to[i * cols + c] += part[c];
+                              }
+                            }
+                          });
+    });
+    tap->add_rows(Tensor::from(uses.rows, {n}), rows);
   }
 };
 

@@ -6,8 +6,8 @@
 
 namespace gossamer {
 
-// The public embedding for a table of which only the nonzeros are held. No dense table or gradient is formed, save the
-// gradient on those steps that a tap collects for growth.
+// The public embedding for a table of which only the nonzeros are held. No dense table or gradient is formed. On those
+// steps that a tap collects for growth it gets the dense gradient of the rows that are used.
 Tensor csr_embedding(const Tensor& indices, const CsrWeight& weight, const EmbeddingOptions& options);
 
 }  // namespace gossamer

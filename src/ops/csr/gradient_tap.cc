@@ -45,6 +45,10 @@ void GradientTap::add_product(const Tensor& x, const Tensor& dy) {
   add({x.detach(), dy.detach(), x.version(), dy.version(), 0});
 }
 
+void GradientTap::add_rows(const Tensor& rows, const Tensor& grads) {
+  add({rows.detach(), grads.detach(), rows.version(), grads.version(), 0});
+}
+
 void GradientTap::add_dense(const Tensor& grad) { add({{}, grad.detach(), 0, grad.version(), 0}); }
 
 void GradientTap::note_use() noexcept {
@@ -104,6 +108,32 @@ void GradientTap::check(std::string_view parameter) const {
   }
 }
 
+// block = beta block + the part of the use from row `row_begin` on. beta 0 overwrites, whatever the scratch holds.
+template <class T>
+void GradientTap::add_block(const Use& use, int64_t rows, int64_t row_begin, T beta, Tensor& block) {
+  const int64_t n = block.dim(0);
+  const int64_t cols = block.dim(1);
+  T* const sum = block.mutable_data<T>();
+  if (use.x.defined() && use.x.dtype() != DType::i64) {
+    rt::gemm<T>({.m = n, .n = cols, .k = use.x.dim(0), .trans_a = rt::Trans::Yes}, {use.dy.data<T>() + row_begin, rows},
+                {use.x.data<T>(), cols}, beta, {sum, cols});
+    return;
+  }
+  if (!use.x.defined()) {
+    const T* const part = use.dy.data<T>() + row_begin * cols;
+    for (int64_t j = 0; j < n * cols; ++j) sum[j] = (beta == 0 ? 0 : beta * sum[j]) + part[j];
+    return;
+  }
+  for (int64_t j = 0; j < n * cols; ++j) sum[j] = beta == 0 ? 0 : beta * sum[j];
+  const auto used = use.x.span<int64_t>();
+  for (size_t i = 0; i < used.size(); ++i) {
+    const int64_t row = used[i] - row_begin;
+    if (row < 0 || row >= n) continue;
+    const T* const part = use.dy.data<T>() + static_cast<int64_t>(i) * cols;
+    for (int64_t j = 0; j < cols; ++j) sum[row * cols + j] += part[j];
+  }
+}
+
 void GradientTap::for_each_block(int64_t rows, int64_t cols,
                                  const std::function<void(int64_t, const Tensor&)>& f) const {
   if (uses_.empty() || rows == 0 || cols == 0) return;
@@ -120,15 +150,7 @@ void GradientTap::for_each_block(int64_t rows, int64_t cols,
       for (const Use& use : uses_) {
         if (before != nullptr) beta = static_cast<T>(std::pow(decay_, use.step - before->step));
         before = &use;
-        if (use.x.defined()) {
-          rt::gemm<T>({.m = n, .n = cols, .k = use.x.dim(0), .trans_a = rt::Trans::Yes}, {use.dy.data<T>() + row, rows},
-                      {use.x.data<T>(), cols}, beta, {block.mutable_data<T>(), cols});
-          continue;
-        }
-        const T* part = use.dy.data<T>() + row * cols;
-        T* sum = block.mutable_data<T>();
-        // beta 0 overwrites, whatever the scratch holds.
-        for (int64_t j = 0; j < n * cols; ++j) sum[j] = (beta == 0 ? 0 : beta * sum[j]) + part[j];
+        add_block<T>(use, rows, row, beta, block);
       }
       rt::sum_over_processes(std::span(block.mutable_data<T>(), static_cast<size_t>(block.numel())));
       f(row, block);

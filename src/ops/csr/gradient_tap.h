@@ -45,7 +45,8 @@ class GradientTap : public std::enable_shared_from_this<GradientTap> {
     decay_ = decay;
     ++step_;
   }
-  // The past, oldest first, for states: `age` steps old, x undefined for a use through the general way.
+  // The past, oldest first, for states: `age` steps old, x and dy as given to add_product, rows and grads as given to
+  // add_rows, or x undefined for a use through the general way.
   struct Past {
     int64_t age;
     Tensor x;
@@ -64,6 +65,8 @@ class GradientTap : public std::enable_shared_from_this<GradientTap> {
   // A use as x [n, cols] with output gradient dy [n, rows]: contributes dyᵀ x. Added, where the tap retains it, when
   // the walk that is under way ends well.
   void add_product(const Tensor& x, const Tensor& dy);
+  // A use that reads rows of the parameter: row rows[i] (i64, each once) has the gradient grads[i] of [n, cols].
+  void add_rows(const Tensor& rows, const Tensor& grads);
   // A use through the general way, whose dense gradient [rows * cols] existed anyway.
   void add_dense(const Tensor& grad);
 
@@ -77,13 +80,15 @@ class GradientTap : public std::enable_shared_from_this<GradientTap> {
 
  private:
   struct Use {
-    Tensor x;  // undefined for a dense use
+    Tensor x;  // undefined for a dense use, i64 for one of rows
     Tensor dy;
     uint64_t x_version;
     uint64_t dy_version;
     int64_t step;
   };
   class AddUse;
+  template <class T>
+  static void add_block(const Use& use, int64_t rows, int64_t row_begin, T beta, Tensor& block);
   void add(Use use);
   void note_use() noexcept;
 

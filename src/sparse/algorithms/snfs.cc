@@ -80,9 +80,16 @@ std::vector<GradientTap::Past> read_past(const SparseParameter& parameter, State
     const std::string dy_key = retained_key(parameter, i, "dy");
     const Tensor any = reader.find(dy_key);
     const int64_t n = any.defined() && any.rank() > 0 ? any.dim(0) : 0;
-    const bool product = reader.contains(x_key);
-    const Tensor dy = reader.find(dy_key, product ? Shape({n, size.rows}) : p.shape(), p.dtype());
-    const Tensor x = reader.find(x_key, {n, size.cols}, p.dtype(), Entry::Optional);
+    const Tensor any_x = reader.find(x_key, Entry::Optional);
+    const bool rows = any_x.defined() && any_x.dtype() == DType::i64;
+    const Tensor x =
+        reader.find(x_key, rows ? Shape({n}) : Shape({n, size.cols}), rows ? DType::i64 : p.dtype(), Entry::Optional);
+    const Shape dy_shape = rows ? Shape({n, size.cols}) : any_x.defined() ? Shape({n, size.rows}) : p.shape();
+    const Tensor dy = reader.find(dy_key, dy_shape, p.dtype());
+    if (rows && x.defined() &&
+        std::ranges::any_of(x.span<int64_t>(), [&](int64_t row) { return row < 0 || row >= size.rows; })) {
+      reader.fault(x_key, fmt::format("rows in [0, {})", size.rows), "others");
+    }
     past.push_back({age, x.defined() ? x.clone() : x, dy.defined() ? dy.clone() : dy});
   }
   return past;

@@ -11,6 +11,7 @@ namespace gossamer::samples {
 std::vector<OpSample> functions() {
   const Shape shape{2, 1, 5};
   const Tensor any = uniform(shape, 1, DType::f64, -3, 3);
+  const Tensor wide = uniform(shape, 6, DType::f64, -6, 6);
   const Tensor positive = uniform(shape, 2, DType::f64, 0.3, 3);
   const Tensor exponents = uniform({3, 5}, 3, DType::f64, -2, 2);
   const auto extreme = [](Tensor (*f)(const Tensor&, const Tensor&)) {
@@ -37,6 +38,14 @@ std::vector<OpSample> functions() {
       {"gelu", "tanh", [](Inputs x) { return gelu(x[0], {.approximate = GeluApproximation::Tanh}); }, {any}, {many}},
       {"leaky_relu", "", [](Inputs x) { return leaky_relu(x[0], {.negative_slope = 0.2}); }, {any}, {many}},
       {"gelu", "of_nothing", [](Inputs x) { return gelu(sin(x[0])); }, {uniform({0, 3}, 1)}},
+      {"reciprocal", "", [](Inputs x) { return reciprocal(x[0]); }, {positive}, {many_positive}},
+      {"erf", "", [](Inputs x) { return erf(x[0]); }, {any}, {many}},
+      {"sign", "", [](Inputs x) { return sign(x[0]); }, {any}, {many}},
+      {"elu", "", [](Inputs x) { return elu(x[0], {.alpha = 1.5}); }, {any}, {many}},
+      {"selu", "", [](Inputs x) { return selu(x[0]); }, {any}, {many}},
+      {"hardsigmoid", "", [](Inputs x) { return hardsigmoid(x[0]); }, {wide}, {many}},
+      {"hardswish", "", [](Inputs x) { return hardswish(x[0]); }, {wide}, {many}},
+      {"softsign", "", [](Inputs x) { return softsign(x[0]); }, {any}, {many}},
       {"pow", "", [](Inputs x) { return pow(x[0], -1.5); }, {positive}},
       {"pow", "of_negative", [](Inputs x) { return pow(x[0], 3); }, {any}, {many}},
       {"pow", "tensor", [](Inputs x) { return pow(x[0], x[1]); }, {positive, exponents}, {row, many}},
@@ -45,6 +54,12 @@ std::vector<OpSample> functions() {
       {"clamp", "", [](Inputs x) { return clamp(x[0], {.min = -1, .max = 0.5}); }, {any}, {many}},
       {"clamp", "below", [](Inputs x) { return clamp(x[0], {.max = 0.5}); }, {any}},
       {"where", "", [=](Inputs x) { return where(mask, x[0], x[1]); }, {any, uniform({3, 1}, 5)}},
+      {"where", "scalars", [=](Inputs x) { return where(mask, x[0], x[1]); }, {uniform({}, 4), uniform({1, 1}, 5)}},
+      {"masked_fill", "", [=](Inputs x) { return masked_fill(x[0], mask, 3); }, {any}, {large({12000, 5}, 1)}},
+      {"masked_fill",
+       "empty",
+       [=](Inputs x) { return masked_fill(x[0], slice(mask, 0, 0), 3); },
+       {uniform({0, 1, 5}, 1)}},
       {"where",
        "compared",
        [](Inputs x) { return where(lt(x[0], x[1]), x[0], x[1]); },

@@ -7,7 +7,20 @@
 
 namespace gossamer::samples {
 
+namespace {
+
+// With a column without, one with a single, and one with two zeros.
+Tensor with_zeros() {
+  Tensor x = uniform({3, 3}, 1, DType::f64, 0.5, 2);
+  for (const int64_t at : {1, 2, 5}) x.mutable_data<double>()[at] = 0;
+  return x;
+}
+
+}  // namespace
+
 std::vector<OpSample> reductions() {
+  const Tensor many = large({70, 50, 40}, 1);
+  const std::vector<Tensor> of_nothing{uniform({0, 3}, 1)};
   return {
       {"sum", "", [](Inputs x) { return sum(x[0]); }, {uniform({3, 4}, 1)}, {large({70, 50, 40}, 1)}},
       {"sum",
@@ -42,6 +55,68 @@ std::vector<OpSample> reductions() {
          return max(x[0], {.dims = {-2, -1}, .keepdim = true});
        },
        {uniform({2, 3, 2}, 1)}},
+      {"sum", "of_nothing", [](Inputs x) { return sum(x[0], {.dims = {0}}); }, of_nothing},
+      {"mean", "of_nothing", [](Inputs x) { return mean(x[0], {.dims = {1}}); }, of_nothing},
+      {"max", "of_nothing", [](Inputs x) { return max(x[0], {.dims = {1}}); }, of_nothing},
+      {"min",
+       "",
+       [](Inputs x) {
+         return min(x[0], {.dims = {0, 2}});
+       },
+       {uniform({2, 1, 3}, 1)},
+       {many}},
+      {"min", "of_nothing", [](Inputs x) { return min(x[0], {.dims = {1}}); }, of_nothing},
+      {"prod",
+       "",
+       [](Inputs x) {
+         return prod(x[0], {.dims = {0, 2}});
+       },
+       {uniform({2, 1, 3}, 1)},
+       {large({70, 50, 40}, 1, 0.9, 1.1)}},
+      {"prod", "with_zeros", [](Inputs x) { return prod(x[0], {.dims = {0}, .keepdim = true}); }, {with_zeros()}},
+      {"prod", "of_nothing", [](Inputs x) { return prod(x[0], {.dims = {0}}); }, of_nothing},
+      {"logsumexp",
+       "",
+       [](Inputs x) {
+         return logsumexp(x[0], {.dims = {0, 2}});
+       },
+       {uniform({2, 1, 3}, 1, DType::f64, -3, 3)},
+       {many}},
+      {"logsumexp",
+       "last",
+       [](Inputs x) { return logsumexp(x[0], {.dims = {-1}, .keepdim = true}); },
+       {uniform({2, 5}, 1)}},
+      {"logsumexp", "of_nothing", [](Inputs x) { return logsumexp(x[0], {.dims = {0}}); }, of_nothing},
+      {"var",
+       "",
+       [](Inputs x) {
+         return var(x[0], {.dims = {0, 2}});
+       },
+       {uniform({2, 1, 3}, 1)},
+       {many}},
+      {"var",
+       "biased",
+       [](Inputs x) { return var(x[0], {.keepdim = true, .correction = 0}); },
+       {uniform({2, 5}, 1)},
+       {many}},
+      {"var",
+       "of_single_elements",
+       [](Inputs x) { return var(x[0], {.dims = {0}, .correction = 0}); },
+       {uniform({1, 3}, 1)}},
+      {"var", "of_nothing", [](Inputs x) { return var(x[0], {.dims = {1}}); }, of_nothing},
+      {"norm",
+       "",
+       [](Inputs x) {
+         return norm(x[0], {.dims = {0, 2}});
+       },
+       {uniform({2, 1, 3}, 1)},
+       {many}},
+      {"norm", "of_scalar", [](Inputs x) { return norm(x[0]); }, {uniform({}, 1)}},
+      {"norm", "one", [](Inputs x) { return norm(x[0], {.p = 1, .keepdim = true}); }, {uniform({2, 5}, 1)}, {many}},
+      {"norm", "of_nothing", [](Inputs x) { return norm(x[0], {.dims = {0}}); }, of_nothing},
+      {"cumsum", "", [](Inputs x) { return cumsum(x[0], -1); }, {uniform({2, 1, 5}, 1)}, {many}},
+      {"cumsum", "middle", [](Inputs x) { return cumsum(x[0], 1); }, {uniform({2, 3, 4}, 1)}, {large({7, 20, 600}, 1)}},
+      {"cumsum", "of_nothing", [](Inputs x) { return cumsum(x[0], 0); }, of_nothing},
   };
 }
 

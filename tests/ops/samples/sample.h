@@ -39,17 +39,40 @@ inline Tensor large(const Shape& shape, uint64_t key, double low = -1, double hi
 inline void PrintTo(const OpSample& sample, std::ostream* os) { *os << sample.name(); }
 
 // The list: one function for each family, in samples/<family>.cc.
+std::vector<OpSample> attention();
+std::vector<OpSample> classification();
+std::vector<OpSample> convolutions();
 std::vector<OpSample> elementwise();
 std::vector<OpSample> functions();
-std::vector<OpSample> shapes();
-std::vector<OpSample> reductions();
+std::vector<OpSample> indexing();
+std::vector<OpSample> joins();
+std::vector<OpSample> losses();
+std::vector<OpSample> normalization();
+std::vector<OpSample> pooling();
 std::vector<OpSample> products();
+std::vector<OpSample> reductions();
+std::vector<OpSample> shapes();
 std::vector<OpSample> sparse();
-std::vector<OpSample> classification();
 
 inline std::vector<OpSample> all() {
+  constexpr std::vector<OpSample> (*kFamilies[])() = {
+      attention,
+      classification,
+      convolutions,
+      elementwise,
+      functions,
+      indexing,
+      joins,
+      losses,
+      normalization,
+      pooling,
+      products,
+      reductions,
+      shapes,
+      sparse,
+  };
   std::vector<OpSample> list;
-  for (const auto family : {elementwise, functions, shapes, reductions, products, sparse, classification}) {
+  for (const auto family : kFamilies) {
     for (OpSample& sample : family()) list.push_back(std::move(sample));
   }
   return list;

@@ -7,6 +7,19 @@
 
 namespace gossamer::samples {
 
+namespace {
+
+// Both around the middle dimension, one side of the last.
+Operation padded(PadOptions options) {
+  options.value = 3;
+  return [=](Inputs x) {
+    return pad(x[0], {{.dim = -2, .before = options.mode == PadMode::Reflect ? 2 : 1}, {.dim = 2, .after = 1}},
+               options);
+  };
+}
+
+}  // namespace
+
 std::vector<OpSample> shapes() {
   return {
       {"reshape",
@@ -30,6 +43,69 @@ std::vector<OpSample> shapes() {
       {"transpose", "", [](Inputs x) { return transpose(x[0], 0, 1); }, {uniform({3, 5}, 1)}, {large({300, 200}, 1)}},
       {"transpose", "around", [](Inputs x) { return transpose(x[0], -1, 0); }, {uniform({2, 3, 4}, 1)}},
       {"transpose", "inner", [](Inputs x) { return transpose(x[0], 1, 2); }, {uniform({2, 3, 2, 2}, 1)}},
+      {"flatten",
+       "",
+       [](Inputs x) { return flatten(x[0], {.start_dim = 1}); },
+       {uniform({2, 3, 2}, 1)},
+       {large({300, 9, 7}, 1)}},
+      {"flatten", "scalar", [](Inputs x) { return flatten(x[0]); }, {uniform({}, 1)}},
+      {"squeeze", "", [](Inputs x) { return squeeze(x[0]); }, {uniform({1, 2, 1}, 1)}, {large({1, 30000, 1}, 1)}},
+      {"squeeze", "dim", [](Inputs x) { return squeeze(x[0], -1); }, {uniform({1, 2, 1}, 1)}},
+      {"unsqueeze", "", [](Inputs x) { return unsqueeze(x[0], -1); }, {uniform({2, 3}, 1)}, {large({300, 90}, 1)}},
+      {"expand",
+       "",
+       [](Inputs x) {
+         return expand(x[0], {4, -1, 3});
+       },
+       {uniform({2, 1}, 1)}},
+      {"expand",
+       "rows",
+       [](Inputs x) {
+         return expand(x[0], {300, -1});
+       },
+       {uniform({4}, 1)},
+       {large({200}, 1)}},
+      {"expand",
+       "to_nothing",
+       [](Inputs x) {
+         return expand(x[0], {0, 3});
+       },
+       {uniform({1, 3}, 1)}},
+      {"repeat",
+       "",
+       [](Inputs x) {
+         return repeat(x[0], {2, 1, 3});
+       },
+       {uniform({2, 3}, 1)},
+       {large({90, 110}, 1)}},
+      {"repeat",
+       "once",
+       [](Inputs x) {
+         return repeat(x[0], {1, 1});
+       },
+       {uniform({2, 0}, 1)}},
+      {"flip",
+       "",
+       [](Inputs x) {
+         return flip(x[0], {-1, 0});
+       },
+       {uniform({2, 3, 4}, 1)},
+       {large({40, 30, 50}, 1)}},
+      {"flip", "middle", [](Inputs x) { return flip(x[0], {1}); }, {uniform({2, 3, 4}, 1)}},
+      {"flip", "empty", [](Inputs x) { return flip(x[0], {0}); }, {uniform({0, 1}, 1)}},
+      {"roll", "", [](Inputs x) { return roll(x[0], 2, 1); }, {uniform({2, 3, 2}, 1)}, {large({2, 300, 90}, 1)}},
+      {"roll", "back", [](Inputs x) { return roll(x[0], -7, -1); }, {uniform({2, 5}, 1)}},
+      {"roll", "empty", [](Inputs x) { return roll(x[0], 1, 0); }, {uniform({0, 1}, 1)}},
+      {"pad", "", padded({}), {uniform({2, 3, 2}, 1)}, {large({60, 20, 30}, 1)}},
+      {"pad", "reflect", padded({.mode = PadMode::Reflect}), {uniform({2, 3, 3}, 1)}, {large({60, 20, 30}, 1)}},
+      {"pad", "replicate", padded({.mode = PadMode::Replicate}), {uniform({2, 1, 2}, 1)}},
+      {"pad", "circular", padded({.mode = PadMode::Circular}), {uniform({1, 2, 2}, 1)}},
+      {"pad", "empty", padded({}), {uniform({0, 3, 2}, 1)}},
+      {"tril", "", [](Inputs x) { return tril(x[0]); }, {uniform({2, 3, 4}, 1)}, {large({5, 90, 110}, 1)}},
+      {"tril", "shifted", [](Inputs x) { return tril(x[0], {.diagonal = -1}); }, {uniform({4, 3}, 1)}},
+      {"tril", "empty", [](Inputs x) { return tril(x[0]); }, {uniform({3, 0}, 1)}},
+      {"triu", "", [](Inputs x) { return triu(x[0]); }, {uniform({4, 3}, 1)}, {large({5, 110, 90}, 1)}},
+      {"triu", "shifted", [](Inputs x) { return triu(x[0], {.diagonal = 2}); }, {uniform({2, 1, 4}, 1)}},
   };
 }
 

@@ -1,0 +1,111 @@
+// A convolution as a sum of shifted rows: where each tap finds what it multiplies. For the forward product and for the
+// gradient of its input, which is a sum of the same kind over dY.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "kernels/conv.h"
+
+namespace gossamer {
+
+// One axis of a convolution.
+struct ConvAxis {
+  int64_t in;
+  int64_t kernel;
+  int64_t stride;
+  int64_t padding;
+  int64_t dilation;
+
+  int64_t out() const { return (in + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1; }
+};
+
+// The sizes of a convolution [n, groups * in, y.in, x.in] -> [n, groups * out, y.out(), x.out()] with weights
+// [groups * out, in, y.kernel, x.kernel].
+struct ConvSize {
+  int64_t n;
+  int64_t groups;
+  int64_t in;   // channels of a group
+  int64_t out;  // channels of a group
+  ConvAxis y, x;
+
+  int64_t window() const { return y.kernel * x.kernel; }
+  int64_t in_area() const { return y.in * x.in; }
+  int64_t out_area() const { return y.out() * x.out(); }
+};
+
+// One axis of a sum of shifted rows: sum[i] = Σ_taps w[tap.k] source[step (i + tap.shift) + tap.phase] for i in [0,
+// size), 0 outside of the source.
+struct ShiftAxis {
+  struct Tap {
+    int64_t k;  // in the window
+    int64_t phase;
+    int64_t shift;
+  };
+  int64_t source;  // its size
+  int64_t step;
+  int64_t size;
+  std::vector<Tap> taps;
+  int64_t first = 0;  // smallest and largest shift
+  int64_t last = 0;
+
+  // Of the forward product.
+  static ShiftAxis forward(const ConvAxis& axis);
+  // Of the gradient of the inputs `residue`, residue + stride, ...
+  static ShiftAxis input_grad(const ConvAxis& axis, int64_t residue);
+};
+
+// Bands of consecutive rows of the sums, and the part of a source [channels, y.source, x.source] that one reads, spread
+// so that taps are shifts: rows of `pitch`, zeros where the source ends, a plane for each phase.
+class Shifts {
+ public:
+  // Bands of at most `most_bytes`, or one row, and at least `wanted_bands` of them, as far as there are rows.
+  template <class T>
+  static Shifts make(ShiftAxis y, ShiftAxis x, int64_t channels, int64_t wanted_bands);
+
+  const ShiftAxis& y() const { return y_; }
+  const ShiftAxis& x() const { return x_; }
+  int64_t taps() const { return static_cast<int64_t>(y_.taps.size() * x_.taps.size()); }
+  // The place in the window, of `kernel_x` columns, of a tap.
+  int64_t place(int64_t tap, int64_t kernel_x) const;
+
+  int64_t bands() const { return bands_; }
+  // Rows [first, second) of a band.
+  std::pair<int64_t, int64_t> rows(int64_t band) const {
+    return {band * y_.size / bands_, (band + 1) * y_.size / bands_};
+  }
+  int64_t pitch() const { return pitch_; }
+  // Positions of a band of that many rows: (row, column) is position row * pitch + column.
+  int64_t positions(int64_t rows) const { return rows == 0 ? 0 : (rows - 1) * pitch_ + x_.size; }
+
+  // Whether a source is read where it lies, without being spread.
+  bool direct() const { return direct_; }
+  // Elements of a spread band of so many channels; 0 where sources are read directly.
+  int64_t band_size(int64_t channels) const { return direct_ ? 0 : channels * channel_; }
+  // [channels * taps], channel by channel.
+  const std::vector<int64_t>& offsets() const { return offsets_; }
+
+  // The source of a band: spread into `to`, [band_size], or where it lies. `from` is [channels, y.source, x.source].
+  template <class T>
+  const T* spread(const T* from, int64_t channels, int64_t band, T* to) const;
+
+ private:
+  Shifts(ShiftAxis y, ShiftAxis x, int64_t channels, int64_t wanted_bands, int64_t element_bytes);
+
+  ShiftAxis y_, x_;
+  std::vector<int64_t> phases_y_, phases_x_;
+  bool direct_;
+  int64_t pitch_;
+  int64_t bands_;
+  int64_t plane_ = 0;    // elements of a phase of a channel
+  int64_t channel_ = 0;  // elements of a channel
+  std::vector<int64_t> offsets_;
+};
+
+template <class T>
+Shifts Shifts::make(ShiftAxis y, ShiftAxis x, int64_t channels, int64_t wanted_bands) {
+  return Shifts(std::move(y), std::move(x), channels, wanted_bands, static_cast<int64_t>(sizeof(T)));
+}
+
+}  // namespace gossamer

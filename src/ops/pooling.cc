@@ -1,0 +1,358 @@
+// Pooling in two dimensions. A window is a product of a run of rows and a run of columns, so each row of results takes
+// two loops: over the rows of x for all columns at once, then over the columns of each window.
+#include "gossamer/ops/pooling.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "gossamer/autograd.h"
+#include "ops/check.h"
+#include "runtime/check.h"
+#include "runtime/parallel.h"
+#include "runtime/scratch.h"
+#include "tensor/dispatch.h"
+
+namespace gossamer {
+
+namespace {
+
+// Rows or columns [begin, end), every step-th: what is inside x of a window. `padded` counts what is outside too.
+struct Window {
+  int64_t begin;
+  int64_t end;
+  int64_t step;
+  int64_t padded;
+
+  int64_t count() const { return begin < end ? (end - begin + step - 1) / step : 0; }
+};
+
+using Windows = std::vector<Window>;
+
+struct Grid {
+  int64_t height;
+  int64_t width;
+  Windows rows;
+  Windows cols;
+
+  int64_t plane() const { return height * width; }
+  int64_t results() const { return static_cast<int64_t>(rows.size() * cols.size()); }
+};
+
+// One dimension of a pooling.
+struct Axis1d {
+  int64_t size;
+  int64_t kernel;
+  int64_t stride;
+  int64_t before;
+  int64_t after;
+  int64_t dilation;
+};
+
+Windows windows_of(const char* op, const Axis1d& axis, bool ceil_mode) {
+  const int64_t reach = axis.dilation * (axis.kernel - 1) + 1;
+  const int64_t room = axis.size + axis.before + axis.after - reach;
+  if (room < 0) {
+    fail<ShapeError>(op, "a window must fit into x and its padding",
+                     fmt::format("window {}, x {}, padding {} and {}", reach, axis.size, axis.before, axis.after));
+  }
+  int64_t count = (room + (ceil_mode ? axis.stride - 1 : 0)) / axis.stride + 1;
+  if (ceil_mode && (count - 1) * axis.stride >= axis.size + axis.before) --count;
+  Windows windows;
+  windows.reserve(static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t start = i * axis.stride - axis.before;
+    const int64_t skipped = start < 0 ? (-start + axis.dilation - 1) / axis.dilation : 0;
+    windows.push_back({.begin = start + skipped * axis.dilation,
+                       .end = std::min(start + reach, axis.size),
+                       .step = axis.dilation,
+                       .padded = std::min(start + reach, axis.size + axis.after) - start});
+  }
+  return windows;
+}
+
+Windows adaptive_windows(int64_t size, int64_t count) {
+  Windows windows;
+  windows.reserve(static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t begin = i * size / count;
+    const int64_t end = ((i + 1) * size + count - 1) / count;
+    windows.push_back({.begin = begin, .end = end, .step = 1, .padded = end - begin});
+  }
+  return windows;
+}
+
+void check_images(const char* op, const Tensor& x) {
+  check_floating(op, x);
+  if (x.rank() != 3 && x.rank() != 4) {
+    fail<ShapeError>(op, "x must be [n, channels, h, w] or [channels, h, w]", x.shape().to_string());
+  }
+  constexpr int64_t kMax = std::numeric_limits<int32_t>::max();
+  if (x.dim(-2) < 1 || x.dim(-1) < 1 || x.dim(-2) > kMax / x.dim(-1)) {
+    fail<ShapeError>(op, fmt::format("h and w must be at least 1, and their product at most {}", kMax),
+                     x.shape().to_string());
+  }
+}
+
+void check_size(const char* op, const char* name, const Size2d& size, int64_t smallest) {
+  constexpr int64_t kMax = std::numeric_limits<int32_t>::max();
+  if (std::min(size.h, size.w) < smallest || std::max(size.h, size.w) > kMax) {
+    fail<ConfigError>(op, fmt::format("{} must lie in [{}, {}]", name, smallest, kMax),
+                      fmt::format("{} x {}", size.h, size.w));
+  }
+}
+
+template <class Options>
+Grid grid_of(const char* op, const Tensor& x, const Options& options, const Size2d& dilation) {
+  check_images(op, x);
+  check_size(op, "kernel", options.kernel, 1);
+  check_size(op, "stride", options.stride, 0);
+  check_size(op, "padding_end", options.padding_end, -1);
+  check_size(op, "dilation", dilation, 1);
+  check_size(op, "padding", options.padding, 0);
+  const auto either = [](int64_t given, int64_t none, int64_t otherwise) { return given == none ? otherwise : given; };
+  const Size2d stride{either(options.stride.h, 0, options.kernel.h), either(options.stride.w, 0, options.kernel.w)};
+  const Size2d end{either(options.padding_end.h, -1, options.padding.h),
+                   either(options.padding_end.w, -1, options.padding.w)};
+  for (const Size2d& padding : {options.padding, end}) {
+    if (padding.h > dilation.h * (options.kernel.h - 1) || padding.w > dilation.w * (options.kernel.w - 1)) {
+      fail<ConfigError>(op, "padding must be smaller than a window", fmt::format("{} x {}", padding.h, padding.w));
+    }
+  }
+  const Axis1d rows{x.dim(-2), options.kernel.h, stride.h, options.padding.h, end.h, dilation.h};
+  const Axis1d cols{x.dim(-1), options.kernel.w, stride.w, options.padding.w, end.w, dilation.w};
+  return {x.dim(-2), x.dim(-1), windows_of(op, rows, options.ceil_mode), windows_of(op, cols, options.ceil_mode)};
+}
+
+Grid adaptive_grid(const char* op, const Tensor& x, const Size2d& size) {
+  check_images(op, x);
+  check_size(op, "size", size, 1);
+  return {x.dim(-2), x.dim(-1), adaptive_windows(x.dim(-2), size.h), adaptive_windows(x.dim(-1), size.w)};
+}
+
+Shape result_shape(const Shape& x, const Grid& grid) {
+  std::vector<int64_t> sizes(x.begin(), x.end());
+  sizes[sizes.size() - 2] = static_cast<int64_t>(grid.rows.size());
+  sizes.back() = static_cast<int64_t>(grid.cols.size());
+  return Shape(sizes);
+}
+
+// f(plane) for all planes of x.
+template <class F>
+void for_planes(const Shape& x, const Grid& grid, const F& f) {
+  const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / std::max(grid.plane(), grid.results()));
+  rt::parallel_chunks(x.numel() / grid.plane(), grain, [&](int64_t begin, int64_t end) {
+    for (int64_t plane = begin; plane < end; ++plane) f(plane);
+  });
+}
+
+// ---- Maximum ----
+
+// The better of two candidates in the order of rows: the larger, the first of equals, the last NaN.
+template <class T>
+bool beats(T value, int32_t at, T best, int32_t best_at) {
+  if (value != value) return best == best || at > best_at;
+  return value > best || (value == best && at < best_at);
+}
+
+template <class T>
+void max_of_plane(const Grid& grid, const T* x, T* y, int32_t* chosen) {
+  const int64_t width = grid.width;
+  const rt::Scratch scratch(width * static_cast<int64_t>(sizeof(T) + sizeof(int32_t)));
+  T* const best = reinterpret_cast<T*>(scratch.data());
+  int32_t* const best_at = reinterpret_cast<int32_t*>(best + width);
+  for (const Window& rows : grid.rows) {
+    for (int64_t row = rows.begin; row < rows.end; row += rows.step) {
+      const T* const from = x + row * width;
+      const auto at = static_cast<int32_t>(row * width);
+      if (row == rows.begin) {
+        std::copy_n(from, width, best);
+        for (int64_t col = 0; col < width; ++col) best_at[col] = at + static_cast<int32_t>(col);
+        continue;
+      }
+      for (int64_t col = 0; col < width; ++col) {
+        // Later rows win with more or with NaN. Without a branch, so that the loop becomes one over vectors.
+        const bool wins = static_cast<int>(from[col] > best[col]) | static_cast<int>(from[col] != from[col]);
+        best_at[col] = wins ? at + static_cast<int32_t>(col) : best_at[col];
+        best[col] = wins ? from[col] : best[col];
+      }
+    }
+    for (const Window& cols : grid.cols) {
+      T value = -std::numeric_limits<T>::infinity();
+      int32_t at = -1;
+      if (rows.begin < rows.end && cols.begin < cols.end) {
+        value = best[cols.begin];
+        at = best_at[cols.begin];
+        for (int64_t col = cols.begin + cols.step; col < cols.end; col += cols.step) {
+          const bool wins = beats(best[col], best_at[col], value, at);
+          value = wins ? best[col] : value;
+          at = wins ? best_at[col] : at;
+        }
+      }
+      *y++ = value;
+      *chosen++ = at;
+    }
+  }
+}
+
+struct MaxPoolNode final : Node {
+  Input x{*this};
+  SavedTensor chosen;
+  explicit MaxPoolNode(const Tensor& chosen_) : chosen(*this, chosen_) {}
+
+  std::vector<Tensor> backward(const Tensor& grad) override {
+    Tensor dx = Tensor::zeros(x.shape(), grad.dtype());
+    if (grad.numel() == 0) return {dx};
+    const int64_t plane = x.shape()[x.shape().rank() - 2] * x.shape().back();
+    const int64_t results = grad.dim(-2) * grad.dim(-1);
+    dispatch_floating(grad.dtype(), "max_pool2d", [&]<class T>() {
+      const T* const dy = grad.data<T>();
+      const int32_t* const at = chosen.get().data<int32_t>();
+      T* const to = dx.mutable_data<T>();
+      rt::parallel_chunks(grad.numel() / results, std::max<int64_t>(1, rt::kElementGrain / results),
+                          [&](int64_t begin, int64_t end) {
+                            for (int64_t i = begin * results; i < end * results; ++i) {
+                              if (at[i] >= 0) to[i / results * plane + at[i]] += dy[i];
+                            }
+                          });
+    });
+    return {dx};
+  }
+};
+
+// The result, recorded, and where its elements come from: i32.
+std::pair<Tensor, Tensor> max_pool(const char* op, const Tensor& x, const Grid& grid) {
+  const Shape shape = result_shape(x.shape(), grid);
+  Tensor y = Tensor::empty(shape, x.dtype());
+  Tensor chosen = Tensor::empty(shape, DType::i32);
+  dispatch_floating(x.dtype(), op, [&]<class T>() {
+    const T* const from = x.data<T>();
+    T* const to = y.mutable_data<T>();
+    int32_t* const at = chosen.mutable_data<int32_t>();
+    for_planes(x.shape(), grid, [&](int64_t plane) {
+      max_of_plane(grid, from + plane * grid.plane(), to + plane * grid.results(), at + plane * grid.results());
+    });
+  });
+  return {record<MaxPoolNode>(op, y, {x}, chosen), chosen};
+}
+
+// ---- Mean ----
+
+struct Divisor {
+  bool counts_padding = false;
+  std::optional<int64_t> fixed = {};
+
+  double operator()(const Window& rows, const Window& cols) const {
+    const int64_t elements = counts_padding ? rows.padded * cols.padded : rows.count() * cols.count();
+    return static_cast<double>(fixed.value_or(elements));
+  }
+};
+
+// Sums are in double, as long as a window may be.
+template <class T>
+void mean_of_plane(const Grid& grid, const Divisor& divisor, const T* x, T* y) {
+  const rt::Scratch scratch(grid.width * static_cast<int64_t>(sizeof(double)));
+  double* const sums = reinterpret_cast<double*>(scratch.data());
+  for (const Window& rows : grid.rows) {
+    std::fill_n(sums, grid.width, 0.0);
+    for (int64_t row = rows.begin; row < rows.end; ++row) {
+      const T* const from = x + row * grid.width;
+      for (int64_t col = 0; col < grid.width; ++col) sums[col] += static_cast<double>(from[col]);
+    }
+    for (const Window& cols : grid.cols) {
+      double sum = 0;
+      for (int64_t col = cols.begin; col < cols.end; ++col) sum += sums[col];
+      *y++ = static_cast<T>(sum / divisor(rows, cols));
+    }
+  }
+}
+
+// dx is zero before.
+template <class T>
+void mean_gradient(const Grid& grid, const Divisor& divisor, const T* dy, T* dx) {
+  const rt::Scratch scratch(grid.width * static_cast<int64_t>(sizeof(double)));
+  double* const sums = reinterpret_cast<double*>(scratch.data());
+  for (const Window& rows : grid.rows) {
+    std::fill_n(sums, grid.width, 0.0);
+    for (const Window& cols : grid.cols) {
+      const double share = static_cast<double>(*dy++) / divisor(rows, cols);
+      for (int64_t col = cols.begin; col < cols.end; ++col) sums[col] += share;
+    }
+    for (int64_t row = rows.begin; row < rows.end; ++row) {
+      T* const to = dx + row * grid.width;
+      for (int64_t col = 0; col < grid.width; ++col) to[col] += static_cast<T>(sums[col]);
+    }
+  }
+}
+
+struct AvgPoolNode final : Node {
+  Input x{*this};
+  Grid grid;
+  Divisor divisor;
+  AvgPoolNode(Grid grid_, const Divisor& divisor_) : grid(std::move(grid_)), divisor(divisor_) {}
+
+  std::vector<Tensor> backward(const Tensor& grad) override {
+    Tensor dx = Tensor::zeros(x.shape(), grad.dtype());
+    dispatch_floating(grad.dtype(), "avg_pool2d", [&]<class T>() {
+      const T* const dy = grad.data<T>();
+      T* const to = dx.mutable_data<T>();
+      for_planes(x.shape(), grid, [&](int64_t plane) {
+        mean_gradient(grid, divisor, dy + plane * grid.results(), to + plane * grid.plane());
+      });
+    });
+    return {dx};
+  }
+};
+
+Tensor avg_pool(const char* op, const Tensor& x, Grid grid, const Divisor& divisor) {
+  Tensor y = Tensor::empty(result_shape(x.shape(), grid), x.dtype());
+  dispatch_floating(x.dtype(), op, [&]<class T>() {
+    const T* const from = x.data<T>();
+    T* const to = y.mutable_data<T>();
+    for_planes(x.shape(), grid, [&](int64_t plane) {
+      mean_of_plane(grid, divisor, from + plane * grid.plane(), to + plane * grid.results());
+    });
+  });
+  return record<AvgPoolNode>(op, y, {x}, std::move(grid), divisor);
+}
+
+}  // namespace
+
+Tensor max_pool2d(const Tensor& x, const MaxPool2dOptions& options) {
+  constexpr const char* kOp = "max_pool2d";
+  return max_pool(kOp, x, grid_of(kOp, x, options, options.dilation)).first;
+}
+
+std::pair<Tensor, Tensor> max_pool2d_with_indices(const Tensor& x, const MaxPool2dOptions& options) {
+  constexpr const char* kOp = "max_pool2d_with_indices";
+  const auto [y, chosen] = max_pool(kOp, x, grid_of(kOp, x, options, options.dilation));
+  return {y, chosen.to(DType::i64)};
+}
+
+Tensor avg_pool2d(const Tensor& x, const AvgPool2dOptions& options) {
+  constexpr const char* kOp = "avg_pool2d";
+  Grid grid = grid_of(kOp, x, options, 1);
+  if (options.divisor_override.value_or(1) < 1) {
+    fail<ConfigError>(kOp, "divisor_override must be at least 1", fmt::format("{}", *options.divisor_override));
+  }
+  return avg_pool(kOp, x, std::move(grid),
+                  {.counts_padding = options.count_include_pad, .fixed = options.divisor_override});
+}
+
+Tensor adaptive_avg_pool2d(const Tensor& x, const Size2d& size) {
+  constexpr const char* kOp = "adaptive_avg_pool2d";
+  return avg_pool(kOp, x, adaptive_grid(kOp, x, size), {});
+}
+
+Tensor adaptive_max_pool2d(const Tensor& x, const Size2d& size) {
+  constexpr const char* kOp = "adaptive_max_pool2d";
+  return max_pool(kOp, x, adaptive_grid(kOp, x, size)).first;
+}
+
+}  // namespace gossamer

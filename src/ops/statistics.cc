@@ -1,0 +1,121 @@
+// Variances, norms and the logarithm of a sum of exponentials, over any set of dimensions.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "gossamer/autograd.h"
+#include "gossamer/ops/reduce.h"
+#include "ops/check.h"
+#include "ops/elementwise.h"
+#include "ops/fold.h"
+#include "runtime/check.h"
+
+namespace gossamer {
+
+using kernels::Binary;
+using kernels::Unary;
+
+Tensor var(const Tensor& x, const VarOptions& options) {
+  constexpr const char* kOp = "var";
+  struct VarNode final : Node {
+    Input x{*this, {&x}};
+    SavedTensor mean;
+    double divisor;
+    VarNode(const Tensor& mean_, double divisor_) : mean(*this, mean_), divisor(divisor_) {}
+
+    std::vector<Tensor> backward(const Tensor& grad) override {
+      const Tensor scaled = zip_scalar(Binary::Mul, grad.alias(mean.get().shape()), 2 / divisor);
+      return {zip(kOp, Binary::Mul, zip(kOp, Binary::Sub, x.value(), mean.get()), scaled)};
+    }
+  };
+
+  check_floating(kOp, x);
+  if (!std::isfinite(options.correction)) {
+    fail<ConfigError>(kOp, "correction must be finite", fmt::format("{}", options.correction));
+  }
+  const Dims dims = checked_dims(kOp, x.shape(), options.dims);
+  const auto count = static_cast<double>(nonzero_count(kOp, x.shape(), dims));
+  const double divisor = std::max(0.0, count - options.correction);
+  // An error of the mean enters with its square. What its rounding to f32 leaves is below the rounding of the elements.
+  const Tensor total = fold(x, dims, folding::Sum{}, folding::Widened{});
+  const Tensor mean = zip_scalar(Binary::Div, total, count).to(x.dtype());
+  const Tensor squares = fold(zip(kOp, Binary::Sub, x, mean), dims, folding::Sum{}, folding::WideSquare{});
+  const Tensor result = zip_scalar(Binary::Div, squares, divisor).to(x.dtype());
+  return record<VarNode>(kOp, result.alias(reduced_shape(x.shape(), dims, options.keepdim)), {x}, mean, divisor);
+}
+
+Tensor norm(const Tensor& x, const VectorNormOptions& options) {
+  constexpr const char* kOp = "norm";
+  struct Norm1Node final : Node {
+    Input x{*this, {&x}};
+    Shape kept;
+    explicit Norm1Node(const Shape& kept_) : kept(kept_) {}
+
+    std::vector<Tensor> backward(const Tensor& grad) override {
+      return {zip(kOp, Binary::AbsGrad, x.value(), grad.alias(kept))};
+    }
+  };
+  struct Norm2Node final : Node {
+    Input x{*this, {&x}};
+    SavedTensor length;
+    explicit Norm2Node(const Tensor& length_) : length(*this, length_) {}
+
+    std::vector<Tensor> backward(const Tensor& grad) override {
+      // Divided first: the quotient is at most 1.
+      const Tensor direction = zip(kOp, Binary::Div, x.value(), length.get());
+      const Tensor slope = zip(kOp, Binary::Where, length.get(), direction);
+      return {zip(kOp, Binary::Mul, slope, grad.alias(length.get().shape()))};
+    }
+  };
+
+  check_floating(kOp, x);
+  if (options.p != 1 && options.p != 2) fail<ConfigError>(kOp, "p must be 1 or 2", fmt::format("{}", options.p));
+  const Dims dims = checked_dims(kOp, x.shape(), options.dims);
+  const Shape shape = reduced_shape(x.shape(), dims, options.keepdim);
+  if (options.p == 1) {
+    const Tensor length = fold(x, dims, folding::Sum{}, folding::Magnitude{});
+    return record<Norm1Node>(kOp, length.alias(shape), {x}, length.shape());
+  }
+  const Tensor length = map(Unary::Sqrt, fold(x, dims, folding::Sum{}, folding::WideSquare{})).to(x.dtype());
+  return record<Norm2Node>(kOp, length.alias(shape), {x}, length);
+}
+
+namespace {
+
+// values, with 0 where they equal `unwanted`.
+Tensor without(const char* op, const Tensor& values, double unwanted) {
+  return zip(op, Binary::Where, zip_scalar(Binary::NotEqual, values, unwanted), values);
+}
+
+}  // namespace
+
+Tensor logsumexp(const Tensor& x, const ReduceOptions& options) {
+  constexpr const char* kOp = "logsumexp";
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  struct LogsumexpNode final : Node {
+    Input x{*this, {&x}};
+    SavedTensor shift, total;
+    LogsumexpNode(const Tensor& shift_, const Tensor& total_) : shift(*this, shift_), total(*this, total_) {}
+
+    // The softmax of x; selected away where all elements are -infinity and the total is 0.
+    std::vector<Tensor> backward(const Tensor& grad) override {
+      const Tensor powers = map(Unary::Exp, zip(kOp, Binary::Sub, x.value(), shift.get()));
+      const Tensor scale = zip(kOp, Binary::Div, grad.alias(total.get().shape()), total.get());
+      return {zip(kOp, Binary::Mul, powers, zip(kOp, Binary::Where, total.get(), scale))};
+    }
+  };
+
+  check_floating(kOp, x);
+  const Dims dims = checked_dims(kOp, x.shape(), options.dims);
+  // The largest is subtracted, so that no exponential overflows; infinity minus itself would be NaN.
+  const Tensor peak = fold(x, dims, folding::Max{});
+  const Tensor shift = without(kOp, without(kOp, peak, kInfinity), -kInfinity);
+  const Tensor total = fold(map(Unary::Exp, zip(kOp, Binary::Sub, x, shift)), dims, folding::Sum{});
+  const Tensor y = zip(kOp, Binary::Add, map(Unary::Log, total), shift);
+  return record<LogsumexpNode>(kOp, y.alias(reduced_shape(x.shape(), dims, options.keepdim)), {x}, shift, total);
+}
+
+}  // namespace gossamer

@@ -1,0 +1,79 @@
+// Convolutions.
+#include <vector>
+
+#include "gossamer/ops.h"
+#include "tests/ops/samples/sample.h"
+#include "tests/support/tensors.h"
+
+namespace gossamer::samples {
+
+std::vector<OpSample> convolutions() {
+  const auto plane = [](const Conv2dOptions& options) {
+    return [options](Inputs x) { return conv2d(x[0], x[1], x.size() > 2 ? x[2] : Tensor(), options); };
+  };
+  const auto line = [](const Conv1dOptions& options) {
+    return [options](Inputs x) { return conv1d(x[0], x[1], x.size() > 2 ? x[2] : Tensor(), options); };
+  };
+  return {
+      {"conv2d",
+       "",
+       plane({.padding = 1}),
+       {uniform({2, 3, 5, 4}, 1), uniform({4, 3, 3, 3}, 2), uniform({4}, 3)},
+       {large({5, 20, 15, 17}, 1), large({33, 20, 3, 3}, 2), large({33}, 3)}},
+      {"conv2d", "of_one_image", plane({}), {uniform({2, 4, 5}, 1), uniform({9, 2, 2, 3}, 2), uniform({9}, 3)}},
+      {"conv2d",
+       "strided",
+       plane({.stride = {2, 3}, .padding = {1, 2}}),
+       {uniform({2, 2, 6, 7}, 1), uniform({3, 2, 3, 3}, 2)},
+       {large({40, 9, 14, 13}, 1), large({17, 9, 3, 3}, 2)}},
+      {"conv2d",
+       "dilated",
+       plane({.stride = {1, 2}, .padding = {3, 1}, .dilation = {2, 3}}),
+       {uniform({1, 2, 6, 8}, 1), uniform({2, 2, 3, 2}, 2), uniform({2}, 3)},
+       {large({2, 30, 28, 30}, 1), large({8, 30, 3, 2}, 2), large({8}, 3)}},
+      {"conv2d",
+       "in_groups",
+       plane({.stride = 2, .padding = 1, .groups = 2}),
+       {uniform({2, 4, 5, 5}, 1), uniform({6, 2, 3, 3}, 2), uniform({6}, 3)},
+       {large({8, 24, 16, 16}, 1), large({36, 12, 3, 3}, 2), large({36}, 3)}},
+      {"conv2d",
+       "depthwise",
+       plane({.stride = {1, 2}, .padding = {1, 2}, .groups = 3}),
+       {uniform({2, 3, 4, 5}, 1), uniform({3, 1, 3, 4}, 2), uniform({3}, 3)}},
+      {"conv2d",
+       "depthwise_large",
+       plane({.stride = {1, 2}, .padding = {1, 2}, .groups = 40}),
+       {},
+       {large({6, 40, 19, 21}, 1), large({40, 1, 3, 4}, 2), large({40}, 3)}},
+      {"conv2d",
+       "of_points",
+       plane({}),
+       {uniform({2, 3, 2, 3}, 1), uniform({2, 3, 1, 1}, 2), uniform({2}, 3)},
+       {large({7, 40, 14, 14}, 1), large({70, 40, 1, 1}, 2), large({70}, 3)}},
+      {"conv2d", "of_every_other_point", plane({.stride = 2}), {uniform({1, 2, 5, 4}, 1), uniform({2, 2, 1, 1}, 2)}},
+      {"conv2d", "of_padded_points", plane({.padding = 2}), {uniform({1, 1, 2, 3}, 1), uniform({1, 1, 1, 1}, 2)}},
+      {"conv2d", "without_rest", plane({.stride = 3}), {uniform({1, 2, 6, 9}, 1), uniform({1, 2, 2, 2}, 2)}},
+      {"conv2d", "of_size_one", plane({}), {uniform({1, 1, 1, 1}, 1), uniform({1, 1, 1, 1}, 2), uniform({1}, 3)}},
+      {"conv2d", "of_no_images", plane({}), {uniform({0, 2, 3, 3}, 1), uniform({2, 2, 2, 2}, 2), uniform({2}, 3)}},
+      {"conv2d", "of_no_channels", plane({}), {uniform({2, 0, 3, 3}, 1), uniform({2, 0, 2, 2}, 2), uniform({2}, 3)}},
+      {"conv2d", "to_no_channels", plane({}), {uniform({2, 1, 3, 3}, 1), uniform({0, 1, 2, 2}, 2), uniform({0}, 3)}},
+      {"conv2d",
+       "wide",
+       plane({.padding = {0, 1}}),
+       {uniform({1, 1, 2, 70}, 1), uniform({1, 1, 2, 3}, 2)},
+       {large({1, 3, 40, 300}, 1), large({20, 3, 3, 3}, 2)}},
+      {"conv1d",
+       "",
+       line({.stride = 2, .padding = 1}),
+       {uniform({2, 2, 7}, 1), uniform({3, 2, 3}, 2), uniform({3}, 3)},
+       {large({6, 20, 200}, 1), large({30, 20, 5}, 2), large({30}, 3)}},
+      {"conv1d",
+       "of_one_line",
+       line({.padding = 2, .dilation = 3, .groups = 2}),
+       {uniform({2, 9}, 1), uniform({4, 1, 3}, 2)}},
+      {"conv1d", "of_size_one", line({}), {uniform({1, 1, 1}, 1), uniform({1, 1, 1}, 2), uniform({1}, 3)}},
+      {"conv1d", "of_no_lines", line({}), {uniform({0, 2, 3}, 1), uniform({2, 2, 2}, 2), uniform({2}, 3)}},
+  };
+}
+
+}  // namespace gossamer::samples

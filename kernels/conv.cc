@@ -33,16 +33,40 @@ using Tag = hn::CappedTag<T, 64 / sizeof(T)>;
 template <class T>
 constexpr int kLanes = static_cast<int>(hn::MaxLanes(Tag<T>()));
 
+// The first n elements, 1 to kLanes; nothing else is read.
+template <class T>
+HWY_INLINE hn::Vec<Tag<T>> LoadPart(const T* from, int64_t n) {
+  const Tag<T> d;
+#if HWY_MEM_OPS_MIGHT_FAULT
+  HWY_ALIGN T part[kLanes<T>] = {};
+  std::copy_n(from, n, part);
+  return hn::Load(d, part);
+#else
+  return hn::MaskedLoad(hn::FirstN(d, static_cast<size_t>(n)), d, from);
+#endif
+}
+
+template <class T>
+HWY_INLINE void StorePart(hn::Vec<Tag<T>> values, int64_t n, T* to) {
+  const Tag<T> d;
+#if HWY_MEM_OPS_MIGHT_FAULT
+  HWY_ALIGN T part[kLanes<T>];
+  hn::Store(values, d, part);
+  std::copy_n(part, n, to);
+#else
+  hn::BlendedStore(values, hn::FirstN(d, static_cast<size_t>(n)), d, to);
+#endif
+}
+
 // The first n elements, all of them where n is kLanes or more.
 template <class T>
 HWY_INLINE hn::Vec<Tag<T>> LoadFirst(const T* from, int64_t n) {
-  const Tag<T> d;
-  return n >= kLanes<T> ? hn::LoadU(d, from) : hn::MaskedLoad(hn::FirstN(d, static_cast<size_t>(n)), d, from);
+  return n >= kLanes<T> ? hn::LoadU(Tag<T>(), from) : LoadPart(from, n);
 }
 
-// kRows rows of y at kVectors vectors of positions; of the last only n positions exist where kPart is set.
+// kRows rows of y at kVectors vectors of positions: where kPart is set, the last of them ends at position n.
 template <int kRows, int kVectors, bool kPart, class T>
-HWY_INLINE void Sums(const ConvSource<T>& source, int64_t at, const T* HWY_RESTRICT w, int ldw, const T* bias,
+HWY_INLINE void Sums(const ConvSource<T>& source, int64_t p, const T* HWY_RESTRICT w, int ldw, const T* bias,
                      bool accumulate, int64_t n, T* HWY_RESTRICT y) {
   const Tag<T> d;
   hn::Vec<Tag<T>> sum[kRows][kVectors];
@@ -55,13 +79,15 @@ HWY_INLINE void Sums(const ConvSource<T>& source, int64_t at, const T* HWY_RESTR
       }
     }
   }
-  const T* const data = source.data + at;
-  const auto mask = hn::FirstN(d, static_cast<size_t>(n));
+  const T* const data = source.data + p;
+  const int64_t part = n - (kVectors - 1) * kLanes<T>;
   for (int64_t k = 0; k < source.taps; ++k, w += ldw) {
     const T* const from = data + source.offset[k];
     hn::Vec<Tag<T>> x[kVectors];
-    for (int v = 0; v < kVectors; ++v)
-      x[v] = kPart ? hn::MaskedLoad(mask, d, from) : hn::LoadU(d, from + v * kLanes<T>);
+    for (int v = 0; v < kVectors; ++v) {
+      const T* const at = from + v * kLanes<T>;
+      x[v] = kPart && v + 1 == kVectors ? LoadPart(at, part) : hn::LoadU(d, at);
+    }
     for (int r = 0; r < kRows; ++r) {
       const auto factor = hn::Set(d, w[r]);
       for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(factor, x[v], sum[r][v]);
@@ -79,15 +105,14 @@ void RowsOfTile(const ConvSource<T>& source, const T* w, int ldw, const T* bias,
   for (; p + 3 * kLanes<T> <= n; p += 3 * kLanes<T>) {
     Sums<kRows, 3, false>(source, p, w, ldw, bias, accumulate, n, y + p);
   }
-  if (p + 2 * kLanes<T> <= n) {
-    Sums<kRows, 2, false>(source, p, w, ldw, bias, accumulate, n, y + p);
-    p += 2 * kLanes<T>;
+  const int64_t rest = n - p;
+  if (rest > 2 * kLanes<T>) {
+    Sums<kRows, 3, true>(source, p, w, ldw, bias, accumulate, rest, y + p);
+  } else if (rest > kLanes<T>) {
+    Sums<kRows, 2, true>(source, p, w, ldw, bias, accumulate, rest, y + p);
+  } else if (rest > 0) {
+    Sums<kRows, 1, true>(source, p, w, ldw, bias, accumulate, rest, y + p);
   }
-  if (p + kLanes<T> <= n) {
-    Sums<kRows, 1, false>(source, p, w, ldw, bias, accumulate, n, y + p);
-    p += kLanes<T>;
-  }
-  if (p < n) Sums<kRows, 1, true>(source, p, w, ldw, bias, accumulate, n - p, y + p);
 }
 
 template <class T>
@@ -125,12 +150,11 @@ void ConvRowOf(const ConvSource<T>& source, const T* w, T bias, int64_t n, T* y)
   for (; p + 8 * kLanes<T> <= n; p += 8 * kLanes<T>) RowSums<8>(source, p, w, bias, y);
   for (; p + kLanes<T> <= n; p += kLanes<T>) RowSums<1>(source, p, w, bias, y);
   if (p == n) return;
-  const auto mask = hn::FirstN(d, static_cast<size_t>(n - p));
   auto sum = hn::Set(d, bias);
   for (int64_t k = 0; k < source.taps; ++k) {
-    sum = hn::MulAdd(hn::Set(d, w[k]), hn::MaskedLoad(mask, d, source.data + source.offset[k] + p), sum);
+    sum = hn::MulAdd(hn::Set(d, w[k]), LoadPart(source.data + source.offset[k] + p, n - p), sum);
   }
-  hn::BlendedStore(sum, mask, d, y + p);
+  StorePart(sum, n - p, y + p);
 }
 
 // kTaps taps at kVectors vectors of lanes. Sums of a call begin at 0, so that one is no longer than the positions of a
@@ -217,6 +241,32 @@ void ConvRowGradOf(const ConvSource<T>& source, const T* dy, const ConvRuns& run
   for (; k < source.taps; ++k) RowGrads<1>(source.data, source.offset + k, dy, runs, grad + k);
 }
 
+template <class T>
+void GatherPatchesOf(const ConvSource<T>& source, int64_t n, int width, T* HWY_RESTRICT tile) {
+  const Tag<T> d;
+  for (int64_t k = 0; k < source.taps; ++k, tile += width) {
+    const T* const from = source.data + source.offset[k];
+    int64_t p = 0;
+    for (; p + kLanes<T> <= n; p += kLanes<T>) hn::StoreU(hn::LoadU(d, from + p), d, tile + p);
+    for (; p < n; ++p) tile[p] = from[p];
+    for (; p < width; ++p) tile[p] = 0;
+  }
+}
+
+template <class T>
+void AddPatchesOf(const T* HWY_RESTRICT tile, int width, const int64_t* HWY_RESTRICT offset, int64_t taps, int64_t n,
+                  T* HWY_RESTRICT target) {
+  const Tag<T> d;
+  for (int64_t k = 0; k < taps; ++k, tile += width) {
+    T* const to = target + offset[k];
+    int64_t p = 0;
+    for (; p + kLanes<T> <= n; p += kLanes<T>) {
+      hn::StoreU(hn::Add(hn::LoadU(d, to + p), hn::LoadU(d, tile + p)), d, to + p);
+    }
+    for (; p < n; ++p) to[p] += tile[p];
+  }
+}
+
 #define GOSSAMER_CONV_KERNELS_OF(T, Suffix)                                                                           \
   void ConvTile##Suffix(const ConvSource<T>& source, const T* w, int rows, const T* bias, bool accumulate, int64_t n, \
                         T* y) {                                                                                       \
@@ -230,6 +280,12 @@ void ConvRowGradOf(const ConvSource<T>& source, const T* dy, const ConvRuns& run
   }                                                                                                                   \
   void ConvRowGrad##Suffix(const ConvSource<T>& source, const T* dy, const ConvRuns& runs, T* grad) {                 \
     ConvRowGradOf(source, dy, runs, grad);                                                                            \
+  }                                                                                                                   \
+  void GatherPatches##Suffix(const ConvSource<T>& source, int64_t n, int width, T* tile) {                            \
+    GatherPatchesOf(source, n, width, tile);                                                                          \
+  }                                                                                                                   \
+  void AddPatches##Suffix(const T* tile, int width, const int64_t* offset, int64_t taps, int64_t n, T* target) {      \
+    AddPatchesOf(tile, width, offset, taps, n, target);                                                               \
   }
 GOSSAMER_CONV_KERNELS_OF(float, F32)
 GOSSAMER_CONV_KERNELS_OF(double, F64)
@@ -250,6 +306,10 @@ HWY_EXPORT(ConvWeightGradF32);
 HWY_EXPORT(ConvWeightGradF64);
 HWY_EXPORT(ConvRowGradF32);
 HWY_EXPORT(ConvRowGradF64);
+HWY_EXPORT(GatherPatchesF32);
+HWY_EXPORT(GatherPatchesF64);
+HWY_EXPORT(AddPatchesF32);
+HWY_EXPORT(AddPatchesF64);
 
 template <class T>
 void conv_tile(const ConvSource<T>& source, const T* w, int rows, const T* bias, bool accumulate, int64_t n,
@@ -288,11 +348,31 @@ void conv_row_grad(const ConvSource<T>& source, const T* dy, const ConvRuns& run
   }
 }
 
+template <class T>
+void gather_patches(const ConvSource<T>& source, int64_t n, int width, T* tile) noexcept {
+  if constexpr (std::is_same_v<T, float>) {
+    HWY_DYNAMIC_DISPATCH(GatherPatchesF32)(source, n, width, tile);
+  } else {
+    HWY_DYNAMIC_DISPATCH(GatherPatchesF64)(source, n, width, tile);
+  }
+}
+
+template <class T>
+void add_patches(const T* tile, int width, const int64_t* offset, int64_t taps, int64_t n, T* target) noexcept {
+  if constexpr (std::is_same_v<T, float>) {
+    HWY_DYNAMIC_DISPATCH(AddPatchesF32)(tile, width, offset, taps, n, target);
+  } else {
+    HWY_DYNAMIC_DISPATCH(AddPatchesF64)(tile, width, offset, taps, n, target);
+  }
+}
+
 #define GOSSAMER_CONV_KERNELS_OF(T)                                                                   \
   template void conv_tile(const ConvSource<T>&, const T*, int, const T*, bool, int64_t, T*) noexcept; \
   template void conv_row(const ConvSource<T>&, const T*, T, int64_t, T*) noexcept;                    \
   template void conv_weight_grad(const ConvSource<T>&, const T*, int, const ConvRuns&, T*) noexcept;  \
-  template void conv_row_grad(const ConvSource<T>&, const T*, const ConvRuns&, T*) noexcept;
+  template void conv_row_grad(const ConvSource<T>&, const T*, const ConvRuns&, T*) noexcept;          \
+  template void gather_patches(const ConvSource<T>&, int64_t, int, T*) noexcept;                      \
+  template void add_patches(const T*, int, const int64_t*, int64_t, int64_t, T*) noexcept;
 GOSSAMER_CONV_KERNELS_OF(float)
 GOSSAMER_CONV_KERNELS_OF(double)
 #undef GOSSAMER_CONV_KERNELS_OF

@@ -50,4 +50,13 @@ void conv_weight_grad(const ConvSource<T>& source, const T* dy, int width, const
 template <class T>
 void conv_row_grad(const ConvSource<T>& source, const T* dy, const ConvRuns& runs, T* grad) noexcept;
 
+// tile[k][p] = source[offset[k] + p] for p in [0, n), 0 up to width: the patches of n <= width positions, as the CSR
+// kernels take them. width is one of kTileWidths.
+template <class T>
+void gather_patches(const ConvSource<T>& source, int64_t n, int width, T* tile) noexcept;
+
+// target[offset[k] + p] += tile[k][p] for p in [0, n), k ascending.
+template <class T>
+void add_patches(const T* tile, int width, const int64_t* offset, int64_t taps, int64_t n, T* target) noexcept;
+
 }  // namespace gossamer::kernels

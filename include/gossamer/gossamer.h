@@ -25,6 +25,7 @@
 #include "gossamer/nn/batch_norm.h"
 #include "gossamer/nn/cloneable.h"
 #include "gossamer/nn/container.h"
+#include "gossamer/nn/conv.h"
 #include "gossamer/nn/dropout.h"
 #include "gossamer/nn/embedding.h"
 #include "gossamer/nn/flatten.h"

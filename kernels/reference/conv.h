@@ -41,7 +41,21 @@ void conv_weight_grad(const ConvSource<T>& source, const T* dy, int width, const
 
 template <class T>
 void conv_row_grad(const ConvSource<T>& source, const T* dy, const ConvRuns& runs, T* grad) noexcept {
-  conv_weight_grad(source, dy, 1, runs, grad);
+  reference::conv_weight_grad(source, dy, 1, runs, grad);
+}
+
+template <class T>
+void gather_patches(const ConvSource<T>& source, int64_t n, int width, T* tile) noexcept {
+  for (int64_t k = 0; k < source.taps; ++k) {
+    for (int64_t p = 0; p < width; ++p) tile[k * width + p] = p < n ? source.data[source.offset[k] + p] : T(0);
+  }
+}
+
+template <class T>
+void add_patches(const T* tile, int width, const int64_t* offset, int64_t taps, int64_t n, T* target) noexcept {
+  for (int64_t k = 0; k < taps; ++k) {
+    for (int64_t p = 0; p < n; ++p) target[offset[k] + p] += tile[k * width + p];
+  }
 }
 
 }  // namespace gossamer::kernels::reference

@@ -1,6 +1,7 @@
 #include "gossamer/functional.h"
 
 #include "gossamer/ops/product.h"
+#include "ops/csr/conv.h"
 #include "ops/csr/embedding.h"
 #include "ops/csr/linear.h"
 #include "parameter/access.h"
@@ -15,6 +16,18 @@ Tensor linear(const Tensor& x, const Parameter& weight, const Parameter& bias) {
   // After the product, which checks the shapes.
   ParameterAccess::show_input(weight, x);
   return y;
+}
+
+Tensor conv2d(const Tensor& x, const Parameter& weight, const Parameter& bias, const Conv2dOptions& options) {
+  const CsrWeight& w = ParameterAccess::weight(weight);
+  const Tensor b = bias.defined() ? bias.tensor() : Tensor();
+  return w.pattern ? csr_conv2d(x, w, weight.shape(), b, options) : conv2d(x, weight.tensor(), b, options);
+}
+
+Tensor conv1d(const Tensor& x, const Parameter& weight, const Parameter& bias, const Conv1dOptions& options) {
+  const CsrWeight& w = ParameterAccess::weight(weight);
+  const Tensor b = bias.defined() ? bias.tensor() : Tensor();
+  return w.pattern ? csr_conv1d(x, w, weight.shape(), b, options) : conv1d(x, weight.tensor(), b, options);
 }
 
 Tensor embedding(const Tensor& indices, const Parameter& weight, const EmbeddingOptions& options) {

@@ -8,6 +8,7 @@
 #include "gossamer/nn/attention.h"
 #include "gossamer/nn/batch_norm.h"
 #include "gossamer/nn/container.h"
+#include "gossamer/nn/conv.h"
 #include "gossamer/nn/dropout.h"
 #include "gossamer/nn/embedding.h"
 #include "gossamer/nn/flatten.h"
@@ -63,6 +64,25 @@ std::vector<LayerSample> layer_samples() {
          return owned(Linear(Parameter::csr({4, 6}, CsrPattern::from_positions(4, 6, {}), Tensor::empty({0}, dtype))));
        },
        floats({2, 6})},
+      {"Conv1d",
+       [](DType dtype) {
+         Generator rng(3);
+         return owned(Conv1d({.in = 2, .out = 4, .kernel = 2, .groups = 2, .dtype = dtype}, rng));
+       },
+       floats({2, 2, 6})},
+      {"Conv2d",
+       [](DType dtype) {
+         Generator rng(3);
+         return owned(Conv2d({.in = 2, .out = 3, .kernel = {2, 3}, .stride = 2, .padding = 1, .dtype = dtype}, rng));
+       },
+       floats({2, 2, 3, 6})},
+      {"Conv2dCsr",
+       [](DType dtype) {
+         Generator rng(3);
+         return owned(
+             Conv2d({.in = 2, .out = 3, .kernel = {1, 3}, .padding = {0, 1}, .sparsity = 0.5, .dtype = dtype}, rng));
+       },
+       floats({2, 1, 6})},
       {"Identity", [](DType) { return owned(Identity()); }, floats({2, 6})},
       {"ReLU", [](DType) { return owned(ReLU()); }, floats({2, 6})},
       {"Tanh", [](DType) { return owned(Tanh()); }, floats({2, 6})},

@@ -4,6 +4,7 @@
 #include "gossamer/nn/activation.h"
 #include "gossamer/nn/attention.h"
 #include "gossamer/nn/batch_norm.h"
+#include "gossamer/nn/conv.h"
 #include "gossamer/nn/dropout.h"
 #include "gossamer/nn/embedding.h"
 #include "gossamer/nn/flatten.h"
@@ -66,6 +67,10 @@ std::vector<BadInput> bad_inputs() {
       {"linear", "scalar", Shape, given<Linear>(linear, f32({}))},
       {"linear", "dtype", DType, given<Linear>(linear, f64({2, 3}))},
       {"linear", "undefined", State, given<Linear>(linear, Tensor())},
+      {"Conv1d", "kernel", Config, made<Conv1d>(Conv1dOptions{.in = 1, .out = 1})},
+      {"Conv2d", "groups", Config, made<Conv2d>(Conv2dOptions{.in = 3, .out = 2, .kernel = 1, .groups = 2})},
+      {"conv1d", "channels", Shape, given<Conv1d>(Conv1dOptions{.in = 2, .out = 1, .kernel = 1}, f32({1, 3, 4}))},
+      {"conv2d", "window", Shape, given<Conv2d>(Conv2dOptions{.in = 1, .out = 1, .kernel = 3}, f32({1, 1, 2, 2}))},
       {"Embedding", "no_rows", Config, made<Embedding>(EmbeddingOptions{.embedding_dim = 2})},
       {"Embedding", "padding", Index,
        made<Embedding>(EmbeddingOptions{.num_embeddings = 1, .embedding_dim = 2, .padding_idx = 1})},

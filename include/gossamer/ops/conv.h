@@ -3,20 +3,11 @@
 
 #include <cstdint>
 
+#include "gossamer/ops/size2d.h"
 #include "gossamer/tensor.h"
 
 #pragma GCC visibility push(default)
 namespace gossamer {
-
-// Of a window over the last two dimensions: a number for both, or one for each.
-struct Size2d {
-  int64_t h;
-  int64_t w;
-
-  constexpr Size2d(int64_t both) : h(both), w(both) {}
-  constexpr Size2d(int64_t h_, int64_t w_) : h(h_), w(w_) {}
-  bool operator==(const Size2d&) const = default;
-};
 
 struct Conv1dOptions {
   int64_t stride = 1;    // at least 1

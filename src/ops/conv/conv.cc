@@ -1,9 +1,6 @@
 // Convolutions with a dense weight.
 #include "gossamer/ops/conv.h"
 
-#include <fmt/format.h>
-
-#include <cstdint>
 #include <vector>
 
 #include "gossamer/autograd.h"
@@ -11,7 +8,6 @@
 #include "ops/check.h"
 #include "ops/conv/check.h"
 #include "ops/conv/products.h"
-#include "runtime/check.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer {
@@ -46,35 +42,30 @@ struct Conv2dNode final : Node {
   }
 };
 
+Tensor convolve(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                const Conv2dOptions& options) {
+  check_floating(op, weight);
+  const ConvSize size = check_conv2d(op, x, weight.shape(), weight.dtype(), bias, options);
+  Tensor y = Tensor::empty(conv_shape(x, size), x.dtype());
+  dispatch_floating(x.dtype(), op, [&]<class T>() {
+    conv_forward(size, x.data<T>(), weight.data<T>(), bias.defined() ? bias.data<T>() : nullptr, y.mutable_data<T>());
+  });
+  return record<Conv2dNode>(op, y, {x, weight, bias}, size);
+}
+
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options) {
-  check_floating("conv2d", weight);
-  const ConvSize size = check_conv2d(x, weight.shape(), weight.dtype(), bias, options);
-  Tensor y = Tensor::empty(conv_shape(x, size), x.dtype());
-  dispatch_floating(x.dtype(), "conv2d", [&]<class T>() {
-    conv_forward(size, x.data<T>(), weight.data<T>(), bias.defined() ? bias.data<T>() : nullptr, y.mutable_data<T>());
-  });
-  return record<Conv2dNode>("conv2d", y, {x, weight, bias}, size);
+  return convolve("conv2d", x, weight, bias, options);
 }
 
 Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv1dOptions& options) {
   constexpr const char* kOp = "conv1d";
-  check_floating(kOp, x);
   check_floating(kOp, weight);
-  if ((x.rank() != 2 && x.rank() != 3) || weight.rank() != 3) {
-    fail<ShapeError>(kOp, "x must be [n, c, l] or [c, l], weight [out, c / groups, k]",
-                     fmt::format("{} and {}", x.shape().to_string(), weight.shape().to_string()));
-  }
-  const auto image = [](const Shape& s) {
-    return s.rank() == 3 ? Shape({s[0], s[1], 1, s[2]}) : Shape({s[0], 1, s[1]});
-  };
-  const Tensor y = conv2d(reshape(x, image(x.shape())), reshape(weight, image(weight.shape())), bias,
-                          {.stride = {1, options.stride},
-                           .padding = {0, options.padding},
-                           .dilation = {1, options.dilation},
-                           .groups = options.groups});
-  return reshape(y, x.rank() == 3 ? Shape({y.dim(0), y.dim(1), y.dim(3)}) : Shape({y.dim(0), y.dim(2)}));
+  check_conv1d(kOp, x, weight.shape());
+  const Tensor y = convolve(kOp, reshape(x, as_image(x.shape())), reshape(weight, as_image(weight.shape())), bias,
+                            as_image(options));
+  return reshape(y, as_line(y.shape()));
 }
 
 }  // namespace gossamer

@@ -17,6 +17,10 @@ void conv_input_grad(const ConvSize& size, const T* dy, const T* w, T* dx);
 template <class T>
 void conv_weight_grad(const ConvSize& size, const T* dy, const T* x, T* dw);
 
+// The same for `rows` of the output channels, from `first` on, of a convolution without groups.
+template <class T>
+void conv_weight_grad_rows(const ConvSize& size, int64_t first, int64_t rows, const T* dy, const T* x, T* dw);
+
 // db [groups * out]: sums of dy over images and positions.
 template <class T>
 void conv_bias_grad(const ConvSize& size, const T* dy, T* db);

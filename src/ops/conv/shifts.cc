@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -11,6 +13,8 @@ namespace {
 
 // A spread band stays in a part of L2 beside the weights.
 constexpr int64_t kBandBytes = int64_t{384} << 10;
+// Of small images, enough lie side by side that part of a vector at the end weighs little.
+constexpr int64_t kPositions = 512;
 
 int64_t floor_div(int64_t a, int64_t b) { return (a >= 0 ? a : a - b + 1) / b; }
 int64_t ceil_div(int64_t a, int64_t b) { return floor_div(a + b - 1, b); }
@@ -31,10 +35,6 @@ std::vector<int64_t> phases(const ShiftAxis& axis) {
   return list;
 }
 
-int64_t index_of(const std::vector<int64_t>& list, int64_t value) {
-  return std::ranges::lower_bound(list, value) - list.begin();
-}
-
 // The zeros behind a row are those before the next, as far as they go.
 int64_t choose_pitch(const ShiftAxis& x) {
   const int64_t before = std::max<int64_t>(0, -x.first);
@@ -42,18 +42,16 @@ int64_t choose_pitch(const ShiftAxis& x) {
   return std::max(x.size, x.size + x.last - x.first - std::min(before, behind));
 }
 
-// step * (i + shift) + phase for i in [0, count), 0 outside [0, size).
+// to[i] = from[step * i] for i in [0, n).
 template <class T>
-void spread_row(const T* from, int64_t size, int64_t step, int64_t phase, int64_t shift, int64_t count, T* to) {
-  const int64_t begin = std::clamp<int64_t>(ceil_div(-phase, step) - shift, 0, count);
-  const int64_t end = std::clamp<int64_t>(ceil_div(size - phase, step) - shift, begin, count);
-  std::fill_n(to, begin, T(0));
+void copy_every(int64_t step, const T* from, int64_t n, T* to) {
   if (step == 1) {
-    std::copy(from + begin + shift, from + end + shift, to + begin);
+    std::copy_n(from, n, to);
+  } else if (step == 2) {
+    for (int64_t i = 0; i < n; ++i) to[i] = from[2 * i];
   } else {
-    for (int64_t i = begin; i < end; ++i) to[i] = from[step * (i + shift) + phase];
+    for (int64_t i = 0; i < n; ++i) to[i] = from[step * i];
   }
-  std::fill(to + end, to + count, T(0));
 }
 
 }  // namespace
@@ -82,61 +80,87 @@ ShiftAxis ShiftAxis::input_grad(const ConvAxis& axis, int64_t residue) {
   return to;
 }
 
-Shifts::Shifts(ShiftAxis y, ShiftAxis x, int64_t channels, int64_t wanted_bands, int64_t element_bytes)
-    : y_(std::move(y)), x_(std::move(x)), phases_y_(phases(y_)), phases_x_(phases(x_)) {
+Shifts::Shifts(ShiftAxis y, ShiftAxis x, const Cut& cut, int64_t element_bytes)
+    : y_(std::move(y)), x_(std::move(x)), phases_y_(phases(y_)) {
   const auto whole = [](const ShiftAxis& axis) {
     return axis.taps.size() == 1 && axis.step == 1 && axis.first == 0 && axis.size == axis.source;
   };
   direct_ = whole(y_) && whole(x_);
-  pitch_ = direct_ ? x_.size : choose_pitch(x_);
+  image_pitch_ = direct_ ? x_.size : choose_pitch(x_);
+  rest_ = std::max<int64_t>(0, x_.size + x_.last - x_.first - image_pitch_);
+  for (const int64_t phase : phases(x_)) {
+    const int64_t begin = std::clamp<int64_t>(ceil_div(-phase, x_.step) - x_.first, 0, image_pitch_);
+    const int64_t end = std::clamp<int64_t>(ceil_div(x_.source - phase, x_.step) - x_.first, begin, image_pitch_);
+    phases_x_.push_back({phase, begin, end});
+  }
+
   const int64_t planes = static_cast<int64_t>(phases_y_.size() * phases_x_.size());
   const int64_t span = y_.last - y_.first;
-  const int64_t row_bytes = std::max<int64_t>(1, channels * planes * pitch_ * element_bytes);
-  const int64_t most_rows = direct_ ? y_.size : std::max<int64_t>(1, kBandBytes / row_bytes - span);
-  bands_ = std::max<int64_t>(
-      1, std::min(y_.size, std::max(ceil_div(y_.size, std::max<int64_t>(1, most_rows)), wanted_bands)));
-  // The last row ends in zeros that no next row holds.
-  const int64_t rest = std::max<int64_t>(0, x_.size + x_.last - x_.first - pitch_);
-  plane_ = (ceil_div(y_.size, bands_) + span) * pitch_ + rest;
+  const int64_t row_bytes = std::max<int64_t>(1, cut.channels * planes * image_pitch_ * element_bytes);
+  if (!direct_ && y_.size > 0) {
+    const int64_t fitting = kBandBytes / (row_bytes * (y_.size + span));
+    const int64_t wanted = ceil_div(kPositions, y_.size * image_pitch_);
+    images_ = std::clamp<int64_t>(std::min(fitting, wanted), 1, std::max<int64_t>(1, cut.images));
+  }
+  const int64_t most_rows = direct_ ? y_.size : kBandBytes / row_bytes - span;
+  const int64_t bands = ceil_div(y_.size, std::max<int64_t>(1, most_rows));
+  bands_ = std::max<int64_t>(1, std::min(y_.size, std::max(bands, cut.bands)));
+  plane_ = (ceil_div(y_.size, bands_) + span) * pitch() + rest_;
   channel_ = direct_ ? y_.source * x_.source : planes * plane_;
 
-  offsets_.reserve(static_cast<size_t>(channels * taps()));
-  for (int64_t c = 0; c < channels; ++c) {
+  const auto phase_index = [](const auto& list, int64_t phase, auto projection) {
+    return std::ranges::find(list, phase, projection) - list.begin();
+  };
+  offsets_.reserve(static_cast<size_t>(cut.channels * taps()));
+  for (int64_t c = 0; c < cut.channels; ++c) {
     for (const ShiftAxis::Tap& ty : y_.taps) {
       for (const ShiftAxis::Tap& tx : x_.taps) {
-        const int64_t plane =
-            index_of(phases_y_, ty.phase) * static_cast<int64_t>(phases_x_.size()) + index_of(phases_x_, tx.phase);
-        offsets_.push_back(c * channel_ + plane * plane_ + (ty.shift - y_.first) * pitch_ + tx.shift - x_.first);
+        const int64_t plane = phase_index(phases_y_, ty.phase, std::identity()) * std::ssize(phases_x_) +
+                              phase_index(phases_x_, tx.phase, &Columns::phase);
+        offsets_.push_back(c * channel_ + plane * plane_ + (ty.shift - y_.first) * pitch() + tx.shift - x_.first);
       }
     }
   }
 }
 
-int64_t Shifts::place(int64_t tap, int64_t kernel_x) const {
-  const auto columns = static_cast<int64_t>(x_.taps.size());
-  return y_.taps[static_cast<size_t>(tap / columns)].k * kernel_x + x_.taps[static_cast<size_t>(tap % columns)].k;
+std::vector<int64_t> Shifts::places(int64_t kernel_x) const {
+  std::vector<int64_t> places;
+  places.reserve(static_cast<size_t>(taps()));
+  for (const ShiftAxis::Tap& ty : y_.taps) {
+    for (const ShiftAxis::Tap& tx : x_.taps) places.push_back(ty.k * kernel_x + tx.k);
+  }
+  return places;
 }
 
 template <class T>
-const T* Shifts::spread(const T* from, int64_t channels, int64_t band, T* to) const {
+const T* Shifts::spread(const T* from, int64_t image_stride, int64_t images, int64_t channels, int64_t band,
+                        T* to) const {
   const auto [begin, end] = rows(band);
   if (direct_) return from + begin * x_.source;
-  const int64_t rest = std::max<int64_t>(0, x_.size + x_.last - x_.first - pitch_);
   for (int64_t c = 0; c < channels; ++c) {
     const T* const channel = from + c * y_.source * x_.source;
     T* plane = to + c * channel_;
     for (const int64_t phase_y : phases_y_) {
-      for (const int64_t phase_x : phases_x_) {
+      for (const Columns& columns : phases_x_) {
         T* row = plane;
-        for (int64_t v = begin + y_.first; v < end + y_.last; ++v, row += pitch_) {
+        for (int64_t v = begin + y_.first; v < end + y_.last; ++v) {
           const int64_t at = y_.step * v + phase_y;
           if (at < 0 || at >= y_.source) {
-            std::fill_n(row, pitch_, T(0));
-          } else {
-            spread_row(channel + at * x_.source, x_.source, x_.step, phase_x, x_.first, pitch_, row);
+            std::fill_n(row, pitch(), T(0));
+            row += pitch();
+            continue;
           }
+          const T* source = channel + at * x_.source + x_.step * (columns.begin + x_.first) + columns.phase;
+          for (int64_t i = 0; i < images; ++i, row += image_pitch_, source += image_stride) {
+            std::fill_n(row, columns.begin, T(0));
+            copy_every(x_.step, source, columns.end - columns.begin, row + columns.begin);
+            std::fill_n(row + columns.end, image_pitch_ - columns.end, T(0));
+          }
+          // Sides of images that are not there: what is summed there is dropped, but it is read.
+          std::fill_n(row, (images_ - images) * image_pitch_, T(0));
+          row += (images_ - images) * image_pitch_;
         }
-        std::fill_n(row, rest, T(0));
+        std::fill_n(row, rest_, T(0));
         plane += plane_;
       }
     }
@@ -144,7 +168,33 @@ const T* Shifts::spread(const T* from, int64_t channels, int64_t band, T* to) co
   return to;
 }
 
-template const float* Shifts::spread(const float*, int64_t, int64_t, float*) const;
-template const double* Shifts::spread(const double*, int64_t, int64_t, double*) const;
+template <class T>
+void Shifts::add_back(const T* from, int64_t band, int64_t images, int64_t channels, int64_t image_stride,
+                      T* to) const {
+  const auto [begin, end] = rows(band);
+  for (int64_t c = 0; c < channels; ++c) {
+    T* const channel = to + c * y_.source * x_.source;
+    const T* plane = from + c * channel_;
+    for (const int64_t phase_y : phases_y_) {
+      for (const Columns& columns : phases_x_) {
+        for (int64_t v = begin + y_.first; v < end + y_.last; ++v) {
+          const int64_t at = y_.step * v + phase_y;
+          if (at < 0 || at >= y_.source) continue;
+          const T* row = plane + (v - begin - y_.first) * pitch() + columns.begin;
+          T* target = channel + at * x_.source + x_.step * (columns.begin + x_.first) + columns.phase;
+          for (int64_t i = 0; i < images; ++i, row += image_pitch_, target += image_stride) {
+            for (int64_t j = 0; j < columns.end - columns.begin; ++j) target[j * x_.step] += row[j];
+          }
+        }
+        plane += plane_;
+      }
+    }
+  }
+}
+
+template void Shifts::add_back(const float*, int64_t, int64_t, int64_t, int64_t, float*) const;
+template void Shifts::add_back(const double*, int64_t, int64_t, int64_t, int64_t, double*) const;
+template const float* Shifts::spread(const float*, int64_t, int64_t, int64_t, int64_t, float*) const;
+template const double* Shifts::spread(const double*, int64_t, int64_t, int64_t, int64_t, double*) const;
 
 }  // namespace gossamer

@@ -57,27 +57,39 @@ struct ShiftAxis {
 };
 
 // Bands of consecutive rows of the sums, and the part of a source [channels, y.source, x.source] that one reads, spread
-// so that taps are shifts: rows of `pitch`, zeros where the source ends, a plane for each phase.
+// so that taps are shifts: zeros where the source ends, a plane for each phase. Small images lie side by side, so that
+// vectors of positions are full.
 class Shifts {
  public:
-  // Bands of at most `most_bytes`, or one row, and at least `wanted_bands` of them, as far as there are rows.
+  struct Cut {
+    int64_t channels;  // of a source
+    int64_t images;    // most that may lie side by side
+    int64_t bands;     // wanted, as far as there are rows
+  };
   template <class T>
-  static Shifts make(ShiftAxis y, ShiftAxis x, int64_t channels, int64_t wanted_bands);
+  static Shifts make(ShiftAxis y, ShiftAxis x, const Cut& cut) {
+    return Shifts(std::move(y), std::move(x), cut, static_cast<int64_t>(sizeof(T)));
+  }
 
   const ShiftAxis& y() const { return y_; }
   const ShiftAxis& x() const { return x_; }
   int64_t taps() const { return static_cast<int64_t>(y_.taps.size() * x_.taps.size()); }
-  // The place in the window, of `kernel_x` columns, of a tap.
-  int64_t place(int64_t tap, int64_t kernel_x) const;
+  // The place of each tap in a window of `kernel_x` columns.
+  std::vector<int64_t> places(int64_t kernel_x) const;
 
   int64_t bands() const { return bands_; }
   // Rows [first, second) of a band.
   std::pair<int64_t, int64_t> rows(int64_t band) const {
     return {band * y_.size / bands_, (band + 1) * y_.size / bands_};
   }
-  int64_t pitch() const { return pitch_; }
-  // Positions of a band of that many rows: (row, column) is position row * pitch + column.
-  int64_t positions(int64_t rows) const { return rows == 0 ? 0 : (rows - 1) * pitch_ + x_.size; }
+  // Images side by side.
+  int64_t images() const { return images_; }
+  // Column x of image i in row y is position y * pitch + i * image_pitch + x.
+  int64_t pitch() const { return images_ * image_pitch_; }
+  int64_t image_pitch() const { return image_pitch_; }
+  int64_t positions(int64_t rows, int64_t images) const {
+    return rows == 0 ? 0 : (rows - 1) * pitch() + (images - 1) * image_pitch_ + x_.size;
+  }
 
   // Whether a source is read where it lies, without being spread.
   bool direct() const { return direct_; }
@@ -86,26 +98,34 @@ class Shifts {
   // [channels * taps], channel by channel.
   const std::vector<int64_t>& offsets() const { return offsets_; }
 
-  // The source of a band: spread into `to`, [band_size], or where it lies. `from` is [channels, y.source, x.source].
+  // The source of a band: spread into `to`, [band_size], or where it lies. `from` is [channels, y.source, x.source],
+  // each of the `images` image_stride after the one before.
   template <class T>
-  const T* spread(const T* from, int64_t channels, int64_t band, T* to) const;
+  const T* spread(const T* from, int64_t image_stride, int64_t images, int64_t channels, int64_t band, T* to) const;
+
+  // The transposed of spread(): adds what lies in `band` to `to`; what lies in zeros is dropped. Not for sources that
+  // are read directly.
+  template <class T>
+  void add_back(const T* from, int64_t band, int64_t images, int64_t channels, int64_t image_stride, T* to) const;
 
  private:
-  Shifts(ShiftAxis y, ShiftAxis x, int64_t channels, int64_t wanted_bands, int64_t element_bytes);
+  // A phase of x, and the columns [begin, end) of a row that lie in the source.
+  struct Columns {
+    int64_t phase, begin, end;
+  };
+  Shifts(ShiftAxis y, ShiftAxis x, const Cut& cut, int64_t element_bytes);
 
   ShiftAxis y_, x_;
-  std::vector<int64_t> phases_y_, phases_x_;
+  std::vector<int64_t> phases_y_;
+  std::vector<Columns> phases_x_;
   bool direct_;
-  int64_t pitch_;
+  int64_t image_pitch_;
+  int64_t images_ = 1;
   int64_t bands_;
+  int64_t rest_;         // zeros behind the last row, which no next row holds
   int64_t plane_ = 0;    // elements of a phase of a channel
   int64_t channel_ = 0;  // elements of a channel
   std::vector<int64_t> offsets_;
 };
-
-template <class T>
-Shifts Shifts::make(ShiftAxis y, ShiftAxis x, int64_t channels, int64_t wanted_bands) {
-  return Shifts(std::move(y), std::move(x), channels, wanted_bands, static_cast<int64_t>(sizeof(T)));
-}
 
 }  // namespace gossamer

@@ -8,44 +8,64 @@
 
 namespace gossamer {
 
-// One channel of the result of a sum of shifted rows: row i and column j lie at data[i * row + j * col].
+// The result of a sum of shifted rows: row i and column j of channel c of image k lie at data[k * image + c * channel +
+// i * row + j * col].
 template <class T>
 struct ConvTarget {
   T* data;
+  int64_t image;
+  int64_t channel;
   int64_t row;
   int64_t col;
 };
 
-// Stores positions [p, p + n) of a band that begins at row `first`; those between the rows of a pitch are dropped.
+// to[i * step] = from[i] for i in [0, n).
 template <class T>
-void store_positions(const Shifts& shifts, int64_t first, int64_t p, int64_t n, const T* from,
-                     const ConvTarget<T>& to) {
-  for (const int64_t end = p + n; p < end;) {
-    const int64_t row = p / shifts.pitch();
-    const int64_t col = p % shifts.pitch();
-    const int64_t next = std::min(end, (row + 1) * shifts.pitch());
-    const int64_t count = std::min(next, row * shifts.pitch() + shifts.x().size) - p;
-    if (count > 0) {
-      T* const at = to.data + (first + row) * to.row + col * to.col;
-      if (to.col == 1) {
-        std::copy_n(from, count, at);
-      } else {
-        for (int64_t i = 0; i < count; ++i) at[i * to.col] = from[i];
-      }
-    }
-    from += next - p;
-    p = next;
+void store_every(int64_t step, const T* from, int64_t n, T* to) {
+  if (step == 1) {
+    std::copy_n(from, n, to);
+  } else if (step == 2) {
+    for (int64_t i = 0; i < n; ++i) to[2 * i] = from[i];
+  } else {
+    for (int64_t i = 0; i < n; ++i) to[step * i] = from[i];
   }
 }
 
-// The axes of a gradient of x: calls f(shift axes, first element of the target, ConvTarget of a channel) for each
-// residue of the strides.
+// Calls f(first element in a channel of `to`, position - p, count) for the runs of positions [p, p + n) that belong to
+// `images` images of a band that begins at row `first`; those behind rows and images belong to none.
+template <class T, class F>
+void for_each_run(const Shifts& shifts, int64_t first, int64_t images, int64_t p, int64_t n, const ConvTarget<T>& to,
+                  const F& f) {
+  for (int64_t at = p; at < p + n;) {
+    const int64_t row = at / shifts.pitch();
+    const int64_t image = (at - row * shifts.pitch()) / shifts.image_pitch();
+    const int64_t start = row * shifts.pitch() + image * shifts.image_pitch();
+    const int64_t next = std::min(p + n, start + shifts.image_pitch());
+    const int64_t count = std::min(next, start + shifts.x().size) - at;
+    if (count > 0 && image < images) {
+      f(to.data + image * to.image + (first + row) * to.row + (at - start) * to.col, at - p, count);
+    }
+    at = next;
+  }
+}
+
+// Stores positions [p, p + n) of `channels` channels, `stride` apart.
+template <class T>
+void store_positions(const Shifts& shifts, int64_t first, int64_t images, int64_t p, int64_t n, int64_t channels,
+                     const T* from, int64_t stride, const ConvTarget<T>& to) {
+  for_each_run(shifts, first, images, p, n, to, [&](T* target, int64_t at, int64_t count) {
+    for (int64_t c = 0; c < channels; ++c) store_every(to.col, from + c * stride + at, count, target + c * to.channel);
+  });
+}
+
+// The gradient of x: calls f(axis y, axis x, target of the first channel) for each residue of the strides.
 template <class T, class F>
 void for_each_residue(const ConvSize& size, T* dx, const F& f) {
   for (int64_t y = 0; y < std::min(size.y.stride, size.y.in); ++y) {
     for (int64_t x = 0; x < std::min(size.x.stride, size.x.in); ++x) {
       f(ShiftAxis::input_grad(size.y, y), ShiftAxis::input_grad(size.x, x),
-        ConvTarget<T>{dx + y * size.x.in + x, size.y.stride * size.x.in, size.x.stride});
+        ConvTarget<T>{dx + y * size.x.in + x, size.groups * size.in * size.in_area(), size.in_area(),
+                      size.y.stride * size.x.in, size.x.stride});
     }
   }
 }

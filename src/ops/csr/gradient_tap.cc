@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "autograd/meta.h"
+#include "gossamer/csr_pattern.h"
 #include "runtime/blas.h"
 #include "runtime/check.h"
 #include "runtime/processes.h"
@@ -49,6 +50,10 @@ void GradientTap::add_rows(const Tensor& rows, const Tensor& grads) {
   add({rows.detach(), grads.detach(), rows.version(), grads.version(), 0});
 }
 
+void GradientTap::add_formed(const Tensor& x, const Tensor& dy, const Shape& weight, FormRows form) {
+  add({x.detach(), dy.detach(), x.version(), dy.version(), 0, weight, std::move(form)});
+}
+
 void GradientTap::add_dense(const Tensor& grad) { add({{}, grad.detach(), 0, grad.version(), 0}); }
 
 void GradientTap::note_use() noexcept {
@@ -80,7 +85,16 @@ void GradientTap::end_step_of_sum(Retain next) noexcept {
 std::vector<GradientTap::Past> GradientTap::past() const {
   std::vector<Past> past;
   for (const Use& use : uses_) {
-    if (use.step < step_) past.push_back({step_ - use.step, use.x, use.dy});
+    if (use.step >= step_) continue;
+    if (!use.form) {
+      past.push_back({step_ - use.step, use.x, use.dy});
+      continue;
+    }
+    Tensor dense = Tensor::empty(use.weight, use.dy.dtype());
+    const MatrixSize size = as_matrix(use.weight);
+    Tensor rows = dense.alias({size.rows, size.cols});
+    use.form(use.x, use.dy, 0, rows);
+    past.push_back({step_ - use.step, {}, dense});
   }
   return past;
 }
@@ -114,13 +128,18 @@ void GradientTap::add_block(const Use& use, int64_t rows, int64_t row_begin, T b
   const int64_t n = block.dim(0);
   const int64_t cols = block.dim(1);
   T* const sum = block.mutable_data<T>();
-  if (use.x.defined() && use.x.dtype() != DType::i64) {
+  if (!use.form && use.x.defined() && use.x.dtype() != DType::i64) {
     rt::gemm<T>({.m = n, .n = cols, .k = use.x.dim(0), .trans_a = rt::Trans::Yes}, {use.dy.data<T>() + row_begin, rows},
                 {use.x.data<T>(), cols}, beta, {sum, cols});
     return;
   }
-  if (!use.x.defined()) {
-    const T* const part = use.dy.data<T>() + row_begin * cols;
+  if (use.form || !use.x.defined()) {
+    Tensor formed;
+    if (use.form) {
+      formed = Tensor::empty({n, cols}, block.dtype());
+      use.form(use.x, use.dy, row_begin, formed);
+    }
+    const T* const part = use.form ? std::as_const(formed).template data<T>() : use.dy.data<T>() + row_begin * cols;
     for (int64_t j = 0; j < n * cols; ++j) sum[j] = (beta == 0 ? 0 : beta * sum[j]) + part[j];
     return;
   }

@@ -46,7 +46,8 @@ class GradientTap : public std::enable_shared_from_this<GradientTap> {
     ++step_;
   }
   // The past, oldest first, for states: `age` steps old, x and dy as given to add_product, rows and grads as given to
-  // add_rows, or x undefined for a use through the general way.
+  // add_rows, or x undefined where dy is the dense gradient, as of a use through the general way; that of a use by
+  // add_formed() is formed for it.
   struct Past {
     int64_t age;
     Tensor x;
@@ -67,6 +68,10 @@ class GradientTap : public std::enable_shared_from_this<GradientTap> {
   void add_product(const Tensor& x, const Tensor& dy);
   // A use that reads rows of the parameter: row rows[i] (i64, each once) has the gradient grads[i] of [n, cols].
   void add_rows(const Tensor& rows, const Tensor& grads);
+  // A use whose product is no dyᵀ x: form(x, dy, row_begin, block) writes rows of the gradient of a weight of that
+  // shape into a block [n, cols].
+  using FormRows = std::function<void(const Tensor& x, const Tensor& dy, int64_t row_begin, Tensor& block)>;
+  void add_formed(const Tensor& x, const Tensor& dy, const Shape& weight, FormRows form);
   // A use through the general way, whose dense gradient [rows * cols] existed anyway.
   void add_dense(const Tensor& grad);
 
@@ -85,6 +90,8 @@ class GradientTap : public std::enable_shared_from_this<GradientTap> {
     uint64_t x_version;
     uint64_t dy_version;
     int64_t step;
+    Shape weight = {};  // of a use with a form
+    FormRows form = {};
   };
   class AddUse;
   template <class T>

@@ -1,11 +1,23 @@
 // Convolutions.
+#include <memory>
 #include <vector>
 
+#include "gossamer/csr_pattern.h"
 #include "gossamer/ops.h"
+#include "ops/csr/conv.h"
 #include "tests/ops/samples/sample.h"
 #include "tests/support/tensors.h"
 
 namespace gossamer::samples {
+
+namespace {
+
+std::shared_ptr<const CsrPattern> pattern_of(const Shape& shape, double density) {
+  const MatrixSize size = as_matrix(shape);
+  return CsrPattern::from_mask(random_mask({size.rows, size.cols}, 11, density));
+}
+
+}  // namespace
 
 std::vector<OpSample> convolutions() {
   const auto plane = [](const Conv2dOptions& options) {
@@ -14,7 +26,45 @@ std::vector<OpSample> convolutions() {
   const auto line = [](const Conv1dOptions& options) {
     return [options](Inputs x) { return conv1d(x[0], x[1], x.size() > 2 ? x[2] : Tensor(), options); };
   };
+  // Of a weight with the given share of connections, by the kernels for nonzeros.
+  const auto sparse_plane = [](const Shape& shape, double density, const Conv2dOptions& options) {
+    const auto pattern = pattern_of(shape, density);
+    return [=](Inputs x) {
+      return csr_conv2d(x[0], {.pattern = pattern, .values = x[1], .execution = Execution::Csr}, shape,
+                        x.size() > 2 ? x[2] : Tensor(), options);
+    };
+  };
+  const auto values = [](const Shape& shape, double density, DType dtype = DType::f64) {
+    return uniform({pattern_of(shape, density)->nnz()}, 2, dtype);
+  };
+  const Shape a{5, 3, 3, 2}, b{4, 2, 1, 1}, c{40, 20, 3, 3}, d{70, 40, 1, 1};
   return {
+      {"csr_conv",
+       "",
+       sparse_plane(a, 0.4, {.padding = 1}),
+       {uniform({2, 3, 5, 4}, 1), values(a, 0.4), uniform({5}, 3)}},
+      {"csr_conv",
+       "large",
+       sparse_plane(c, 0.1, {.padding = 1}),
+       {},
+       {large({40, 20, 9, 10}, 1), values(c, 0.1, DType::f32), large({40}, 3)}},
+      {"csr_conv",
+       "of_few_large_images",
+       sparse_plane(c, 0.2, {.stride = {1, 2}, .padding = 1}),
+       {},
+       {large({2, 20, 65, 70}, 1), values(c, 0.2, DType::f32)}},
+      {"csr_conv",
+       "strided_and_dilated",
+       sparse_plane(a, 0.6, {.stride = {2, 1}, .padding = {2, 1}, .dilation = {1, 2}}),
+       {uniform({2, 3, 6, 5}, 1), values(a, 0.6)}},
+      {"csr_conv", "of_points", sparse_plane(b, 0.5, {}), {uniform({2, 2, 3, 5}, 1), values(b, 0.5), uniform({4}, 3)}},
+      {"csr_conv",
+       "of_many_points",
+       sparse_plane(d, 0.1, {}),
+       {},
+       {large({7, 40, 14, 14}, 1), values(d, 0.1, DType::f32), large({70}, 3)}},
+      {"csr_conv", "of_no_images", sparse_plane(a, 0.4, {}), {uniform({0, 3, 3, 3}, 1), values(a, 0.4)}},
+      {"csr_conv", "of_one_image", sparse_plane(a, 0.1, {}), {uniform({3, 3, 2}, 1), values(a, 0.1), uniform({5}, 3)}},
       {"conv2d",
        "",
        plane({.padding = 1}),

@@ -1,0 +1,141 @@
+// The convolution kernels on every target against kernels/reference, at numbers of positions, rows and taps around
+// those of their loops. Sources end at an unreadable page: nothing is read beyond the last position of a tap.
+#include "kernels/conv.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "kernels/reference/conv.h"
+#include "tests/kernels/guarded_array.h"
+#include "tests/kernels/simd_target_test.h"
+
+namespace gossamer::kernels::conv_test {
+namespace {
+
+using testing::fill_uniform;
+using testing::GuardedArray;
+
+template <class T>
+void fill(GuardedArray<T>& x, uint32_t seed) {
+  std::vector<float> floats(static_cast<size_t>(x.size()));
+  fill_uniform(floats, seed);
+  for (int64_t i = 0; i < x.size(); ++i) x[i] = static_cast<T>(floats[static_cast<size_t>(i)]);
+}
+
+// Taps in no order, all within `reach`, the largest among them.
+std::vector<int64_t> offsets(int64_t taps, int64_t reach) {
+  std::vector<int64_t> list;
+  for (int64_t k = 0; k < taps; ++k) list.push_back((reach - k * 7 % (reach + 1)));
+  return list;
+}
+
+template <class T>
+void expect_near(const GuardedArray<T>& actual, const GuardedArray<T>& expected, int64_t terms) {
+  const double tolerance = static_cast<double>(std::numeric_limits<T>::epsilon() * static_cast<T>(terms + 1));
+  for (int64_t i = 0; i < actual.size(); ++i) {
+    ASSERT_NEAR(static_cast<double>(actual[i]), static_cast<double>(expected[i]), tolerance) << "element " << i;
+  }
+}
+
+class ConvTest : public testing::SimdTargetTest {};
+GOSSAMER_ON_EVERY_SIMD_TARGET(ConvTest);
+
+constexpr int64_t kReach = 37;
+
+template <class T>
+void expect_tiles_of_the_reference() {
+  for (const int64_t taps : {0, 1, 20}) {
+    const std::vector<int64_t> at = offsets(taps, kReach);
+    for (int rows = 1; rows <= kConvRows; ++rows) {
+      for (const int64_t n : {1, 3, 4, 5, 8, 9, 15, 16, 17, 24, 31, 32, 33, 47, 48}) {
+        GuardedArray<T> x(n + kReach), w(taps * rows), bias(rows), y(rows * kConvPositions), expected(y.size());
+        fill(x, 1);
+        fill(w, 2);
+        fill(bias, 3);
+        const ConvSource<T> source{x.data(), at.data(), taps};
+        for (const T* start : {static_cast<const T*>(nullptr), static_cast<const T*>(bias.data())}) {
+          for (const bool accumulate : {false, true}) {
+            SCOPED_TRACE(::testing::Message() << taps << " taps, " << rows << " rows, " << n << " positions");
+            fill(y, 4);
+            fill(expected, 4);
+            conv_tile(source, w.data(), rows, start, accumulate, n, y.data());
+            reference::conv_tile(source, w.data(), rows, start, accumulate, n, expected.data());
+            // What lies behind position n of a row is the kernel's to use.
+            for (int r = 0; r < rows; ++r) {
+              for (int64_t p = n; p < kConvPositions; ++p) y[r * kConvPositions + p] = expected[r * kConvPositions + p];
+            }
+            expect_near(y, expected, taps);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(ConvTest, TilesEqualTheReference) {
+  expect_tiles_of_the_reference<float>();
+  expect_tiles_of_the_reference<double>();
+}
+
+template <class T>
+void expect_rows_of_the_reference() {
+  for (const int64_t taps : {0, 1, 9}) {
+    const std::vector<int64_t> at = offsets(taps, kReach);
+    for (int64_t n = 0; n < 150; n += n < 40 ? 1 : 13) {
+      GuardedArray<T> x(n + kReach), w(taps), y(n), expected(n);
+      fill(x, 1);
+      fill(w, 2);
+      const ConvSource<T> source{x.data(), at.data(), taps};
+      conv_row(source, w.data(), T(0.5), n, y.data());
+      reference::conv_row(source, w.data(), T(0.5), n, expected.data());
+      SCOPED_TRACE(n);
+      expect_near(y, expected, taps);
+    }
+  }
+}
+
+TEST_P(ConvTest, RowsEqualTheReference) {
+  expect_rows_of_the_reference<float>();
+  expect_rows_of_the_reference<double>();
+}
+
+template <class T>
+void expect_gradients_of_the_reference() {
+  for (const int64_t taps : {1, 2, 9, 31}) {
+    for (const ConvRuns& runs : {ConvRuns{1, 1, 1}, ConvRuns{3, 5, 6}, ConvRuns{2, 16, 19}, ConvRuns{4, 37, 37}}) {
+      const std::vector<int64_t> at = offsets(taps, kReach);
+      GuardedArray<T> x((runs.rows - 1) * runs.pitch + runs.n + kReach);
+      fill(x, 1);
+      const ConvSource<T> source{x.data(), at.data(), taps};
+      const int64_t positions = runs.rows * runs.n;
+      for (const int width : {16, 32, 48, 64}) {
+        SCOPED_TRACE(::testing::Message() << taps << " taps, " << runs.rows << " x " << runs.n << ", width " << width);
+        GuardedArray<T> dy(positions * width), grad(taps * width), expected(taps * width);
+        fill(dy, 2);
+        fill(grad, 3);
+        fill(expected, 3);
+        conv_weight_grad(source, dy.data(), width, runs, grad.data());
+        reference::conv_weight_grad(source, dy.data(), width, runs, expected.data());
+        expect_near(grad, expected, positions);
+      }
+      GuardedArray<T> dy(positions), grad(taps), expected(taps);
+      fill(dy, 2);
+      fill(grad, 3);
+      fill(expected, 3);
+      conv_row_grad(source, dy.data(), runs, grad.data());
+      reference::conv_row_grad(source, dy.data(), runs, expected.data());
+      expect_near(grad, expected, positions);
+    }
+  }
+}
+
+TEST_P(ConvTest, GradientsEqualTheReference) {
+  expect_gradients_of_the_reference<float>();
+  expect_gradients_of_the_reference<double>();
+}
+
+}  // namespace
+}  // namespace gossamer::kernels::conv_test

@@ -69,6 +69,17 @@ Step binary(int64_t elements, Tensor (*op)(const Tensor&, const Tensor&)) {
   };
 }
 
+Step layer_norm_step(int64_t elements) {
+  const Tensor x = leaf(elements, 1);
+  const Tensor weight = leaf(x.dim(1), 2).alias({x.dim(1)}).set_requires_grad();
+  const Tensor bias = leaf(x.dim(1), 3).alias({x.dim(1)}).set_requires_grad();
+  const Tensor grad = uniform(x.shape(), 4);
+  return [=] {
+    layer_norm(x, weight.shape(), weight, bias).backward(grad);
+    for (const Tensor& t : {x, weight, bias}) t.set_grad({});
+  };
+}
+
 Step cross_entropy_step(int64_t elements) {
   const Tensor x = leaf(elements, 1);
   Tensor targets = Tensor::empty({x.dim(0)}, DType::i64);
@@ -104,6 +115,7 @@ const std::map<std::string, std::function<Step(int64_t)>>& ops() {
       {"mul", two(mul)},
       {"softmax", one([](X x) { return softmax(x); })},
       {"log_softmax", one([](X x) { return log_softmax(x); })},
+      {"layer_norm", layer_norm_step},
       {"cross_entropy", cross_entropy_step},
       {"sum", one([](X x) { return sum(x); })},
       {"mean", one([](X x) { return mean(x); })},

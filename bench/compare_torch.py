@@ -62,6 +62,19 @@ def binary(op):
     return make
 
 
+def layer_norm(elements):
+    x = tensor(elements).requires_grad_()
+    weight = torch.rand(x.shape[1]).requires_grad_()
+    bias = torch.rand(x.shape[1]).requires_grad_()
+    grad = torch.rand_like(x)
+
+    def step():
+        F.layer_norm(x, weight.shape, weight, bias).backward(grad)
+        x.grad = weight.grad = bias.grad = None
+
+    return step
+
+
 def cross_entropy(elements):
     x = tensor(elements).requires_grad_()
     targets = torch.arange(x.shape[0]) * 37 % x.shape[1]
@@ -93,6 +106,7 @@ OPS = {
     "mul": binary(torch.mul),
     "softmax": unary(lambda x: torch.softmax(x, -1)),
     "log_softmax": unary(lambda x: torch.log_softmax(x, -1)),
+    "layer_norm": layer_norm,
     "cross_entropy": cross_entropy,
     "sum": unary(torch.sum),
     "mean": unary(torch.mean),

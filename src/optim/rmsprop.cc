@@ -19,6 +19,7 @@ void update_with(const RmspropOptions& options, ParameterUpdate& update) {
             eps = static_cast<T>(options.eps), decay = static_cast<T>(options.momentum),
             lr = static_cast<T>(options.lr)](T g, T& w, T& square_avg, auto&... others) {
       [[maybe_unused]] const auto other = std::tie(others...);
+      [[maybe_unused]] const T momentum = decay;
       square_avg = alpha * square_avg + one_minus_alpha * g * g;
       T variance = square_avg;
       if constexpr (kCentered) {
@@ -28,7 +29,7 @@ void update_with(const RmspropOptions& options, ParameterUpdate& update) {
         variance = variance < 0 ? 0 : variance;  // NaN stays NaN
       }
       T d = g / (std::sqrt(variance) + eps);
-      if constexpr (kMomentum) d = std::get<0>(other) = decay * std::get<0>(other) + d;
+      if constexpr (kMomentum) d = std::get<0>(other) = momentum * std::get<0>(other) + d;
       w -= lr * d;
     };
   });

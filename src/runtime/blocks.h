@@ -12,7 +12,8 @@ inline constexpr size_t kLargestBlock = 1024;
 // The most that a thread keeps, in bytes: some 800 operations with their gradients.
 inline constexpr int64_t kKeptBlockBytes = int64_t{1} << 20;
 
-// Aligned as operator new aligns, uninitialized. May be given back by any thread, with the size that was asked for.
+// Aligned as operator new aligns, uninitialized. May be given back by any thread, with the size that was asked for; one
+// that never took a block keeps none.
 void* take_block(size_t bytes);
 void give_block(void* block, size_t bytes) noexcept;
 

@@ -12,6 +12,7 @@
 #include "gossamer/error.h"
 #include "gossamer/metrics.h"
 #include "gossamer/ops/reduce.h"
+#include "gossamer/ops/shape.h"
 #include "gossamer/random.h"
 #include "tests/data/support.h"
 
@@ -142,6 +143,9 @@ TEST(Perplexity, IsExpOfTheMeanNegativeLogProbabilityOfTargets) {
   parts.add(x.alias({9, 6}), t.alias({9}));
   parts.add(x.alias({11, 6}, 54), t.alias({11}, 9));
   EXPECT_NEAR(parts.value(), whole.value(), 1e-12);
+  Perplexity tokens;  // [n, classes, t]
+  tokens.add(transpose(reshape(x, {4, 5, 6}), 1, 2), reshape(t, {4, 5}));
+  EXPECT_NEAR(tokens.value(), whole.value(), 1e-9);
 }
 
 TEST(ConfusionMatrix, CountsPairsOfTargetAndPrediction) {

@@ -92,7 +92,7 @@ std::vector<BadInput> bad_inputs() {
       {"RMSNorm", "shape", Config, made<RMSNorm>(RMSNormOptions{})},
       {"rms_norm", "features", Shape, given<RMSNorm>(rms_norm, f32({3, 2}))},
       {"GroupNorm", "groups", Config, made<GroupNorm>(GroupNormOptions{.groups = 3, .channels = 4})},
-      {"group_norm", "channels", Shape, given<GroupNorm>(group_norm, f32({2, 6}))},
+      {"GroupNorm", "input", Shape, given<GroupNorm>(group_norm, f32({2, 6}))},
       {"BatchNorm1d", "channels", Config, made<BatchNorm1d>(BatchNormNdOptions{})},
       {"BatchNorm1d", "momentum", Config, made<BatchNorm1d>(BatchNormNdOptions{.channels = 1, .momentum = 2})},
       {"BatchNorm1d", "rank", Shape, given<BatchNorm1d>(channels, f32({2, 3, 4, 4}))},

@@ -9,6 +9,7 @@
 #include "gossamer/sparse/configure.h"
 #include "gossamer/sparse/global_pruning.h"
 #include "gossamer/sparse/granet.h"
+#include "gossamer/sparse/rigl.h"
 #include "gossamer/sparse/snfs.h"
 #include "gossamer/sparse/topkast.h"
 #include "tests/sparse/support.h"
@@ -54,6 +55,9 @@ TEST(ConfigureAlgorithms, MakesWhatTheOptionsMake) {
                                       {"seed", 3}})),
       patterns_of(SNFS(
           {.sparsity = 0.8, .update = {.freq = 2}, .momentum = 0.5, .window = 1, .redistribute = false, .seed = 3})));
+  EXPECT_EQ(patterns_of(configure(ConfigMap{
+                {"algorithm", "rigl"}, {"sparsity", 0.8}, {"update", kUpdate}, {"candidates", 1.5}, {"window", 2}})),
+            patterns_of(RigL({.sparsity = 0.8, .update = {.freq = 2}, .candidates = 1.5, .window = 2})));
   EXPECT_EQ(patterns_of(configure(ConfigMap{
                 {"algorithm", "global_pruning"}, {"sparsity", kRising}, {"update", kUpdate}, {"scores", "saliency"}})),
             patterns_of(GlobalPruning(

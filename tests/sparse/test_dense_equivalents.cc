@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "gossamer/ops.h"
 #include "gossamer/optim/adam.h"
 #include "gossamer/random.h"
 #include "gossamer/sparse/gmp.h"
@@ -95,6 +96,76 @@ class DenseRigL final : public DynamicSparsityAlgorithm {
  private:
   RigLOptions options_;
   ScoreShaper shaper_ = ScoreFlattener();
+};
+
+// Growth by signal to noise from whole gradients: it is asked at every step, and updates on those of the schedule.
+class DenseCandidates final : public DynamicSparsityAlgorithm {
+ public:
+  explicit DenseCandidates(RigLOptions o)
+      : DynamicSparsityAlgorithm("DenseCandidates", {o.sparsity, o.init_method, o.seed}, {}), o_(std::move(o)) {}
+
+ protected:
+  bool starts_dense() const override { return !o_.update.is_update_step(0); }
+  bool wants_dense_gradient() const override { return true; }
+  Tensor update_mask(const SparseParameter& p, const Tensor& mask, const PlanContext& context) override {
+    const int64_t step = context.time.step;
+    const auto n = static_cast<size_t>(mask.numel());
+    bool counts = false;
+    for (int64_t s = step; s < step + o_.window; ++s) counts = counts || o_.update.is_update_step(s);
+    if (!counts) return mask;
+    const bool* const alive = mask.data<bool>();
+    if (!sum_.defined()) {
+      std::vector<int64_t> absent;
+      for (size_t i = 0; i < n; ++i) {
+        if (!alive[i]) absent.push_back(static_cast<int64_t>(i));
+      }
+      const auto all = static_cast<int64_t>(absent.size());
+      const auto nnz = static_cast<double>(static_cast<int64_t>(n) - all);
+      candidate_.assign(n, false);
+      const uint64_t key = derive_key(o_.seed, p.name() + ".candidates", step);
+      for (const int64_t i :
+           sample_without_replacement(key, all, std::min(all, static_cast<int64_t>(o_.candidates * nnz)))) {
+        candidate_[static_cast<size_t>(absent[static_cast<size_t>(i)])] = true;
+      }
+      sum_ = Tensor::zeros(mask.shape());
+      squares_ = Tensor::zeros(mask.shape());
+    }
+    const Tensor gradient = dense_gradient(p);
+    sum_ = sum_ + gradient;
+    squares_ = squares_ + gradient * gradient;
+    if (!o_.update.is_update_step(step)) return mask;
+
+    auto [kept_mask, kept] = make_mask_drop_minimum(magnitudes(p, mask), mask, o_.drop_fraction.at(context.time));
+    std::vector<std::pair<double, int64_t>> ranked;
+    for (size_t i = 0; i < n; ++i) {
+      if (!candidate_[i]) continue;
+      const double signal = sum_.data<float>()[i];
+      const double noise = squares_.data<float>()[i];
+      ranked.emplace_back(noise > 0 ? -signal * signal / noise : 0.0, static_cast<int64_t>(i));
+    }
+    std::ranges::sort(ranked);
+    const auto grow = static_cast<size_t>(std::max<int64_t>(num_kept(context.sparsity, mask.numel()) - kept, 0));
+    bool* const m = kept_mask.mutable_data<bool>();
+    for (size_t i = 0; i < std::min(grow, ranked.size()); ++i) m[ranked[i].second] = true;
+    if (grow > ranked.size()) {
+      std::vector<int64_t> absent;
+      for (size_t i = 0; i < n; ++i) {
+        if (!m[i]) absent.push_back(static_cast<int64_t>(i));
+      }
+      const auto more = static_cast<int64_t>(grow - ranked.size());
+      for (const int64_t i : sample_without_replacement(context.key, static_cast<int64_t>(absent.size()), more)) {
+        m[absent[static_cast<size_t>(i)]] = true;
+      }
+    }
+    sum_ = {};
+    return kept_mask;
+  }
+
+ private:
+  RigLOptions o_;
+  Tensor sum_;
+  Tensor squares_;
+  std::vector<bool> candidate_;
 };
 
 // Trains one parameter with each of the two and compares masks, values and optimizer states at every step.
@@ -182,6 +253,18 @@ TEST_P(DenseEquivalents, RigLEqualsItsTwin) {
       .sparsity = random_sparsity(key), .drop_fraction = unit(key, 10), .update = random_update(key), .seed = key};
   expect_same_runs(random_shape(key), std::make_unique<RigL>(options), std::make_unique<DenseRigL>(options, random),
                    key);
+}
+
+TEST_P(DenseEquivalents, GrowthBySignalToNoiseEqualsItsTwin) {
+  const uint64_t key = GetParam();
+  // The twin counts each of its steps as an update, which a cycling sparsity would show.
+  const RigLOptions options{.sparsity = Linear{.init = unit(key, 8), .slope = 0.2 * unit(key, 9) - 0.1},
+                            .drop_fraction = unit(key, 10),
+                            .update = random_update(key),
+                            .candidates = 3 * unit(key, 13),
+                            .window = 1 + pick(key, 14, 5),
+                            .seed = key};
+  expect_same_runs(random_shape(key), std::make_unique<RigL>(options), std::make_unique<DenseCandidates>(options), key);
 }
 
 TEST_P(DenseEquivalents, RigLInGroupsEqualsItsTwin) {

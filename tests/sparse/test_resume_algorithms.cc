@@ -17,6 +17,7 @@
 #include "gossamer/sparse/granet.h"
 #include "gossamer/sparse/group.h"
 #include "gossamer/sparse/mest.h"
+#include "gossamer/sparse/rigl.h"
 #include "gossamer/sparse/snfs.h"
 #include "gossamer/sparse/topkast.h"
 #include "tests/sparse/support.h"
@@ -76,6 +77,11 @@ const std::map<std::string, MakeAlgorithm> kAlgorithms = {
            .sparsity = Cubic{.init = 0.2, .final = 0.8, .start = 0, .end = 15}, .update = {.freq = 4}});
      }},
     {"SNFS", [] { return std::make_shared<SNFS>(SNFSOptions{.sparsity = 0.7, .update = {.freq = 4}, .window = 3}); }},
+    {"RigL with candidates",
+     [] {
+       return std::make_shared<RigL>(
+           RigLOptions{.sparsity = 0.7, .update = {.freq = 4}, .candidates = 1.5, .window = 3});
+     }},
     {"TopKAST",
      [] {
        return std::make_shared<TopKAST>(
@@ -114,7 +120,7 @@ TEST(ResumeAlgorithms, EqualsAnUnbrokenRunWhereverItIsSaved) {
 }
 
 TEST(ResumeAlgorithms, AStateThatDoesNotFitIsAFormatErrorThatChangesNothing) {
-  for (const char* name : {"SNFS", "TopKAST"}) {
+  for (const char* name : {"SNFS", "TopKAST", "RigL with candidates"}) {
     const MakeAlgorithm& make = kAlgorithms.at(name);
     const Training saved(make);
     for (uint64_t step = 1; step <= 6; ++step) saved.step(step);
@@ -132,8 +138,26 @@ TEST(ResumeAlgorithms, AStateThatDoesNotFitIsAFormatErrorThatChangesNothing) {
       refuses(bad, key.c_str());
     }
     StateDict bad = good;
-    bad["forward.c"] = bad["retained.c.0.dy"] = Tensor::zeros({1});
+    bad["forward.c"] = bad["retained.c.0.dy"] = bad["candidates.c.sum"] = Tensor::zeros({1});
     refuses(bad, "is unexpected");
+  }
+}
+
+TEST(ResumeAlgorithms, PositionsOfCandidatesAscendWithinTheParameter) {
+  const MakeAlgorithm& make = kAlgorithms.at("RigL with candidates");
+  const Training saved(make);
+  for (uint64_t step = 1; step <= 6; ++step) saved.step(step);
+  const StateDict good = saved.algorithm->state_dict();
+  const std::string key = "candidates.a.positions";
+  const int64_t n = good.at(key).numel();
+  ASSERT_GT(n, 2);
+  for (const auto& [index, value] : {std::pair<int64_t, int64_t>{0, -1}, {n - 1, 320}, {1, 0}}) {
+    StateDict bad = good;
+    bad[key] = good.at(key).clone();
+    bad[key].mutable_data<int64_t>()[index] = value;
+    if (value == 0) bad[key].mutable_data<int64_t>()[0] = 0;
+    EXPECT_TRUE(
+        contains(message_of<FormatError>([&] { Training(make).algorithm->load_state_dict(bad); }), "ascending"));
   }
 }
 

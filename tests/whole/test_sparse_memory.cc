@@ -49,6 +49,7 @@ TEST(SparseMemory, OfEveryAlgorithmIsBelowThatOfADenseMask) {
   const UpdateSchedule update{.freq = 2};
   EXPECT_LT(training_peak(GraNet({.sparsity = Linear{.init = 0.99, .slope = 0.001}, .update = update})), kMaskBytes);
   EXPECT_LT(training_peak(SNFS({.sparsity = 0.99, .update = update})), kMaskBytes);
+  EXPECT_LT(training_peak(RigL({.sparsity = 0.99, .update = update, .candidates = 1})), kMaskBytes);
   EXPECT_LT(training_peak(GlobalPruning({.sparsity = Linear{.init = 0.99, .slope = 0.001}, .update = update})),
             kMaskBytes);
   EXPECT_LT(training_peak(TopKAST({.sparsity = 0.99, .forward_sparsity = 0.995, .update = update})), kMaskBytes);

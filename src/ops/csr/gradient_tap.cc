@@ -9,9 +9,12 @@
 
 #include "autograd/meta.h"
 #include "gossamer/csr_pattern.h"
+#include "ops/csr/use.h"
 #include "runtime/blas.h"
 #include "runtime/check.h"
 #include "runtime/processes.h"
+#include "tensor/arith.h"
+#include "tensor/csr/walk.h"
 #include "tensor/dispatch.h"
 
 namespace gossamer {
@@ -71,6 +74,7 @@ void GradientTap::clear() {
 
 void GradientTap::forget() {
   uses_.clear();
+  sums_ = nullptr;
   clear();
 }
 
@@ -175,6 +179,56 @@ void GradientTap::for_each_block(int64_t rows, int64_t cols,
       f(row, block);
     }
   });
+}
+
+// Of a use that is no product: block by block, of which the positions are kept.
+Tensor GradientTap::picked(const Use& use, const CsrPattern& pattern) {
+  const int64_t rows = pattern.rows();
+  const int64_t cols = pattern.cols();
+  Tensor values = Tensor::empty({pattern.nnz()}, use.dy.dtype());
+  if (pattern.nnz() == 0) return values;
+  CsrWalk walk(pattern);
+  dispatch_floating(values.dtype(), "growth by gradient", [&]<class T>() {
+    T* const to = values.mutable_data<T>();
+    const int64_t block_rows = std::clamp<int64_t>(kBlockBytes / (cols * static_cast<int64_t>(sizeof(T))), 1, rows);
+    Tensor scratch = Tensor::empty({block_rows, cols}, values.dtype());
+    for (int64_t first = 0; first < rows; first += block_rows) {
+      const int64_t n = std::min(block_rows, rows - first);
+      Tensor block = scratch.alias({n, cols});
+      add_block<T>(use, rows, first, T(0), block);
+      const T* const from = std::as_const(block).template data<T>();
+      for (int64_t row = first; row < first + n; ++row) {
+        walk.load_row(row);
+        walk.for_each_of_row(row, [&](const SlotPosition& p) { to[p.slot] = from[(row - first) * cols + p.col]; });
+      }
+    }
+  });
+  return values;
+}
+
+Tensor GradientTap::gradient_at(const std::shared_ptr<const CsrPattern>& pattern) const {
+  Tensor sum;
+  for (const Use& use : uses_) {
+    Tensor part;
+    if (use.form || (use.x.defined() && use.x.dtype() == DType::i64)) {
+      part = picked(use, *pattern);
+    } else if (use.x.defined()) {
+      const CsrUse product({.pattern = pattern, .values = {}}, use.x);
+      const Tensor x = product.packs_once() ? product.pack(use.x) : use.x;
+      part = product.gradients({}, x, product.pack_gradient(use.dy)).dvalues;
+    } else {
+      part = pattern->gather(use.dy);
+    }
+    if (sum.defined()) {
+      add_into(sum, part);
+    } else {
+      sum = std::move(part);
+    }
+  }
+  dispatch_floating(sum.dtype(), "growth by gradient", [&]<class T>() {
+    rt::sum_over_processes(std::span(sum.mutable_data<T>(), static_cast<size_t>(sum.numel())));
+  });
+  return sum;
 }
 
 }  // namespace gossamer

@@ -7,11 +7,20 @@
 #include <list>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "gossamer/csr_pattern.h"
 #include "gossamer/tensor.h"
 
 namespace gossamer {
+
+// Gradients of several steps at some positions of a dense matrix, in the slot order of their pattern.
+struct GradientSums {
+  std::shared_ptr<const CsrPattern> pattern;
+  Tensor sum;
+  Tensor squares;  // the sum of the squares of each step's gradient
+};
 
 // One per parameter, shared by the parameter and the nodes of its uses. A backward that retains adds every use of the
 // parameter, when it ends well; they stay until clear(), which zero_grad() calls. Tensors are retained as handles, not
@@ -34,7 +43,7 @@ class GradientTap : public std::enable_shared_from_this<GradientTap> {
 
   // The gradient starts anew.
   void clear();
-  // The past too.
+  // The past and the sums too.
   void forget();
   // A step was taken with the uses so far. They belong to the next one as well unless zero_grad() is called: they stay
   // where the tap retains.
@@ -81,6 +90,14 @@ class GradientTap : public std::enable_shared_from_this<GradientTap> {
   void for_each_block(int64_t rows, int64_t cols,
                       const std::function<void(int64_t row_begin, const Tensor& block)>& f) const;
 
+  // The summed gradient at the positions of a pattern [rows, cols], in slot order, without the rest of the dense one.
+  // There are uses, all of the latest step.
+  Tensor gradient_at(const std::shared_ptr<const CsrPattern>& pattern) const;
+  // What growth by signal to noise has gathered of the steps before; null where it has nothing. Copied, saved and put
+  // back with the tap.
+  const std::shared_ptr<const GradientSums>& sums() const { return sums_; }
+  void set_sums(std::shared_ptr<const GradientSums> sums) noexcept { sums_ = std::move(sums); }
+
   static constexpr int64_t kBlockBytes = int64_t{4} << 20;
 
  private:
@@ -94,6 +111,7 @@ class GradientTap : public std::enable_shared_from_this<GradientTap> {
     FormRows form = {};
   };
   class AddUse;
+  static Tensor picked(const Use& use, const CsrPattern& pattern);
   template <class T>
   static void add_block(const Use& use, int64_t rows, int64_t row_begin, T beta, Tensor& block);
   void add(Use use);
@@ -107,6 +125,7 @@ class GradientTap : public std::enable_shared_from_this<GradientTap> {
   int64_t step_ = 0;              // of the uses that are added now
   double decay_ = 1;
   std::list<Use> uses_;
+  std::shared_ptr<const GradientSums> sums_;
 };
 
 }  // namespace gossamer

@@ -47,6 +47,8 @@ void read_own(ConfigReader&, const auto&) {}
 void read_own(ConfigReader& reader, RigLOptions& options) {
   options.balance_in_groups = reader.integer("balance_in_groups", options.balance_in_groups);
   options.balance_out_groups = reader.integer("balance_out_groups", options.balance_out_groups);
+  options.candidates = reader.number("candidates", options.candidates);
+  options.window = reader.integer("window", options.window);
 }
 
 void read_own(ConfigReader& reader, MESTOptions& options) {

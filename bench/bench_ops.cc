@@ -1,6 +1,6 @@
 // Operations outside of the products, forward and backward, and an AdamW step: with sizes in L1, in L3 and beyond. With
-// --turns it measures on request instead, for compare_torch.py, which takes turns with PyTorch: each line of the
-// standard input, "OP ELEMENTS CALLS", is answered with the seconds of so many calls.
+// --turns THREADS [SIMD TARGET] it measures on request instead, for compare_torch.py, which takes turns with PyTorch:
+// each line of the standard input, "OP ELEMENTS CALLS", is answered with the seconds of so many calls.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,11 +14,21 @@
 #include <utility>
 #include <vector>
 
+#include "bench/machine.h"
 #include "bench/program.h"
 #include "bench/random.h"
 #include "bench/timing.h"
 #include "gossamer/ops.h"
+#include "gossamer/optim/adadelta.h"
+#include "gossamer/optim/adagrad.h"
 #include "gossamer/optim/adam.h"
+#include "gossamer/optim/adamax.h"
+#include "gossamer/optim/asgd.h"
+#include "gossamer/optim/lion.h"
+#include "gossamer/optim/nadam.h"
+#include "gossamer/optim/radam.h"
+#include "gossamer/optim/rmsprop.h"
+#include "gossamer/optim/rprop.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/parameter.h"
 #include "gossamer/runtime.h"
@@ -59,6 +69,17 @@ Step binary(int64_t elements, Tensor (*op)(const Tensor&, const Tensor&)) {
   };
 }
 
+Step layer_norm_step(int64_t elements) {
+  const Tensor x = leaf(elements, 1);
+  const Tensor weight = leaf(x.dim(1), 2).alias({x.dim(1)}).set_requires_grad();
+  const Tensor bias = leaf(x.dim(1), 3).alias({x.dim(1)}).set_requires_grad();
+  const Tensor grad = uniform(x.shape(), 4);
+  return [=] {
+    layer_norm(x, weight.shape(), weight, bias).backward(grad);
+    for (const Tensor& t : {x, weight, bias}) t.set_grad({});
+  };
+}
+
 Step cross_entropy_step(int64_t elements) {
   const Tensor x = leaf(elements, 1);
   Tensor targets = Tensor::empty({x.dim(0)}, DType::i64);
@@ -70,11 +91,13 @@ Step cross_entropy_step(int64_t elements) {
 }
 
 template <class Optimizer, class Options>
-Step optimizer_step(int64_t elements, const Options& options) {
-  const Parameter weight(uniform(matrix(elements), 1));
-  weight.tensor().backward(uniform(matrix(elements), 2));
-  const auto optimizer = std::make_shared<Optimizer>(std::vector{weight}, options);
-  return [=] { optimizer->step(); };
+std::function<Step(int64_t)> rule(const Options& options) {
+  return [options](int64_t elements) -> Step {
+    const Parameter weight(uniform(matrix(elements), 1));
+    weight.tensor().backward(uniform(matrix(elements), 2));
+    const auto optimizer = std::make_shared<Optimizer>(std::vector{weight}, options);
+    return [=] { optimizer->step(); };
+  };
 }
 
 const std::map<std::string, std::function<Step(int64_t)>>& ops() {
@@ -92,14 +115,21 @@ const std::map<std::string, std::function<Step(int64_t)>>& ops() {
       {"mul", two(mul)},
       {"softmax", one([](X x) { return softmax(x); })},
       {"log_softmax", one([](X x) { return log_softmax(x); })},
+      {"layer_norm", layer_norm_step},
       {"cross_entropy", cross_entropy_step},
       {"sum", one([](X x) { return sum(x); })},
       {"mean", one([](X x) { return mean(x); })},
-      {"adamw",
-       [](int64_t n) {
-         return optimizer_step<optim::AdamW>(n, optim::AdamWOptions{.lr = 1e-3, .weight_decay = 0.01});
-       }},
-      {"sgd", [](int64_t n) { return optimizer_step<optim::SGD>(n, optim::SgdOptions{.lr = 1e-3, .momentum = 0.9}); }},
+      {"adadelta", rule<optim::Adadelta, optim::AdadeltaOptions>({.lr = 1e-3})},
+      {"adagrad", rule<optim::Adagrad, optim::AdagradOptions>({.lr = 1e-3})},
+      {"adamax", rule<optim::Adamax, optim::AdamaxOptions>({.lr = 1e-3})},
+      {"adamw", rule<optim::AdamW, optim::AdamWOptions>({.lr = 1e-3, .weight_decay = 0.01})},
+      {"asgd", rule<optim::ASGD, optim::AsgdOptions>({.lr = 1e-3})},
+      {"lion", rule<optim::Lion, optim::LionOptions>({.lr = 1e-3})},
+      {"nadam", rule<optim::NAdam, optim::NAdamOptions>({.lr = 1e-3})},
+      {"radam", rule<optim::RAdam, optim::RAdamOptions>({.lr = 1e-3})},
+      {"rmsprop", rule<optim::RMSprop, optim::RmspropOptions>({.lr = 1e-3})},
+      {"rprop", rule<optim::Rprop, optim::RpropOptions>({.lr = 1e-3})},
+      {"sgd", rule<optim::SGD, optim::SgdOptions>({.lr = 1e-3, .momentum = 0.9})},
   };
   return table;
 }
@@ -125,7 +155,10 @@ int answer_requests(int threads) {
 }
 
 int run(int argc, char** argv) {
-  if (argc == 3 && argv[1] == std::string_view("--turns")) return answer_requests(std::stoi(argv[2]));
+  if (argc >= 3 && argv[1] == std::string_view("--turns")) {
+    if (argc == 4) limit_simd_target(argv[3]);
+    return answer_requests(std::stoi(argv[2]));
+  }
   for (const auto& [name, make] : ops()) {
     for (const int64_t elements : {int64_t{4} << 10, int64_t{1} << 20, int64_t{32} << 20}) {
       add_benchmark(fmt::format("{}/{}", name, elements), [&make = make, elements](benchmark::State& state) {

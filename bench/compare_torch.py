@@ -17,8 +17,12 @@ import torch
 import torch.nn.functional as F
 
 ROW = 1024
-SIZES = {"4 Ki": 4 << 10, "1 Mi": 1 << 20, "32 Mi": 32 << 20}
+UNITS = {"Ki": 1 << 10, "Mi": 1 << 20}
 TURN_SECONDS = 0.02
+
+
+def elements_of(size):
+    return int(size[:-2]) * UNITS[size[-2:]]
 
 
 def tensor(elements):
@@ -58,6 +62,19 @@ def binary(op):
     return make
 
 
+def layer_norm(elements):
+    x = tensor(elements).requires_grad_()
+    weight = torch.rand(x.shape[1]).requires_grad_()
+    bias = torch.rand(x.shape[1]).requires_grad_()
+    grad = torch.rand_like(x)
+
+    def step():
+        F.layer_norm(x, weight.shape, weight, bias).backward(grad)
+        x.grad = weight.grad = bias.grad = None
+
+    return step
+
+
 def cross_entropy(elements):
     x = tensor(elements).requires_grad_()
     targets = torch.arange(x.shape[0]) * 37 % x.shape[1]
@@ -69,11 +86,11 @@ def cross_entropy(elements):
     return step
 
 
-def optimizer(make_optimizer):
+def rule(Optimizer, **options):
     def make(elements):
         weight = tensor(elements).requires_grad_()
         weight.grad = tensor(elements)
-        return make_optimizer([weight]).step
+        return Optimizer([weight], lr=1e-3, **options).step
 
     return make
 
@@ -89,18 +106,27 @@ OPS = {
     "mul": binary(torch.mul),
     "softmax": unary(lambda x: torch.softmax(x, -1)),
     "log_softmax": unary(lambda x: torch.log_softmax(x, -1)),
+    "layer_norm": layer_norm,
     "cross_entropy": cross_entropy,
     "sum": unary(torch.sum),
     "mean": unary(torch.mean),
-    "adamw": optimizer(lambda p: torch.optim.AdamW(p, lr=1e-3, weight_decay=0.01)),
-    "sgd": optimizer(lambda p: torch.optim.SGD(p, lr=1e-3, momentum=0.9)),
+    "adadelta": rule(torch.optim.Adadelta),
+    "adagrad": rule(torch.optim.Adagrad),
+    "adamax": rule(torch.optim.Adamax),
+    "adamw": rule(torch.optim.AdamW, weight_decay=0.01),
+    "asgd": rule(torch.optim.ASGD),
+    "nadam": rule(torch.optim.NAdam),
+    "radam": rule(torch.optim.RAdam),
+    "rmsprop": rule(torch.optim.RMSprop),
+    "rprop": rule(torch.optim.Rprop),
+    "sgd": rule(torch.optim.SGD, momentum=0.9),
 }
 
 
 class Gossamer:
-    def __init__(self, program, threads):
+    def __init__(self, program, threads, simd):
         self.process = subprocess.Popen(
-            [program, "--turns", str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            [program, "--turns", str(threads)] + ([simd] if simd else []), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def seconds(self, op, elements, calls):
         self.process.stdin.write(f"{op} {elements} {calls}\n")
@@ -147,19 +173,20 @@ def main():
     parser.add_argument("program", help="bench_ops, as ./dev bench builds it")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--simd", help="the best SIMD target that ours may use, such as AVX2")
     parser.add_argument("--ops", default=",".join(OPS))
-    parser.add_argument("--sizes", default=",".join(SIZES), help="of %(default)s")
+    parser.add_argument("--sizes", default="4Ki,1Mi,32Mi", help="in elements (%(default)s)")
     arguments = parser.parse_args()
 
     torch.set_num_threads(arguments.threads)
-    gossamer = Gossamer(arguments.program, arguments.threads)
+    gossamer = Gossamer(arguments.program, arguments.threads, arguments.simd)
     sizes = arguments.sizes.split(",")
     print(f"PyTorch {torch.__version__}, {arguments.threads} thread(s); microseconds of ours / PyTorch's = ratio")
     print(f"{'':14}" + "".join(f"{size:>30}" for size in sizes))
     for op in arguments.ops.split(","):
         print(f"{op:14}", end="")
         for size in sizes:
-            ours, theirs, ratio = measure(gossamer, op, SIZES[size], arguments.threads, arguments.rounds)
+            ours, theirs, ratio = measure(gossamer, op, elements_of(size), arguments.threads, arguments.rounds)
             print(f"{ours * 1e6:11.1f} /{theirs * 1e6:10.1f} ={ratio:5.2f}", end="", flush=True)
         print()
 

@@ -74,14 +74,39 @@ HWY_INLINE V Polynomial(D d, V x, const hn::TFromD<D> (&c)[kTerms]) {
   return y;
 }
 
-// Highway's is 0 for NaN, and undefined where the result overflows.
+// For any argument. Highway's is 0 for NaN, and undefined where the result overflows.
 template <class D, class V>
-HWY_INLINE V TotalExp(D d, V x) {
+HWY_NOINLINE V AnyExp(D d, V x) {
   using T = hn::TFromD<D>;
   const V bound = hn::Set(d, sizeof(T) == 4 ? T(88.72283935546875) : T(709.782712893384));  // the largest finite result
   const V y = hn::Exp(d, hn::Min(x, bound));
   const V high = hn::IfThenElse(hn::Gt(x, bound), Infinity(d), y);
   return hn::IfThenElse(hn::IsNaN(x), x, high);
+}
+
+// Where the exponents of all results are those of normal floats, they are added as integers: the bits of AnyExp in half
+// of the time.
+template <class D, class V>
+HWY_INLINE V TotalExp(D d, V x) {
+  using T = hn::TFromD<D>;
+  if constexpr (sizeof(T) == 8) {
+    return AnyExp(d, x);
+  } else {
+    if (HWY_UNLIKELY(!hn::AllTrue(d, hn::Le(hn::Abs(x), hn::Set(d, 87))))) return AnyExp(d, x);
+    const hn::RebindToUnsigned<D> bits;
+    const V half = hn::Or(hn::Set(d, 0.5F), hn::And(x, hn::Set(d, -0.0F)));
+    const V q = hn::Trunc(hn::MulAdd(x, hn::Set(d, 1.442695040888963407F), half));
+    // log(2) in two parts: products with the first are exact.
+    const V r = hn::MulAdd(q, hn::Set(d, -1.428606765330187e-6F), hn::MulAdd(q, hn::Set(d, -0.693145751953125F), x));
+    const V square = hn::Mul(r, r);
+    const auto pair = [=](float c0, float c1) HWY_ATTR { return hn::MulAdd(hn::Set(d, c1), r, hn::Set(d, c0)); };
+    V p = hn::MulAdd(square, pair(0.0416664853692F, 0.00833336077630519867F), pair(0.5F, 0.166666671633720398F));
+    p = hn::MulAdd(hn::Mul(square, square), pair(0.00139304355252534151F, 0.000198527617612853646F), p);
+    const V y = hn::Add(hn::MulAdd(p, square, r), hn::Set(d, 1));
+    // q stands in the lowest bits of its sum with 1.5 * 2^23.
+    const auto exponent = hn::ShiftLeft<23>(hn::BitCast(bits, hn::Add(q, hn::Set(d, 12582912))));
+    return hn::BitCast(d, hn::Add(hn::BitCast(bits, y), exponent));
+  }
 }
 
 // Highway's is finite for 0, negative numbers, infinity and NaN.

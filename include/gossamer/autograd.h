@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <new>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -68,6 +69,12 @@ class Node {
   virtual ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
+
+  // In blocks that the thread keeps: a step makes the nodes of the step before.
+  static void* operator new(size_t bytes);
+  static void* operator new(size_t bytes, std::align_val_t alignment);
+  static void operator delete(void* node, size_t bytes) noexcept;
+  static void operator delete(void* node, size_t bytes, std::align_val_t alignment) noexcept;
 
   // Gradients of the inputs, in the order given to record(), from that of the output. An entry may stay undefined where
   // its input needs none. Runs under NoGrad; `grad` must not be written, and backward() not be called.

@@ -1,6 +1,7 @@
-// Process-wide settings: log callback, threads of OpenBLAS, threads of a region.
+// Process-wide settings: log callback, threads of OpenBLAS, threads of a region, kept memory.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string_view>
 
@@ -37,6 +38,13 @@ void with_threads(int threads, const std::function<void()>& body);
 // Threads that a parallel region started here may use; 1 in the child of a fork whose parent had run one
 // (docs/embedding.md).
 int max_threads();
+
+// Bytes that are kept for the next tensors and graphs: of freed buffers, 64 MiB at most in the whole process, and of
+// small blocks that the calling thread freed, 1 MiB at most (docs/embedding.md).
+int64_t cached_memory();
+
+// Frees them and returns how many they were. Thread-safe; tensors that are alive keep theirs.
+int64_t release_cached_memory();
 
 // Name of the SIMD instruction set that the kernels use on this machine, such as "AVX2" or "NEON".
 std::string_view simd_target();

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <unordered_map>
 #include <utility>
@@ -9,6 +10,7 @@
 
 #include "autograd/meta.h"
 #include "gossamer/autograd.h"
+#include "runtime/blocks.h"
 #include "runtime/check.h"
 #include "tensor/arith.h"
 #include "tensor/format.h"
@@ -20,6 +22,12 @@ namespace {
 using autograd::Edge;
 using autograd::Meta;
 using NodePtr = std::shared_ptr<Node>;
+
+// What a walk needs for some nodes: in blocks, as the nodes themselves.
+template <class T>
+using List = std::vector<T, rt::BlockAllocator<T>>;
+template <class Key, class T>
+using Map = std::unordered_map<Key, T, std::hash<Key>, std::equal_to<Key>, rt::BlockAllocator<std::pair<const Key, T>>>;
 
 autograd::Record& record_of(const NodePtr& node) { return NodeAccess::record(*node); }
 
@@ -53,9 +61,9 @@ class Walk {
 thread_local Walk* Walk::t_walk = nullptr;
 
 // All nodes that lead to `root`, outputs first. Holding them keeps release() from freeing one under the walk.
-std::vector<NodePtr> collect(const NodePtr& root) {
-  std::vector<NodePtr> nodes{root};
-  std::unordered_map<const Node*, bool> seen{{root.get(), true}};
+List<NodePtr> collect(const NodePtr& root) {
+  List<NodePtr> nodes{root};
+  Map<const Node*, bool> seen{{root.get(), true}};
   for (size_t i = 0; i < nodes.size(); ++i) {
     const NodePtr node = nodes[i];
     for (const Edge& edge : record_of(node).edges) {
@@ -177,9 +185,9 @@ void Tensor::backward(const Tensor& grad) const {
                      describe(grad));
   }
   Walk walk;
-  std::vector<LeafSum> leaves;
-  std::unordered_map<const Meta*, size_t> leaf_index;
-  std::unordered_map<const Node*, Tensor> pending;
+  List<LeafSum> leaves;
+  Map<const Meta*, size_t> leaf_index;
+  Map<const Node*, Tensor> pending;
   const auto hand_on = [&](const std::shared_ptr<Meta>& meta, Tensor g) {
     if (meta->node) return accumulate(pending[meta->node.get()], std::move(g));
     const auto [it, fresh] = leaf_index.emplace(meta.get(), leaves.size());
@@ -199,7 +207,7 @@ void Tensor::backward(const Tensor& grad) const {
     return it == leaf_index.end() ? nullptr : &leaves[it->second].sum;
   };
 
-  const std::vector<NodePtr> nodes = meta_->node ? collect(meta_->node) : std::vector<NodePtr>();
+  const List<NodePtr> nodes = meta_->node ? collect(meta_->node) : List<NodePtr>();
   for (const NodePtr& node : nodes) check_node(node);
   if (nodes.empty()) check_leaf(*meta_);
   hand_on(meta_, grad.detach());

@@ -1,12 +1,14 @@
 // Gradient bookkeeping of one tensor, shared by all handles to it, and a node's place in the graph.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "runtime/blocks.h"
 
 namespace gossamer {
 
@@ -69,13 +71,19 @@ struct NodeAccess {
 namespace autograd {
 
 struct Record {
+  template <class T>
+  using List = std::vector<T, rt::BlockAllocator<T>>;
+
   std::string op;
-  std::vector<Edge> edges;
-  std::vector<NodeAccess::Input*> inputs;  // those declared by name
-  std::vector<SavedTensor*> saved;
+  List<Edge> edges;
+  List<NodeAccess::Input*> inputs;  // those declared by name
+  List<SavedTensor*> saved;
   uint64_t sequence = 0;  // inputs are always created before outputs: descending order is a topological order
   bool released = false;
   Node* next_deleted = nullptr;
+
+  static void* operator new(size_t bytes) { return rt::take_block(bytes); }
+  static void operator delete(void* record, size_t bytes) noexcept { rt::give_block(record, bytes); }
 };
 
 }  // namespace autograd

@@ -73,12 +73,12 @@ double class_divisor(const std::vector<double>& weight, std::span<const int64_t>
 Tensor reduce_losses(const std::vector<double>& losses, const Shape& positions, Reduction reduction, double divisor,
                      DType dtype);
 
-// log Σ exp(x), in double: a float near 1000 would leave no digits for the difference to a logit. `scratch` has room
-// for the classes, of which there is one at least.
+// log Σ exp(x), in double: a float near 1000 would leave no digits for the difference to a logit. There is one
+// class at least.
 template <class T>
-double log_sum_exp(const T* x, int64_t classes, T* scratch) {
+double log_sum_exp(const T* x, int64_t classes) {
   const auto top = static_cast<double>(kernels::largest(classes, x));
-  return top + std::log(kernels::exp_minus(classes, x, top, scratch));
+  return top + std::log(kernels::sum_exp_minus(classes, x, top));
 }
 
 // cross_entropy of checked logits with probabilities as targets, of their shape.

@@ -129,13 +129,13 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
   dispatch_floating(logits.dtype(), kOp, [&]<class T>() {
     const T* const x = logits.data<T>();
     rt::parallel_chunks(targets.numel(), lines.grain(), [&](int64_t begin, int64_t end) {
-      const rt::Scratch scratch(2 * classes * static_cast<int64_t>(sizeof(T)));
+      const rt::Scratch scratch(lines.stride() == 1 ? 0 : classes * static_cast<int64_t>(sizeof(T)));
       T* const buffer = reinterpret_cast<T*>(scratch.data());
       for (int64_t line = begin; line < end; ++line) {
         if (t[line] == rule.ignore_index) continue;
         const auto i = static_cast<size_t>(line);
-        const T* const from = lines.read(x, line, buffer + classes);
-        lse[i] = log_sum_exp(from, classes, buffer);
+        const T* const from = lines.read(x, line, buffer);
+        lse[i] = log_sum_exp(from, classes);
         losses[i] = line_loss(rule, classes, from, t[line], lse[i]);
       }
     });

@@ -116,13 +116,13 @@ Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& target
       const T* const x = logits.data<T>();
       const T* const t = targets.data<T>();
       rt::parallel_chunks(positions.numel(), lines.grain(), [&](int64_t begin, int64_t end) {
-        const rt::Scratch scratch(3 * classes * static_cast<int64_t>(sizeof(T)));
+        const rt::Scratch scratch(2 * classes * static_cast<int64_t>(sizeof(T)));
         T* const buffer = reinterpret_cast<T*>(scratch.data());
         for (int64_t line = begin; line < end; ++line) {
           const auto i = static_cast<size_t>(line);
-          const T* const from = lines.read(x, line, buffer + classes);
-          lse[i] = log_sum_exp(from, classes, buffer);
-          losses[i] = line_loss(rule, from, lines.read(t, line, buffer + 2 * classes), lse[i]);
+          const T* const from = lines.read(x, line, buffer);
+          lse[i] = log_sum_exp(from, classes);
+          losses[i] = line_loss(rule, from, lines.read(t, line, buffer + classes), lse[i]);
         }
       });
     });

@@ -1,41 +1,38 @@
 #include "gossamer/optim/rmsprop.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
+#include <tuple>
 
+#include "optim/elementwise.h"
 #include "optim/options.h"
-#include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::optim {
 namespace {
 
-// One update of n weights in place; grad_avg is null unless centered, the momentum null without it.
-template <class T>
-void step(const RmspropOptions& options, int64_t n, const T* grad, T* w, T* square_avg, T* momentum, T* grad_avg) {
-  const T sign = options.maximize ? T(-1) : T(1);
-  const T weight_decay = static_cast<T>(options.weight_decay);
-  const T alpha = static_cast<T>(options.alpha);
-  const T one_minus_alpha = static_cast<T>(1 - options.alpha);
-  const T eps = static_cast<T>(options.eps);
-  const T decay = static_cast<T>(options.momentum);
-  const T lr = static_cast<T>(options.lr);
-  for (int64_t i = 0; i < n; ++i) {
-    T g = sign * grad[i];
-    if (weight_decay != 0) g += weight_decay * w[i];
-    square_avg[i] = alpha * square_avg[i] + one_minus_alpha * g * g;
-    T variance = square_avg[i];
-    if (grad_avg != nullptr) {
-      grad_avg[i] = alpha * grad_avg[i] + one_minus_alpha * g;
-      variance -= grad_avg[i] * grad_avg[i];
-      variance = variance < 0 ? 0 : variance;  // NaN stays NaN
-    }
-    T d = g / (std::sqrt(variance) + eps);
-    if (momentum != nullptr) d = momentum[i] = decay * momentum[i] + d;
-    w[i] -= lr * d;
-  }
+// States: square_avg, then the momentum buffer and grad_avg where there are such.
+template <bool kMomentum, bool kCentered>
+void update_with(const RmspropOptions& options, ParameterUpdate& update) {
+  constexpr size_t kStates = 1 + (kMomentum ? 1 : 0) + (kCentered ? 1 : 0);
+  update_elements<kStates>(RmspropRule::kName, options.maximize, options.weight_decay, update, [&]<class T>() {
+    return [alpha = static_cast<T>(options.alpha), one_minus_alpha = static_cast<T>(1 - options.alpha),
+            eps = static_cast<T>(options.eps), decay = static_cast<T>(options.momentum),
+            lr = static_cast<T>(options.lr)](T g, T& w, T& square_avg, auto&... others) {
+      [[maybe_unused]] const auto other = std::tie(others...);
+      [[maybe_unused]] const T momentum = decay;
+      square_avg = alpha * square_avg + one_minus_alpha * g * g;
+      T variance = square_avg;
+      if constexpr (kCentered) {
+        T& grad_avg = std::get<kStates - 2>(other);
+        grad_avg = alpha * grad_avg + one_minus_alpha * g;
+        variance -= grad_avg * grad_avg;
+        variance = variance < 0 ? 0 : variance;  // NaN stays NaN
+      }
+      T d = g / (std::sqrt(variance) + eps);
+      if constexpr (kMomentum) d = std::get<0>(other) = momentum * std::get<0>(other) + d;
+      w -= lr * d;
+    };
+  });
 }
 
 }  // namespace
@@ -56,19 +53,11 @@ std::vector<std::string> RmspropRule::state_names(const Options& options) {
 }
 
 void RmspropRule::update(const Options& options, ParameterUpdate& update) noexcept {
-  dispatch_floating(update.values.dtype(), kName, [&]<class T>() {
-    size_t used = 0;
-    const auto state = [&](bool kept) { return kept ? update.states[used++].mutable_data<T>() : nullptr; };
-    T* const square_avg = state(true);
-    T* const momentum = state(options.momentum > 0);
-    T* const grad_avg = state(options.centered);
-    const T* const grad = update.grad.data<T>();
-    T* const w = update.values.mutable_data<T>();
-    rt::parallel_chunks(update.values.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
-      const auto at = [&](T* array) { return array == nullptr ? nullptr : array + begin; };
-      step(options, end - begin, grad + begin, w + begin, square_avg + begin, at(momentum), at(grad_avg));
-    });
-  });
+  if (options.momentum > 0) {
+    options.centered ? update_with<true, true>(options, update) : update_with<true, false>(options, update);
+  } else {
+    options.centered ? update_with<false, true>(options, update) : update_with<false, false>(options, update);
+  }
 }
 
 }  // namespace gossamer::optim

@@ -26,7 +26,4 @@ void give_buffer(std::byte* data, int64_t bytes) noexcept;
 std::byte* new_buffer(int64_t bytes);
 void delete_buffer(std::byte* data) noexcept;
 
-// Bytes that are kept now.
-int64_t kept_buffer_bytes();
-
 }  // namespace gossamer::rt

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "runtime/blocks.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "tensor/convert.h"
@@ -35,7 +36,9 @@ Tensor Tensor::empty(const Shape& shape, DType dtype) {
   // Of rank 1 are the values, gradients and states of CSR parameters: large, and not to be held twice while a pattern
   // changes. Activations are what comes again in the next step.
   const auto memory = shape.rank() >= 2 ? Storage::Memory::Kept : Storage::Memory::Returned;
-  return TensorAccess::on(std::make_shared<Storage>(shape.numel() * dtype_size(dtype), memory), shape, dtype);
+  return TensorAccess::on(
+      std::allocate_shared<Storage>(rt::BlockAllocator<Storage>(), shape.numel() * dtype_size(dtype), memory), shape,
+      dtype);
 }
 
 Tensor Tensor::zeros(const Shape& shape, DType dtype) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "runtime/blocks.h"
 #include "runtime/check.h"
 #include "tensor/storage.h"
 #include "tensor/tensor_access.h"
@@ -16,7 +17,9 @@ Tensor TensorTiles::empty(const Shape& shape, int width) {
     fail<ShapeError>("TensorTiles::empty", "the number of bytes must fit 63 bits", shape.to_string());
   }
   const int64_t features = shape.back();
-  return TensorAccess::on(std::make_shared<Storage>(shape.numel() / features, features, width), shape, DType::f32);
+  return TensorAccess::on(
+      std::allocate_shared<Storage>(rt::BlockAllocator<Storage>(), shape.numel() / features, features, width), shape,
+      DType::f32);
 }
 
 ConstBatch<float> TensorTiles::get(const Tensor& x) {

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "gossamer/runtime.h"
 #include "runtime/buffers.h"
 #include "tests/support/sanitizers.h"
 
@@ -43,10 +44,10 @@ TEST(Buffers, OfASizeComeBackLastFirst) {
 }
 
 TEST(Buffers, ThatAreSmallAreNotKept) {
-  const int64_t before = kept_buffer_bytes();
+  const int64_t before = cached_memory();
   give_buffer(take_buffer(kSmallestKeptBuffer - 1), kSmallestKeptBuffer - 1);
   give_buffer(take_buffer(0), 0);
-  EXPECT_EQ(kept_buffer_bytes(), before);
+  EXPECT_EQ(cached_memory(), before);
 }
 
 TEST(Buffers, KeptNeverExceedTheBound) {
@@ -56,28 +57,28 @@ TEST(Buffers, KeptNeverExceedTheBound) {
     for (int i = 0; i < 10; ++i) taken.push_back(take_buffer(bytes));
     for (std::byte* const data : taken) {
       give_buffer(data, bytes);
-      EXPECT_LE(kept_buffer_bytes(), kKeptBufferBytes) << bytes;
-      EXPECT_GE(kept_buffer_bytes(), bytes);
+      EXPECT_LE(cached_memory(), kKeptBufferBytes) << bytes;
+      EXPECT_GE(cached_memory(), bytes);
     }
   }
-  const int64_t before = kept_buffer_bytes();
+  const int64_t before = cached_memory();
   give_buffer(take_buffer(kLargestKeptBuffer + 1), kLargestKeptBuffer + 1);
-  EXPECT_EQ(kept_buffer_bytes(), before);
+  EXPECT_EQ(cached_memory(), before);
 }
 
 TEST(Buffers, KeptNeverExceedTheirNumber) {
   std::vector<std::byte*> taken;
   for (int64_t i = 0; i < 2 * kKeptBuffers; ++i) taken.push_back(take_buffer(kSmallestKeptBuffer));
   for (std::byte* const data : taken) give_buffer(data, kSmallestKeptBuffer);
-  EXPECT_EQ(kept_buffer_bytes(), kKeptBuffers * kSmallestKeptBuffer);
+  EXPECT_EQ(cached_memory(), kKeptBuffers * kSmallestKeptBuffer);
 }
 
 TEST(Buffers, ThatAreNewAreNotKept) {
-  const int64_t before = kept_buffer_bytes();
+  const int64_t before = cached_memory();
   std::byte* const data = new_buffer(kMiB);
   EXPECT_EQ(reinterpret_cast<uintptr_t>(data) % 64, 0);
   delete_buffer(data);
-  EXPECT_EQ(kept_buffer_bytes(), before);
+  EXPECT_EQ(cached_memory(), before);
 }
 
 TEST(Buffers, GiveBackTheOldestFirst) {
@@ -85,7 +86,7 @@ TEST(Buffers, GiveBackTheOldestFirst) {
   for (int64_t i = 0; i < kKeptBufferBytes / kMiB + 1; ++i) taken.push_back(take_buffer(kMiB));
   for (std::byte* const data : taken) give_buffer(data, kMiB);
   for (size_t i = taken.size(); i-- > 1;) EXPECT_EQ(take_buffer(kMiB), taken[i]);
-  EXPECT_EQ(kept_buffer_bytes(), 0);
+  EXPECT_EQ(cached_memory(), 0);
   for (size_t i = 1; i < taken.size(); ++i) give_buffer(taken[i], kMiB);
 }
 
@@ -93,7 +94,7 @@ TEST(Buffers, ThatCannotExistThrowAfterGivingBackWhatIsKept) {
   if (kSanitized) GTEST_SKIP() << "the sanitizers end the program instead of throwing";
   give_buffer(take_buffer(kMiB), kMiB);
   EXPECT_THROW(take_buffer(int64_t{1} << 60), std::bad_alloc);
-  EXPECT_EQ(kept_buffer_bytes(), 0);
+  EXPECT_EQ(cached_memory(), 0);
 }
 
 TEST(Buffers, AreNeverSharedByThreads) {

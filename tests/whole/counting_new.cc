@@ -12,9 +12,11 @@ namespace {
 
 std::atomic<int64_t> g_live{0};
 std::atomic<int64_t> g_peak{0};
+std::atomic<int64_t> g_allocations{0};
 
 void* counted(void* p) {
   if (p == nullptr) throw std::bad_alloc();
+  g_allocations.fetch_add(1, std::memory_order_relaxed);
   const auto size = static_cast<int64_t>(malloc_usable_size(p));
   const int64_t live = g_live.fetch_add(size) + size;
   for (int64_t peak = g_peak.load(); live > peak && !g_peak.compare_exchange_weak(peak, live);) {
@@ -30,6 +32,7 @@ void uncounted(void* p) {
 }  // namespace
 
 int64_t live_bytes() { return g_live.load(); }
+int64_t allocations() { return g_allocations.load(); }
 int64_t peak_bytes() { return g_peak.load(); }
 void reset_peak() { g_peak.store(g_live.load()); }
 

@@ -1,24 +1,17 @@
 // Trains a small network on Fashion-MNIST with 90 % of its first two layers pruned by RigL.
-#include <cstdint>
 #include <cstdio>
 
 #include "gossamer/gossamer.h"
 
 namespace gs = gossamer;
 
-double accuracy(gs::nn::Module& model, gs::data::DataLoader& loader) {
+double test_accuracy(gs::nn::Module& model, gs::data::DataLoader& loader) {
   const gs::NoGrad no_grad;
   model.eval();
-  int64_t correct = 0;
-  int64_t images = 0;
-  for (auto& batch : loader) {
-    const gs::Tensor predicted = gs::argmax(model(batch.x));
-    for (int64_t i = 0; i < predicted.numel(); ++i, ++images) {
-      correct += predicted.data<int64_t>()[i] == batch.y.data<int64_t>()[i] ? 1 : 0;
-    }
-  }
+  gs::metrics::Accuracy accuracy;
+  for (auto& batch : loader) accuracy.add(model(batch.x), batch.y);
   model.train();
-  return static_cast<double>(correct) / static_cast<double>(images);
+  return accuracy.value();
 }
 
 int main() {
@@ -46,7 +39,7 @@ int main() {
         loss.backward();
         optimizer.step();
       }
-      std::printf("epoch %d: test accuracy %.1f %%\n", epoch, 100 * accuracy(model, test));
+      std::printf("epoch %d: test accuracy %.1f %%\n", epoch, 100 * test_accuracy(model, test));
     }
     for (const auto& p : sparsity.sparse_params()) {
       std::printf("%s: %.1f %% sparse\n", p.name().c_str(), 100 * p.param().sparsity());

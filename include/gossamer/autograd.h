@@ -10,7 +10,7 @@
 //       double scale;
 //       explicit ScaledProductNode(double scale_) : scale(scale_) {}
 //
-//       std::vector<Tensor> backward(const Tensor& grad) override {
+//       Gradients backward(const Tensor& grad) override {
 //         const Tensor g = mul_scalar(grad, scale);
 //         return {a.gradient([&] { return mul(g, b.value()); }), b.gradient([&] { return mul(g, a.value()); })};
 //       }
@@ -30,6 +30,7 @@
 #include <utility>
 #include <vector>
 
+#include "gossamer/block_allocator.h"
 #include "gossamer/tensor.h"
 
 #pragma GCC visibility push(default)
@@ -46,6 +47,9 @@ bool is_recorded(std::span<const Tensor> inputs);
 Tensor connect(std::unique_ptr<Node> node, std::string_view op, const Tensor& output, std::span<const Tensor> inputs);
 
 }  // namespace autograd
+
+// Gradients of the inputs of a node, in their order.
+using Gradients = rt::BlockVector<Tensor>;
 
 // While one is alive, operations on this thread record no graph.
 class NoGrad {
@@ -78,7 +82,7 @@ class Node {
 
   // Gradients of the inputs, in the order given to record(), from that of the output. An entry may stay undefined where
   // its input needs none. Runs under NoGrad; `grad` must not be written, and backward() not be called.
-  virtual std::vector<Tensor> backward(const Tensor& grad) = 0;
+  virtual Gradients backward(const Tensor& grad) = 0;
 
  protected:
   class Input;
@@ -119,7 +123,7 @@ class SavedTensor {
 
   Tensor tensor_;
   uint64_t version_;
-  std::vector<const Node::Input*> for_gradients_of_;
+  rt::BlockVector<const Node::Input*> for_gradients_of_;
 };
 
 // An input of a node, by name: a member `Input x{*this};`. A node declares all of its inputs, in the order given to

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gossamer/autograd.h"
+#include "gossamer/block_allocator.h"
 #include "gossamer/config.h"
 #include "gossamer/csr_pattern.h"
 #include "gossamer/data/cifar.h"

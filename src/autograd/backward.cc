@@ -25,7 +25,7 @@ using NodePtr = std::shared_ptr<Node>;
 
 // What a walk needs for some nodes: in blocks, as the nodes themselves.
 template <class T>
-using List = std::vector<T, rt::BlockAllocator<T>>;
+using List = rt::BlockVector<T>;
 template <class Key, class T>
 using Map = std::unordered_map<Key, T, std::hash<Key>, std::equal_to<Key>, rt::BlockAllocator<std::pair<const Key, T>>>;
 
@@ -56,7 +56,7 @@ class Walk {
  private:
   static thread_local Walk* t_walk;
   NoGrad no_grad_;
-  std::vector<std::unique_ptr<autograd::Effect>> effects_;
+  List<std::unique_ptr<autograd::Effect>> effects_;
 };
 thread_local Walk* Walk::t_walk = nullptr;
 
@@ -101,7 +101,7 @@ void check_node(const NodePtr& node) {
   NodeAccess::validate(*node);
 }
 
-void check_gradients(const std::vector<Tensor>& grads, const autograd::Record& record) {
+void check_gradients(const Gradients& grads, const autograd::Record& record) {
   const auto op = [&] { return fmt::format("backward of '{}'", record.op); };
   if (grads.size() != record.edges.size()) {
     fail<ShapeError>(op(), fmt::format("there must be a gradient for each of {} inputs", record.edges.size()),
@@ -218,7 +218,7 @@ void Tensor::backward(const Tensor& grad) const {
     const bool in_place = sum != nullptr && sum->owns_storage_alone();
     if (!in_place || !NodeAccess::add_backward(*node, node_grad, *sum)) {
       // Freed by the call: a gradient handed on as it is then has its storage alone.
-      std::vector<Tensor> grads = node->backward(std::exchange(node_grad, Tensor()));
+      Gradients grads = node->backward(std::exchange(node_grad, Tensor()));
       check_gradients(grads, record);
       for (size_t i = 0; i < grads.size(); ++i) {
         if (record.edges[i].meta) hand_on(record.edges[i].meta, std::move(grads[i]));

@@ -58,7 +58,7 @@ struct NodeAccess {
   static void validate(const Node& node) { node.validate(); }
   static bool add_backward(Node& node, const Tensor& grad, Tensor& sum) { return node.add_backward(grad, sum); }
   static SavedTensor& saved(Input& input) { return input.saved_; }
-  static const std::vector<const Input*>& for_gradients_of(const SavedTensor& saved) { return saved.for_gradients_of_; }
+  static const auto& for_gradients_of(const SavedTensor& saved) { return saved.for_gradients_of_; }
   static bool is_written(const SavedTensor& saved) { return saved.tensor_.version() != saved.version_; }
   // Without history: an output that its own node saves must not keep the node alive.
   static void keep(SavedTensor& saved, const Tensor& tensor) {
@@ -72,7 +72,7 @@ namespace autograd {
 
 struct Record {
   template <class T>
-  using List = std::vector<T, rt::BlockAllocator<T>>;
+  using List = rt::BlockVector<T>;
 
   std::string op;
   List<Edge> edges;

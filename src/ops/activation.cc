@@ -80,7 +80,7 @@ Tensor softplus(const Tensor& x, const SoftplusOptions& options) {
     double threshold;
     SoftplusNode(const Tensor& scaled_x_, double threshold_) : scaled_x(*this, scaled_x_), threshold(threshold_) {}
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       return {mul(grad, zip_scalar(Binary::SoftplusSlope, scaled_x.get(), threshold))};
     }
   };

@@ -1,6 +1,7 @@
 // Attention in blocks of queries and keys: no [t, s] matrix is ever whole. Backward forms the scores again from the
 // logarithm of each row's sum.
 #include "gossamer/ops/attention.h"
+#include "gossamer/block_allocator.h"
 
 #include <fmt/format.h>
 
@@ -61,7 +62,7 @@ struct Heads {
 
 // Strides, in elements, of a mask broadcast to [n, heads, t, s], where the leading dimensions need not merge into n.
 struct MaskView {
-  std::vector<int64_t> offset;  // [n * heads]: of the first row
+  rt::BlockVector<int64_t> offset;  // [n * heads]: of the first row
   int64_t row = 0;
   int64_t key = 0;
 };
@@ -259,7 +260,7 @@ struct AttentionNode final : Node {
   AttentionNode(Plan plan_, const Tensor& mask_, const Tensor& y_, const Tensor& log_sum_)
       : plan(std::move(plan_)), mask(*this, mask_), y(*this, y_), log_sum(*this, log_sum_) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
+  Gradients backward(const Tensor& grad) override {
     const DType dtype = grad.dtype();
     Tensor dq = Tensor::empty(q.shape(), dtype);
     Tensor dk = Tensor::zeros(k.shape(), dtype);
@@ -347,7 +348,7 @@ MaskView check_mask(const Tensor& mask, const Tensor& q, const Sizes& size, bool
     fail<DTypeError>(kOp, fmt::format("the mask must be bool or {}", dtype_name(q.dtype())), dtype_name(mask.dtype()));
   }
   const int own = merged ? 2 : 3;
-  std::vector<int64_t> whole(q.shape().begin(), q.shape().begin() + (q.rank() - own));
+  rt::BlockVector<int64_t> whole(q.shape().begin(), q.shape().begin() + (q.rank() - own));
   whole.insert(whole.end(), {size.heads, size.t, size.s});
   const Shape scores(whole);
   const int extra = scores.rank() - mask.rank();
@@ -357,7 +358,7 @@ MaskView check_mask(const Tensor& mask, const Tensor& q, const Sizes& size, bool
     fail<ShapeError>(kOp, fmt::format("the mask must broadcast to {}", scores.to_string()), mask.shape().to_string());
   }
   // The stride of each dimension of the scores: 0 where the mask is repeated.
-  std::vector<int64_t> stride(static_cast<size_t>(scores.rank()), 0);
+  rt::BlockVector<int64_t> stride(static_cast<size_t>(scores.rank()), 0);
   int64_t step = 1;
   for (int i = mask.rank() - 1; i >= 0; --i) {
     if (mask.dim(i) != 1) stride[static_cast<size_t>(i + extra)] = step;
@@ -397,7 +398,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
             .mask_view = {}};
   if (options.mask.defined()) plan.mask_view = check_mask(options.mask, q, size, plan.merged);
 
-  std::vector<int64_t> sizes(q.shape().begin(), q.shape().end());
+  rt::BlockVector<int64_t> sizes(q.shape().begin(), q.shape().end());
   sizes.back() = plan.merged ? size.heads * size.e : size.e;
   Tensor y = Tensor::empty(Shape(sizes), q.dtype());
   Tensor log_sum = Tensor::empty({size.n, size.heads, size.t}, DType::f64);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/block_allocator.h"
 #include "gossamer/ops/channel_norm.h"
 #include "kernels/channel_norm.h"
 #include "ops/check.h"
@@ -226,7 +227,7 @@ struct BatchNormNode final : Node {
   SavedTensor statistics;  // f64 [2, channels]: mean and rstd
   BatchNormNode(bool training_, const Tensor& statistics_) : training(training_), statistics(*this, statistics_) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
+  Gradients backward(const Tensor& grad) override {
     const Layout layout = layout_of(x.value());
     Tensor dx = layout.empty(x.shape(), grad.dtype());
     Tensor sums = Tensor::zeros({2, x.shape()[1]}, grad.dtype());
@@ -348,7 +349,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, con
   Tensor y = layout.empty(x.shape(), x.dtype());
   Tensor statistics = Tensor::empty({2, channels}, DType::f64);
   const bool updates = options.training && options.running_mean.defined() && count > 0;
-  std::vector<double> variance(static_cast<size_t>(channels));
+  rt::BlockVector<double> variance(static_cast<size_t>(channels));
   if (count > 0) {
     dispatch_floating(x.dtype(), kOp, [&]<class T>() {
       const ChannelView view = view_of(x);

@@ -1,4 +1,5 @@
 #include "ops/check.h"
+#include "gossamer/block_allocator.h"
 
 #include <fmt/format.h>
 
@@ -45,7 +46,7 @@ int normalize_dim(std::string_view op, const Shape& shape, int dim) {
 }
 
 Shape with_size(const Shape& shape, int dim, int64_t size) {
-  std::vector<int64_t> sizes(shape.begin(), shape.end());
+  rt::BlockVector<int64_t> sizes(shape.begin(), shape.end());
   sizes[static_cast<size_t>(dim)] = size;
   return Shape(sizes);
 }

@@ -68,7 +68,7 @@ Tensor maximum(const Tensor& a, const Tensor& b) {
   struct MaximumNode final : Node {
     Input a{*this, {&a, &b}}, b{*this, {&a, &b}};
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       return {a.gradient([&] { return sum_to(share_of_maximum(kOp, grad, a.value(), b.value()), a.shape()); }),
               b.gradient([&] { return sum_to(share_of_maximum(kOp, grad, b.value(), a.value()), b.shape()); })};
     }
@@ -87,7 +87,7 @@ Tensor minimum(const Tensor& a, const Tensor& b) {
     Input a{*this, {&a, &b}}, b{*this, {&a, &b}};
 
     // min(a, b) takes a exactly where max(b, a) takes b.
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       return {a.gradient([&] { return sum_to(share_of_maximum(kOp, grad, b.value(), a.value()), a.shape()); }),
               b.gradient([&] { return sum_to(share_of_maximum(kOp, grad, a.value(), b.value()), b.shape()); })};
     }
@@ -107,7 +107,7 @@ Tensor clamp(const Tensor& x, const ClampOptions& options) {
     ClampOptions bounds;
     ClampNode(const Tensor& x_, const ClampOptions& bounds_) : x(*this, x_), bounds(bounds_) {}
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       Tensor dx = grad;
       if (bounds.min) dx = zip(kOp, Binary::Where, zip_scalar(Binary::GreaterEqual, x.get(), *bounds.min), dx);
       if (bounds.max) dx = zip(kOp, Binary::Where, zip_scalar(Binary::LessEqual, x.get(), *bounds.max), dx);
@@ -215,7 +215,7 @@ Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b) {
     SavedTensor mask;
     explicit WhereNode(const Tensor& mask_) : mask(*this, mask_) {}
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       return {a.gradient([&] { return sum_to(choose(mask.get(), grad, Tensor()), a.shape()); }),
               b.gradient([&] { return sum_to(choose(mask.get(), Tensor(), grad), b.shape()); })};
     }

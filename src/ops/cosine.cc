@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "gossamer/autograd.h"
+#include "gossamer/block_allocator.h"
 #include "ops/check.h"
 #include "ops/loss.h"
 #include "ops/loss_pointwise.h"
@@ -42,7 +43,7 @@ struct CosineNode final : Node {
 
   CosineNode(const char* op_, const ClassLines& lines_, double eps_) : op(op_), lines(lines_), eps(eps_) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
+  Gradients backward(const Tensor& grad) override {
     return {a.gradient([&] { return gradient(grad, a.value(), b.value()); }),
             b.gradient([&] { return gradient(grad, b.value(), a.value()); })};
   }
@@ -80,7 +81,7 @@ struct CosineNode final : Node {
 
 // dim is counted from the first.
 Tensor cosine(const char* op, const Tensor& a, const Tensor& b, int dim, double eps) {
-  std::vector<int64_t> sizes(a.shape().begin(), a.shape().end());
+  rt::BlockVector<int64_t> sizes(a.shape().begin(), a.shape().end());
   sizes.erase(sizes.begin() + dim);
   const ClassLines lines(axis_of(a.shape(), dim));
   Tensor out = Tensor::empty(Shape(sizes), a.dtype());

@@ -52,7 +52,7 @@ Tensor dropout(const Tensor& x, double p, uint64_t key) {
     double p;
     uint64_t key;
     DropoutNode(double p_, uint64_t key_) : p(p_), key(key_) {}
-    std::vector<Tensor> backward(const Tensor& grad) override { return {drop(grad, p, key)}; }
+    Gradients backward(const Tensor& grad) override { return {drop(grad, p, key)}; }
   };
 
   check_floating(kOp, x);

@@ -97,7 +97,7 @@ Tensor recorded_map(const char* name, const Tensor& x, Unary op, Binary grad_op,
     MapNode(const char* name_, Binary grad_op_, const Tensor& kept_)
         : name(name_), grad_op(grad_op_), kept(*this, kept_) {}
 
-    std::vector<Tensor> backward(const Tensor& grad) override { return {zip_over(name, grad_op, kept.get(), grad)}; }
+    Gradients backward(const Tensor& grad) override { return {zip_over(name, grad_op, kept.get(), grad)}; }
   };
 
   check_floating(name, x);
@@ -114,7 +114,7 @@ Tensor recorded_zip_scalar(const char* name, const Tensor& x, Binary op, Binary 
     ZipScalarNode(const char* name_, Binary slope_op_, const Tensor& x_, double scalar_)
         : name(name_), slope_op(slope_op_), x(*this, x_), scalar(scalar_) {}
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       return {zip_over(name, Binary::Mul, zip_scalar(slope_op, x.get(), scalar), grad)};
     }
   };
@@ -127,7 +127,7 @@ Tensor add(const Tensor& a, const Tensor& b) {
   struct AddNode final : Node {
     Input a{*this}, b{*this};
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       return {a.gradient([&] { return sum_to(grad, a.shape()); }), b.gradient([&] { return sum_to(grad, b.shape()); })};
     }
   };
@@ -141,7 +141,7 @@ Tensor sub(const Tensor& a, const Tensor& b) {
   struct SubNode final : Node {
     Input a{*this}, b{*this};
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       return {a.gradient([&] { return sum_to(grad, a.shape()); }),
               b.gradient([&] { return neg(sum_to(grad, b.shape())); })};
     }
@@ -156,7 +156,7 @@ Tensor mul(const Tensor& a, const Tensor& b) {
   struct MulNode final : Node {
     Input a{*this, {&b}}, b{*this, {&a}};
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       return {a.gradient([&] { return sum_to(mul(grad, b.value()), a.shape()); }),
               b.gradient([&] { return sum_to(mul(grad, a.value()), b.shape()); })};
     }
@@ -171,7 +171,7 @@ Tensor div(const Tensor& a, const Tensor& b) {
   struct DivNode final : Node {
     Input a{*this, {&b}}, b{*this, {&a, &b}};
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       // Divided twice: b * b could overflow or vanish where the quotient does not.
       const auto slope = [&] { return div(div(a.value(), b.value()), b.value()); };
       return {a.gradient([&] { return sum_to(div(grad, b.value()), a.shape()); }),
@@ -186,7 +186,7 @@ Tensor div(const Tensor& a, const Tensor& b) {
 Tensor neg(const Tensor& x) {
   constexpr const char* kOp = "neg";
   struct NegNode final : Node {
-    std::vector<Tensor> backward(const Tensor& grad) override { return {neg(grad)}; }
+    Gradients backward(const Tensor& grad) override { return {neg(grad)}; }
   };
 
   check_floating(kOp, x);
@@ -196,7 +196,7 @@ Tensor neg(const Tensor& x) {
 Tensor add_scalar(const Tensor& x, double scalar) {
   constexpr const char* kOp = "add_scalar";
   struct AddScalarNode final : Node {
-    std::vector<Tensor> backward(const Tensor& grad) override { return {grad}; }
+    Gradients backward(const Tensor& grad) override { return {grad}; }
   };
 
   check_floating(kOp, x);
@@ -208,7 +208,7 @@ Tensor mul_scalar(const Tensor& x, double scalar) {
   struct MulScalarNode final : Node {
     double scalar;
     explicit MulScalarNode(double scalar_) : scalar(scalar_) {}
-    std::vector<Tensor> backward(const Tensor& grad) override { return {mul_scalar(grad, scalar)}; }
+    Gradients backward(const Tensor& grad) override { return {mul_scalar(grad, scalar)}; }
   };
 
   check_floating(kOp, x);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/block_allocator.h"
 #include "gossamer/ops/shape.h"
 #include "ops/broadcast.h"
 #include "ops/check.h"
@@ -21,7 +22,7 @@ Tensor expand(const Tensor& x, const Shape& shape) {
   constexpr const char* kOp = "expand";
   struct ExpandNode final : Node {
     Input x{*this};
-    std::vector<Tensor> backward(const Tensor& grad) override { return {sum_to(grad, x.shape())}; }
+    Gradients backward(const Tensor& grad) override { return {sum_to(grad, x.shape())}; }
   };
 
   check_defined(kOp, x);
@@ -47,7 +48,7 @@ Tensor expand(const Tensor& x, const Shape& shape) {
 
 Tensor expand(const Tensor& x, std::initializer_list<int64_t> dims) {
   check_defined("expand", x);
-  std::vector<int64_t> sizes(dims);
+  rt::BlockVector<int64_t> sizes(dims);
   const auto rank = static_cast<int64_t>(sizes.size());
   for (int64_t i = 0; i < rank; ++i) {
     int64_t& size = sizes[static_cast<size_t>(i)];
@@ -66,10 +67,10 @@ Tensor repeat(const Tensor& x, std::span<const int64_t> repeats) {
   constexpr const char* kOp = "repeat";
   struct RepeatNode final : Node {
     Input x{*this};
-    std::vector<int64_t> repeats;
+    rt::BlockVector<int64_t> repeats;
     explicit RepeatNode(std::span<const int64_t> repeats_) : repeats(repeats_.begin(), repeats_.end()) {}
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       Tensor dx = grad;
       const int extra = grad.rank() - x.shape().rank();
       for (int dim = 0; dim < grad.rank(); ++dim) {
@@ -90,7 +91,7 @@ Tensor repeat(const Tensor& x, std::span<const int64_t> repeats) {
     fail<ShapeError>(kOp, fmt::format("there must be {} numbers or more, none below 0", x.rank()),
                      fmt::format("[{}] for {}", fmt::join(repeats, ", "), x.shape().to_string()));
   }
-  std::vector<int64_t> sizes(repeats.size() - static_cast<size_t>(x.rank()), 1);
+  rt::BlockVector<int64_t> sizes(repeats.size() - static_cast<size_t>(x.rank()), 1);
   sizes.insert(sizes.end(), x.shape().begin(), x.shape().end());
   Tensor out = x.alias(Shape(sizes));
   // The last dimension first: the small copies come before the large ones.

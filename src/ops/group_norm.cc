@@ -60,7 +60,7 @@ struct GroupNormNode final : Node {
   SavedTensor statistics;  // f64 [2, samples * groups]: mean and rstd
   GroupNormNode(int64_t groups_, const Tensor& statistics_) : groups(groups_), statistics(*this, statistics_) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
+  Gradients backward(const Tensor& grad) override {
     Tensor dx = Tensor::empty(grad.shape(), grad.dtype());
     Tensor sums = Tensor::zeros({2, grad.dim(1)}, grad.dtype());
     if (grad.numel() > 0) {

@@ -1,5 +1,6 @@
 // Elements chosen, and added up, by their numbers.
 #include "gossamer/ops/indexing.h"
+#include "gossamer/block_allocator.h"
 
 #include <fmt/format.h>
 
@@ -72,7 +73,7 @@ struct IndexSelectNode final : Node {
   SavedTensor indices;
   IndexSelectNode(int dim_, const Tensor& indices_) : dim(dim_), indices(*this, indices_) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
+  Gradients backward(const Tensor& grad) override {
     Tensor dx = Tensor::zeros(x.shape(), grad.dtype());
     add_backward(grad, dx);
     return {dx};
@@ -112,11 +113,11 @@ class Lines {
 
  private:
   // The number in `whole` of each element of `part`; nothing where it is the same.
-  static std::vector<int64_t> offsets(std::span<const int64_t> part, std::span<const int64_t> whole) {
+  static rt::BlockVector<int64_t> offsets(std::span<const int64_t> part, std::span<const int64_t> whole) {
     if (std::ranges::equal(part, whole)) return {};
-    std::vector<int64_t> list{0};
+    rt::BlockVector<int64_t> list{0};
     for (size_t dim = 0; dim < part.size(); ++dim) {
-      std::vector<int64_t> longer;
+      rt::BlockVector<int64_t> longer;
       longer.reserve(list.size() * static_cast<size_t>(part[dim]));
       for (const int64_t offset : list) {
         for (int64_t i = 0; i < part[dim]; ++i) longer.push_back(offset * whole[dim] + i);
@@ -128,8 +129,8 @@ class Lines {
 
   Axis of_index_;
   Axis of_whole_;
-  std::vector<int64_t> outer_;
-  std::vector<int64_t> inner_;
+  rt::BlockVector<int64_t> outer_;
+  rt::BlockVector<int64_t> inner_;
 };
 
 // f(place in the whole, place in the index) for each element, in parallel, in any order.
@@ -201,7 +202,7 @@ struct GatherNode final : Node {
   SavedTensor index;
   GatherNode(const char* op_, int dim_, const Tensor& index_) : op(op_), dim(dim_), index(*this, index_) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
+  Gradients backward(const Tensor& grad) override {
     Tensor dx = Tensor::zeros(x.shape(), grad.dtype());
     add_backward(grad, dx);
     return {dx};
@@ -286,7 +287,7 @@ Tensor scatter_add(const Tensor& x, int dim, const Tensor& index, const Tensor& 
     SavedTensor index;
     ScatterAddNode(int dim_, const Tensor& index_) : dim(dim_), index(*this, index_, {&source}) {}
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       return {grad, source.gradient([&] { return gathered(grad, dim, index.get()); })};
     }
   };
@@ -334,8 +335,8 @@ Tensor scatter(const Tensor& x, int dim, const Tensor& index, const Tensor& sour
     SavedTensor index;
     ScatterNode(int dim_, const Tensor& index_) : dim(dim_), index(*this, index_) {}
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
-      return dispatch_floating(grad.dtype(), kOp, [&]<class T>() -> std::vector<Tensor> {
+    Gradients backward(const Tensor& grad) override {
+      return dispatch_floating(grad.dtype(), kOp, [&]<class T>() -> Gradients {
         const auto kept = [&] {
           Tensor dx = grad.clone();
           scatter_into<T>(dx, dim, index.get(), [](int64_t) { return T(0); });
@@ -361,7 +362,7 @@ Tensor one_hot(const Tensor& indices, const OneHotOptions& options) {
   constexpr const char* kOp = "one_hot";
   if (options.classes < 0) fail<ConfigError>(kOp, "classes must be at least 0", fmt::format("{}", options.classes));
   const Tensor checked = checked_indices(kOp, indices, options.classes);
-  std::vector<int64_t> sizes(indices.shape().begin(), indices.shape().end());
+  rt::BlockVector<int64_t> sizes(indices.shape().begin(), indices.shape().end());
   sizes.push_back(options.classes);
   Tensor out = Tensor::zeros(Shape(sizes), options.dtype);
   dispatch_all(options.dtype, [&]<class T>() {

@@ -1,5 +1,6 @@
 // Tensors put together and taken apart.
 #include "gossamer/ops/join.h"
+#include "gossamer/block_allocator.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -26,11 +27,11 @@ constexpr const char* kConcat = "concat";
 
 struct ConcatNode final : Node {
   int dim;
-  std::vector<int64_t> sizes;
-  ConcatNode(int dim_, std::vector<int64_t> sizes_) : dim(dim_), sizes(std::move(sizes_)) {}
+  rt::BlockVector<int64_t> sizes;
+  ConcatNode(int dim_, rt::BlockVector<int64_t> sizes_) : dim(dim_), sizes(std::move(sizes_)) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
-    std::vector<Tensor> grads(sizes.size());
+  Gradients backward(const Tensor& grad) override {
+    Gradients grads(sizes.size());
     int64_t begin = 0;
     for (size_t i = 0; i < sizes.size(); ++i) {
       if (needs_grad(i)) grads[i] = part_of(kConcat, grad, dim, begin, sizes[i]);
@@ -56,7 +57,7 @@ Tensor concat(std::span<const Tensor> tensors, int dim) {
   const Tensor& first = tensors[0];
   check_defined(kConcat, first);
   const int at = normalize_dim(kConcat, first.shape(), dim);
-  std::vector<int64_t> sizes;
+  rt::BlockVector<int64_t> sizes;
   int64_t total = 0;
   for (const Tensor& x : tensors) {
     check_joins(first, x, at);
@@ -115,8 +116,8 @@ std::vector<Tensor> parts(const char* op, const Tensor& x, int dim, std::span<co
 }
 
 // Of an empty dimension: one empty part.
-std::vector<int64_t> equal_sizes(int64_t total, int64_t size) {
-  std::vector<int64_t> sizes;
+rt::BlockVector<int64_t> equal_sizes(int64_t total, int64_t size) {
+  rt::BlockVector<int64_t> sizes;
   int64_t left = total;
   do {
     sizes.push_back(std::min(size, left));
@@ -157,7 +158,7 @@ std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int dim) {
   const int at = normalize_dim(kOp, x.shape(), dim);
   if (chunks < 1) fail<ConfigError>(kOp, "chunks must be at least 1", fmt::format("{}", chunks));
   const int64_t total = x.shape()[at];
-  if (total == 0) return parts(kOp, x, at, std::vector<int64_t>(static_cast<size_t>(chunks), 0));
+  if (total == 0) return parts(kOp, x, at, rt::BlockVector<int64_t>(static_cast<size_t>(chunks), 0));
   return parts(kOp, x, at, equal_sizes(total, (total - 1) / chunks + 1));
 }
 

@@ -74,7 +74,7 @@ struct NormNode final : Node {
   NormNode(const kernels::NormLines& shape_, const Layout& layout_, const Tensor& statistics_)
       : shape(shape_), layout(layout_), statistics(*this, statistics_) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
+  Gradients backward(const Tensor& grad) override {
     Tensor dx = layout.empty(grad.shape(), grad.dtype());
     Tensor sums = Tensor::zeros({2, shape.n}, grad.dtype());
     if (grad.numel() > 0) {

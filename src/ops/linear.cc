@@ -36,9 +36,9 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 struct LinearNode final : Node {
   Input x{*this, {&weight}}, weight{*this, {&x}}, bias{*this};
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
+  Gradients backward(const Tensor& grad) override {
     const DenseSize size{row_count(x.shape()), x.shape().back(), grad.dim(-1)};
-    return dispatch_floating(grad.dtype(), kOp, [&]<class T>() -> std::vector<Tensor> {
+    return dispatch_floating(grad.dtype(), kOp, [&]<class T>() -> Gradients {
       const T* const dy = grad.data<T>();
       const auto dx = [&] {
         Tensor to = Tensor::empty(x.shape(), grad.dtype());

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "gossamer/autograd.h"
+#include "gossamer/block_allocator.h"
 #include "ops/loss.h"
 #include "runtime/check.h"
 #include "runtime/scratch.h"
@@ -26,7 +27,7 @@ struct Targets {
   int64_t ignore_index;
   double hit;
   double rest;
-  std::vector<double> weight;  // per class
+  rt::BlockVector<double> weight;  // per class
   double weight_sum;
 
   double hit_of(int64_t target) const { return hit * weight[static_cast<size_t>(target)]; }
@@ -73,14 +74,14 @@ struct CrossEntropyNode final : Node {
   SavedTensor index;
   ClassLines lines;
   Targets targets;
-  std::vector<double> lse;  // per position
+  rt::BlockVector<double> lse;  // per position
   double divisor;
 
-  CrossEntropyNode(const Tensor& index_, const ClassLines& lines_, Targets targets_, std::vector<double> lse_,
+  CrossEntropyNode(const Tensor& index_, const ClassLines& lines_, Targets targets_, rt::BlockVector<double> lse_,
                    double divisor_)
       : index(*this, index_), lines(lines_), targets(std::move(targets_)), lse(std::move(lse_)), divisor(divisor_) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
+  Gradients backward(const Tensor& grad) override {
     const int64_t classes = lines.classes();
     Tensor dx = Tensor::empty(logits.shape(), grad.dtype());
     dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
@@ -123,8 +124,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
   const int64_t classes = lines.classes();
   const Targets rule = make_targets(classes, options);
   const double divisor = class_divisor(rule.weight, targets.span<int64_t>(), options.ignore_index, options.reduction);
-  std::vector<double> lse(static_cast<size_t>(targets.numel()));
-  std::vector<double> losses(lse.size());
+  rt::BlockVector<double> lse(static_cast<size_t>(targets.numel()));
+  rt::BlockVector<double> losses(lse.size());
   const int64_t* const t = targets.data<int64_t>();
   dispatch_floating(logits.dtype(), kOp, [&]<class T>() {
     const T* const x = logits.data<T>();

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/block_allocator.h"
 #include "ops/loss.h"
 #include "tensor/dispatch.h"
 
@@ -18,10 +19,10 @@ struct NllLossNode final : Node {
   SavedTensor index;
   ClassLines lines;
   int64_t ignore_index;
-  std::vector<double> weight;
+  rt::BlockVector<double> weight;
   double divisor;
 
-  NllLossNode(const Tensor& index_, const ClassLines& lines_, int64_t ignore_index_, std::vector<double> weight_,
+  NllLossNode(const Tensor& index_, const ClassLines& lines_, int64_t ignore_index_, rt::BlockVector<double> weight_,
               double divisor_)
       : index(*this, index_),
         lines(lines_),
@@ -29,7 +30,7 @@ struct NllLossNode final : Node {
         weight(std::move(weight_)),
         divisor(divisor_) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
+  Gradients backward(const Tensor& grad) override {
     Tensor dx = Tensor::zeros(log_p.shape(), grad.dtype());
     dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
       const T* const g = grad.data<T>();
@@ -53,9 +54,9 @@ struct NllLossNode final : Node {
 Tensor nll_loss(const Tensor& log_p, const Tensor& targets, const NllLossOptions& options) {
   const ClassLines lines = check_classes(kOp, log_p, options.weight);
   check_class_indices(kOp, log_p, targets, options.ignore_index);
-  std::vector<double> weight = class_weights(options.weight, lines.classes());
+  rt::BlockVector<double> weight = class_weights(options.weight, lines.classes());
   const double divisor = class_divisor(weight, targets.span<int64_t>(), options.ignore_index, options.reduction);
-  std::vector<double> losses(static_cast<size_t>(targets.numel()));
+  rt::BlockVector<double> losses(static_cast<size_t>(targets.numel()));
   const int64_t* const t = targets.data<int64_t>();
   dispatch_floating(log_p.dtype(), kOp, [&]<class T>() {
     const T* const x = log_p.data<T>();

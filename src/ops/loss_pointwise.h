@@ -48,7 +48,7 @@ struct PointwiseLossNode final : Node {
   PointwiseLossNode(const char* op_, const Rule& rule_, const Tensor& weight_, double divisor_)
       : op(op_), rule(rule_), weight(weight_), divisor(divisor_) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
+  Gradients backward(const Tensor& grad) override {
     return {x.gradient([&] { return gradient(grad, [&](const auto& run) { rule.slope_x(run); }); }),
             t.gradient([&] { return gradient(grad, [&](const auto& run) { rule.slope_t(run); }); })};
   }

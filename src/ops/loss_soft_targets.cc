@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/block_allocator.h"
 #include "ops/loss.h"
 #include "runtime/scratch.h"
 #include "tensor/dispatch.h"
@@ -19,7 +20,7 @@ constexpr const char* kOp = "cross_entropy";
 struct SoftTargets {
   double hit;
   double rest;
-  std::vector<double> weight;  // per class
+  rt::BlockVector<double> weight;  // per class
 
   template <class T>
   double q(const T* t, size_t c) const {
@@ -43,13 +44,13 @@ struct SoftTargetsNode final : Node {
   Input targets{*this, {&logits}};
   ClassLines lines;
   SoftTargets rule;
-  std::vector<double> lse;  // per position
+  rt::BlockVector<double> lse;  // per position
   double divisor;
 
-  SoftTargetsNode(const ClassLines& lines_, SoftTargets rule_, std::vector<double> lse_, double divisor_)
+  SoftTargetsNode(const ClassLines& lines_, SoftTargets rule_, rt::BlockVector<double> lse_, double divisor_)
       : lines(lines_), rule(std::move(rule_)), lse(std::move(lse_)), divisor(divisor_) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
+  Gradients backward(const Tensor& grad) override {
     return {logits.gradient([&] {
               // d loss / d x_c = p_c Σ q - q_c
               return map_lines(grad, [&]<class T>(const T* x, const T* t, double line_lse, double g, T* dx) {
@@ -109,8 +110,8 @@ Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& target
                          classes == 0 ? 0 : options.label_smoothing / static_cast<double>(classes),
                          class_weights(options.weight, classes)};
   const double divisor = options.reduction == Reduction::Mean ? static_cast<double>(positions.numel()) : 1;
-  std::vector<double> lse(static_cast<size_t>(positions.numel()));
-  std::vector<double> losses(lse.size());
+  rt::BlockVector<double> lse(static_cast<size_t>(positions.numel()));
+  rt::BlockVector<double> losses(lse.size());
   if (classes > 0) {
     dispatch_floating(logits.dtype(), kOp, [&]<class T>() {
       const T* const x = logits.data<T>();

@@ -35,7 +35,7 @@ Tensor erf(const Tensor& x) { return recorded_map("erf", x, Unary::Erf, Binary::
 Tensor sign(const Tensor& x) {
   constexpr const char* kOp = "sign";
   struct SignNode final : Node {
-    std::vector<Tensor> backward(const Tensor& grad) override { return {Tensor::zeros(grad.shape(), grad.dtype())}; }
+    Gradients backward(const Tensor& grad) override { return {Tensor::zeros(grad.shape(), grad.dtype())}; }
   };
 
   check_floating(kOp, x);
@@ -59,7 +59,7 @@ Tensor pow(const Tensor& x, const Tensor& exponent) {
   struct PowNode final : Node {
     Input x{*this, {&x, &exponent}}, exponent{*this, {&x, &exponent}};
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       const auto times_grad = [&](Binary slope) { return mul(grad, zip(kOp, slope, x.value(), exponent.value())); };
       return {x.gradient([&] { return sum_to(times_grad(Binary::PowSlope), x.shape()); }),
               exponent.gradient([&] { return sum_to(times_grad(Binary::PowExponentSlope), exponent.shape()); })};

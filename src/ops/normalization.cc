@@ -73,7 +73,7 @@ Tensor normalize(const Tensor& x, int dim) {
     Axis axis;
     NormalizeNode(const Tensor& y_, const Axis& axis_) : y(*this, y_), axis(axis_) {}
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       const auto line = [](auto... data) { Rule::backward(data...); };
       const auto columns = [](auto... data) { Columns::backward(data...); };
       return {map_lines(Rule::kOp, axis, line, columns, y.get(), grad)};

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/block_allocator.h"
 #include "gossamer/ops/indexing.h"
 #include "gossamer/ops/rearrange.h"
 #include "ops/check.h"
@@ -29,7 +30,7 @@ class Place {
   Place(const Shape& shape, const std::vector<PadRange>& ranges) : run_(shape.numel()) {
     if (ranges.empty()) return;
     const Shape whole = padded(shape, ranges);
-    std::vector<int64_t> before(static_cast<size_t>(shape.rank()));
+    rt::BlockVector<int64_t> before(static_cast<size_t>(shape.rank()));
     int first = shape.rank();
     int last = 0;
     for (const PadRange& range : ranges) {
@@ -52,7 +53,7 @@ class Place {
   }
 
   static Shape padded(const Shape& shape, const std::vector<PadRange>& ranges) {
-    std::vector<int64_t> sizes(shape.begin(), shape.end());
+    rt::BlockVector<int64_t> sizes(shape.begin(), shape.end());
     for (const PadRange& range : ranges) sizes[static_cast<size_t>(range.dim)] += range.before + range.after;
     return Shape(sizes);
   }
@@ -91,7 +92,7 @@ Tensor pad_constant(const Tensor& x, const std::vector<PadRange>& ranges, double
     std::vector<PadRange> ranges;
     explicit PadNode(const std::vector<PadRange>& ranges_) : ranges(ranges_) {}
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       Tensor dx = Tensor::empty(x.shape(), grad.dtype());
       if (dx.numel() == 0) return {dx};
       dispatch_floating(grad.dtype(), kOp, [&]<class T>() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/block_allocator.h"
 #include "gossamer/ops/shape.h"
 #include "ops/check.h"
 #include "runtime/check.h"
@@ -64,7 +65,7 @@ Tensor transpose(const Tensor& x, int dim0, int dim1) {
     int dim0;
     int dim1;
     TransposeNode(int dim0_, int dim1_) : dim0(dim0_), dim1(dim1_) {}
-    std::vector<Tensor> backward(const Tensor& grad) override { return {transpose(grad, dim0, dim1)}; }
+    Gradients backward(const Tensor& grad) override { return {transpose(grad, dim0, dim1)}; }
   };
 
   check_defined(kOp, x);
@@ -72,7 +73,7 @@ Tensor transpose(const Tensor& x, int dim0, int dim1) {
   const Axis low = axis_of(x.shape(), first);
   const Axis high = axis_of(x.shape(), second);
   const Axis between = axis_of(x.shape(), first, second - 1);
-  std::vector<int64_t> sizes(x.shape().begin(), x.shape().end());
+  rt::BlockVector<int64_t> sizes(x.shape().begin(), x.shape().end());
   std::swap(sizes[static_cast<size_t>(first)], sizes[static_cast<size_t>(second)]);
   Tensor out = Tensor::empty(Shape(sizes), x.dtype());
   if (first == second) {
@@ -89,7 +90,7 @@ Tensor permute(const Tensor& x, std::span<const int> dims) {
   struct PermuteNode final : Node {
     std::vector<int> inverse;
     explicit PermuteNode(std::vector<int> inverse_) : inverse(std::move(inverse_)) {}
-    std::vector<Tensor> backward(const Tensor& grad) override { return {permute(grad, inverse)}; }
+    Gradients backward(const Tensor& grad) override { return {permute(grad, inverse)}; }
   };
 
   check_defined(kOp, x);

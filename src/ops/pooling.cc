@@ -1,6 +1,7 @@
 // Pooling in two dimensions. A window is a product of a run of rows and a run of columns, so each row of results takes
 // two loops: over the rows of x for all columns at once, then over the columns of each window.
 #include "gossamer/ops/pooling.h"
+#include "gossamer/block_allocator.h"
 
 #include <fmt/format.h>
 
@@ -137,7 +138,7 @@ Grid adaptive_grid(const char* op, const Tensor& x, const Size2d& size) {
 }
 
 Shape result_shape(const Shape& x, const Grid& grid) {
-  std::vector<int64_t> sizes(x.begin(), x.end());
+  rt::BlockVector<int64_t> sizes(x.begin(), x.end());
   sizes[sizes.size() - 2] = static_cast<int64_t>(grid.rows.size());
   sizes.back() = static_cast<int64_t>(grid.cols.size());
   return Shape(sizes);
@@ -206,7 +207,7 @@ struct MaxPoolNode final : Node {
   SavedTensor chosen;
   explicit MaxPoolNode(const Tensor& chosen_) : chosen(*this, chosen_) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
+  Gradients backward(const Tensor& grad) override {
     Tensor dx = Tensor::zeros(x.shape(), grad.dtype());
     if (grad.numel() == 0) return {dx};
     const int64_t plane = x.shape()[x.shape().rank() - 2] * x.shape().back();
@@ -297,7 +298,7 @@ struct AvgPoolNode final : Node {
   Divisor divisor;
   AvgPoolNode(Grid grid_, const Divisor& divisor_) : grid(std::move(grid_)), divisor(divisor_) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
+  Gradients backward(const Tensor& grad) override {
     Tensor dx = Tensor::zeros(x.shape(), grad.dtype());
     dispatch_floating(grad.dtype(), "avg_pool2d", [&]<class T>() {
       const T* const dy = grad.data<T>();

@@ -45,7 +45,7 @@ Tensor flip(const Tensor& x, std::span<const int> dims) {
   struct FlipNode final : Node {
     std::vector<int> dims;
     explicit FlipNode(std::span<const int> dims_) : dims(dims_.begin(), dims_.end()) {}
-    std::vector<Tensor> backward(const Tensor& grad) override { return {flip(grad, dims)}; }
+    Gradients backward(const Tensor& grad) override { return {flip(grad, dims)}; }
   };
 
   check_defined(kOp, x);
@@ -66,7 +66,7 @@ Tensor roll(const Tensor& x, int64_t shift, int dim) {
     int64_t shift;
     int dim;
     RollNode(int64_t shift_, int dim_) : shift(shift_), dim(dim_) {}
-    std::vector<Tensor> backward(const Tensor& grad) override { return {roll(grad, -shift, dim)}; }
+    Gradients backward(const Tensor& grad) override { return {roll(grad, -shift, dim)}; }
   };
 
   check_defined(kOp, x);
@@ -101,7 +101,7 @@ Tensor triangle(const char* op, Triangle part, const Tensor& x, int64_t diagonal
     Triangle part;
     int64_t diagonal;
     TriangleNode(const char* op_, Triangle part_, int64_t diagonal_) : op(op_), part(part_), diagonal(diagonal_) {}
-    std::vector<Tensor> backward(const Tensor& grad) override { return {triangle(op, part, grad, diagonal)}; }
+    Gradients backward(const Tensor& grad) override { return {triangle(op, part, grad, diagonal)}; }
   };
 
   check_defined(op, x);

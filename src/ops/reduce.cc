@@ -1,5 +1,6 @@
 // Sums, means, products and extremes over any set of dimensions.
 #include "gossamer/ops/reduce.h"
+#include "gossamer/block_allocator.h"
 
 #include <fmt/format.h>
 
@@ -20,7 +21,7 @@ namespace gossamer {
 using kernels::Binary;
 
 Shape reduced_shape(const Shape& shape, const Dims& dims, bool keepdim) {
-  std::vector<int64_t> sizes;
+  rt::BlockVector<int64_t> sizes;
   for (int i = 0; i < shape.rank(); ++i) {
     const bool reduced = dims[static_cast<size_t>(i)];
     if (!reduced) sizes.push_back(shape[i]);
@@ -71,7 +72,7 @@ Tensor divided_sum(const char* op, const Tensor& x, const Dims& dims, bool keepd
     double count;
     SumNode(const Shape& kept_, double count_) : kept(kept_), count(count_) {}
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       const Tensor share = count == 1 ? grad : zip_scalar(Binary::Div, grad, count);
       return {expand(share.alias(kept), x.shape())};
     }
@@ -93,7 +94,7 @@ Tensor extreme(const char* op, const Tensor& x, const ReduceOptions& options) {
     Dims dims;
     ExtremeNode(const char* op_, const Tensor& peak_, const Dims& dims_) : op(op_), peak(*this, peak_), dims(dims_) {}
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       const Tensor tied = zip(op, Binary::Same, x.value(), peak.get());
       const Tensor share = div(grad.alias(peak.get().shape()), fold(tied, dims, folding::Sum{}));
       return {zip(op, Binary::Where, tied, share)};
@@ -135,7 +136,7 @@ Tensor prod(const Tensor& x, const ReduceOptions& options) {
 
     // The product of the other elements is that of the nonzero ones, divided by the element itself where that is one of
     // them, and 0 where another element is 0.
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       const Tensor is_zero = zip_scalar(Binary::Equal, x.value(), 0);
       const Tensor nonzero = zip(kOp, Binary::Add, x.value(), is_zero);
       const Tensor zeros = fold(is_zero, dims, folding::Sum{});

@@ -86,7 +86,7 @@ Tensor rotary_embedding(const Tensor& x, const RotaryOptions& options) {
   struct RotaryNode final : Node {
     RotaryOptions options;
     explicit RotaryNode(const RotaryOptions& options_) : options(options_) {}
-    std::vector<Tensor> backward(const Tensor& grad) override { return {rotate(grad, options, -1)}; }
+    Gradients backward(const Tensor& grad) override { return {rotate(grad, options, -1)}; }
   };
 
   check_floating(kOp, x);

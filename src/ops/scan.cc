@@ -64,7 +64,7 @@ Tensor cumsum(const Tensor& x, int dim) {
     explicit CumsumNode(const Axis& axis_) : axis(axis_) {}
 
     // Element i goes into every sum from i on.
-    std::vector<Tensor> backward(const Tensor& grad) override { return {running_sum(grad, axis, From::Last)}; }
+    Gradients backward(const Tensor& grad) override { return {running_sum(grad, axis, From::Last)}; }
   };
 
   check_floating(kOp, x);

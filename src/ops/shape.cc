@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/block_allocator.h"
 #include "gossamer/ops/shape.h"
 #include "ops/check.h"
 #include "ops/lines.h"
@@ -22,7 +23,7 @@ namespace {
 Tensor recorded_view(const char* op, const Tensor& x, const Shape& shape) {
   struct ViewNode final : Node {
     Input x{*this};
-    std::vector<Tensor> backward(const Tensor& grad) override { return {grad.alias(x.shape())}; }
+    Gradients backward(const Tensor& grad) override { return {grad.alias(x.shape())}; }
   };
 
   return record<ViewNode>(op, x.alias(shape), {x});
@@ -42,7 +43,7 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
 
 Tensor reshape(const Tensor& x, std::initializer_list<int64_t> dims) {
   check_defined("reshape", x);
-  std::vector<int64_t> sizes(dims);
+  rt::BlockVector<int64_t> sizes(dims);
   const auto unknown = std::ranges::find(sizes, -1);
   if (unknown == sizes.end()) return reshape(x, Shape(sizes));
   if (std::find(unknown + 1, sizes.end(), -1) != sizes.end()) {
@@ -69,7 +70,7 @@ Tensor flatten(const Tensor& x, const FlattenOptions& options) {
     fail<ShapeError>(kOp, "start_dim must not come after end_dim",
                      fmt::format("{} and {} of {}", options.start_dim, options.end_dim, shape.to_string()));
   }
-  std::vector<int64_t> sizes(shape.begin(), shape.begin() + first);
+  rt::BlockVector<int64_t> sizes(shape.begin(), shape.begin() + first);
   sizes.push_back(axis_of(shape, first, last).size);
   sizes.insert(sizes.end(), shape.begin() + last + 1, shape.end());
   return recorded_view(kOp, x, Shape(sizes));
@@ -78,7 +79,7 @@ Tensor flatten(const Tensor& x, const FlattenOptions& options) {
 Tensor squeeze(const Tensor& x) {
   constexpr const char* kOp = "squeeze";
   check_defined(kOp, x);
-  std::vector<int64_t> sizes(x.shape().begin(), x.shape().end());
+  rt::BlockVector<int64_t> sizes(x.shape().begin(), x.shape().end());
   std::erase(sizes, 1);
   return recorded_view(kOp, x, Shape(sizes));
 }
@@ -87,7 +88,7 @@ Tensor squeeze(const Tensor& x, int dim) {
   constexpr const char* kOp = "squeeze";
   check_defined(kOp, x);
   const int at = normalize_dim(kOp, x.shape(), dim);
-  std::vector<int64_t> sizes(x.shape().begin(), x.shape().end());
+  rt::BlockVector<int64_t> sizes(x.shape().begin(), x.shape().end());
   if (x.shape()[at] == 1) sizes.erase(sizes.begin() + at);
   return recorded_view(kOp, x, Shape(sizes));
 }
@@ -100,7 +101,7 @@ Tensor unsqueeze(const Tensor& x, int dim) {
     fail<ShapeError>(kOp, fmt::format("the dimension must be in [{}, {}]", -x.rank() - 1, x.rank()),
                      fmt::format("{} for {}", dim, x.shape().to_string()));
   }
-  std::vector<int64_t> sizes(x.shape().begin(), x.shape().end());
+  rt::BlockVector<int64_t> sizes(x.shape().begin(), x.shape().end());
   sizes.insert(sizes.begin() + at, 1);
   return recorded_view(kOp, x, Shape(sizes));
 }
@@ -174,7 +175,7 @@ struct SliceNode final : Node {
   CheckedRange range;
   explicit SliceNode(const CheckedRange& range_) : range(range_) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
+  Gradients backward(const Tensor& grad) override {
     Tensor out = Tensor::zeros(x.shape(), grad.dtype());
     dispatch_floating(grad.dtype(), kSlice, [&]<class T>() {
       const T* const from = grad.data<T>();

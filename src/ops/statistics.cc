@@ -26,7 +26,7 @@ Tensor var(const Tensor& x, const VarOptions& options) {
     double divisor;
     VarNode(const Tensor& mean_, double divisor_) : mean(*this, mean_), divisor(divisor_) {}
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       const Tensor scaled = zip_scalar(Binary::Mul, grad.alias(mean.get().shape()), 2 / divisor);
       return {zip(kOp, Binary::Mul, zip(kOp, Binary::Sub, x.value(), mean.get()), scaled)};
     }
@@ -54,16 +54,14 @@ Tensor norm(const Tensor& x, const VectorNormOptions& options) {
     Shape kept;
     explicit Norm1Node(const Shape& kept_) : kept(kept_) {}
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
-      return {zip(kOp, Binary::AbsGrad, x.value(), grad.alias(kept))};
-    }
+    Gradients backward(const Tensor& grad) override { return {zip(kOp, Binary::AbsGrad, x.value(), grad.alias(kept))}; }
   };
   struct Norm2Node final : Node {
     Input x{*this, {&x}};
     SavedTensor length;
     explicit Norm2Node(const Tensor& length_) : length(*this, length_) {}
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       // Divided first: the quotient is at most 1.
       const Tensor direction = zip(kOp, Binary::Div, x.value(), length.get());
       const Tensor slope = zip(kOp, Binary::Where, length.get(), direction);
@@ -101,7 +99,7 @@ Tensor logsumexp(const Tensor& x, const ReduceOptions& options) {
     LogsumexpNode(const Tensor& shift_, const Tensor& total_) : shift(*this, shift_), total(*this, total_) {}
 
     // The softmax of x; selected away where all elements are -infinity and the total is 0.
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       const Tensor powers = map(Unary::Exp, zip(kOp, Binary::Sub, x.value(), shift.get()));
       const Tensor scale = zip(kOp, Binary::Div, grad.alias(total.get().shape()), total.get());
       return {zip(kOp, Binary::Mul, powers, zip(kOp, Binary::Where, total.get(), scale))};

@@ -28,7 +28,8 @@ void start_keeping() { thread_local const KeptOwner owner; }
 
 }  // namespace
 
-Scratch::Scratch(int64_t bytes) {
+Scratch::Scratch(int64_t bytes) : data_(nullptr), capacity_(0) {
+  if (bytes == 0) return;
   if (t_kept.data != nullptr && t_kept.capacity >= bytes) {
     data_ = std::exchange(t_kept.data, nullptr);
     capacity_ = std::exchange(t_kept.capacity, 0);

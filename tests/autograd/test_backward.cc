@@ -265,7 +265,7 @@ TEST(DeepGraph, IsReleasedWithoutRecursionWhereNodesHoldTensorsWithHistory) {
   struct HoldingNode final : Node {
     Tensor held;
     explicit HoldingNode(const Tensor& held_) : held(held_) {}
-    std::vector<Tensor> backward(const Tensor& grad) override { return {grad}; }
+    Gradients backward(const Tensor& grad) override { return {grad}; }
   };
   with_small_stack([] {
     const Tensor x = leaf({1});

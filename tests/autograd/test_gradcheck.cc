@@ -25,7 +25,7 @@ Tensor faulty_identity(const Tensor& x, std::function<void(double*)> edit) {
   struct FaultyNode final : Node {
     std::function<void(double*)> edit;
     explicit FaultyNode(std::function<void(double*)> edit_) : edit(std::move(edit_)) {}
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       Tensor changed = grad.clone();
       edit(changed.mutable_data<double>());
       return {changed};

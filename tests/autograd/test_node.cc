@@ -27,7 +27,7 @@ Tensor scaled_product(const Tensor& a, const Tensor& b, double scale) {
     double scale;
     explicit ScaledProductNode(double scale_) : scale(scale_) {}
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       const Tensor g = mul_scalar(grad, scale);
       return {a.gradient([&] { return mul(g, b.value()); }), b.gradient([&] { return mul(g, a.value()); })};
     }
@@ -40,7 +40,7 @@ Tensor square(const Tensor& x) {
   struct SquareNode final : Node {
     SavedTensor x;
     explicit SquareNode(const Tensor& x_) : x(*this, x_) {}
-    std::vector<Tensor> backward(const Tensor& grad) override { return {mul(mul_scalar(x.get(), 2), grad)}; }
+    Gradients backward(const Tensor& grad) override { return {mul(mul_scalar(x.get(), 2), grad)}; }
   };
   return record<SquareNode>("square", mul(x.detach(), x.detach()), {x}, x);
 }
@@ -52,7 +52,7 @@ Tensor element_of(const Tensor& x, int64_t at, int* whole) {
     int64_t at;
     int* whole;
     ElementNode(int64_t at_, int* whole_) : at(at_), whole(whole_) {}
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       ++*whole;
       Tensor dx = Tensor::zeros(x.shape());
       add_backward(grad, dx);
@@ -96,11 +96,11 @@ TEST(Node, LeavesAGradientAloneThatOthersSeeToo) {
 }
 
 // The identity, with whatever backward a test wants.
-Tensor identity_with(std::function<std::vector<Tensor>(const Tensor&)> backward, const Tensor& x) {
+Tensor identity_with(std::function<Gradients(const Tensor&)> backward, const Tensor& x) {
   struct CustomNode final : Node {
-    std::function<std::vector<Tensor>(const Tensor&)> fn;
-    explicit CustomNode(std::function<std::vector<Tensor>(const Tensor&)> fn_) : fn(std::move(fn_)) {}
-    std::vector<Tensor> backward(const Tensor& grad) override { return fn(grad); }
+    std::function<Gradients(const Tensor&)> fn;
+    explicit CustomNode(std::function<Gradients(const Tensor&)> fn_) : fn(std::move(fn_)) {}
+    Gradients backward(const Tensor& grad) override { return fn(grad); }
   };
   return record<CustomNode>("custom", x.clone(), {x}, std::move(backward));
 }
@@ -137,7 +137,7 @@ TEST(UserNode, KeepsATensorForTheGradientOfOneInput) {
     SavedTensor for_factor;
     ScaleNode(const Tensor& x_, const Tensor& factor_)
         : for_x(*this, factor_, {&x}), for_factor(*this, x_, {&factor}) {}
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       EXPECT_TRUE(for_x.defined());
       EXPECT_FALSE(for_factor.defined());
       EXPECT_FALSE(factor.needs_grad());
@@ -156,7 +156,7 @@ TEST(UserNode, KeepsATensorForTheGradientOfOneInput) {
 TEST(UserNode, ThatDeclaresInputsDeclaresAll) {
   struct OneInputNode final : Node {
     Input x{*this};
-    std::vector<Tensor> backward(const Tensor& grad) override { return {grad, grad}; }
+    Gradients backward(const Tensor& grad) override { return {grad, grad}; }
   };
   const Tensor x = leaf({2});
   const std::string message = message_of<StateError>([&] { record<OneInputNode>("pair", x.clone(), {x, x}); });
@@ -182,7 +182,7 @@ TEST(UserNode, RunsWithoutRecording) {
   sum(identity_with(
           [&](const Tensor& grad) {
             recorded = grad_enabled();
-            return std::vector<Tensor>{grad};
+            return Gradients{grad};
           },
           x))
       .backward();
@@ -192,7 +192,7 @@ TEST(UserNode, RunsWithoutRecording) {
 
 // Backward of `faulty` fails with an E whose message holds `part`, and no leaf gets anything, whichever came first.
 template <class E>
-void expect_fault(const std::function<std::vector<Tensor>(const Tensor&)>& faulty, const std::string& part) {
+void expect_fault(const std::function<Gradients(const Tensor&)>& faulty, const std::string& part) {
   const Tensor before = leaf({2, 3});
   const Tensor x = leaf({2, 3});
   const Tensor after = leaf({2, 3});
@@ -207,12 +207,11 @@ void expect_fault(const std::function<std::vector<Tensor>(const Tensor&)>& fault
 }
 
 TEST(UserNode, ThatThrowsLeavesAllGradientsAsTheyWere) {
-  expect_fault<std::runtime_error>([](const Tensor&) -> std::vector<Tensor> { throw std::runtime_error("no luck"); },
-                                   "no luck");
+  expect_fault<std::runtime_error>([](const Tensor&) -> Gradients { throw std::runtime_error("no luck"); }, "no luck");
 }
 
 TEST(UserNode, WithAWrongGradientIsNamedInTheError) {
-  using Grads = std::vector<Tensor>;
+  using Grads = Gradients;
   expect_fault<ShapeError>(
       [](const Tensor&) {
         return Grads{Tensor::ones({3, 2})};
@@ -230,7 +229,7 @@ TEST(UserNode, ThatEntersBackwardAgainIsRefusedAndChangesNothing) {
   expect_fault<StateError>(
       [&](const Tensor& grad) {
         other_loss.backward();
-        return std::vector<Tensor>{grad};
+        return Gradients{grad};
       },
       "backward: one graph is walked at a time; it is called from the backward of a node");
   EXPECT_FALSE(other.grad().defined());
@@ -243,7 +242,7 @@ TEST(UserNode, ConditionsOfItsOwnAreCheckedBeforeAnythingRuns) {
   struct GuardedNode final : Node {
     const bool* open;
     explicit GuardedNode(const bool* open_) : open(open_) {}
-    std::vector<Tensor> backward(const Tensor& grad) override { return {grad}; }
+    Gradients backward(const Tensor& grad) override { return {grad}; }
     void validate() const override {
       if (!*open) throw StateError("guarded: it must be open; it is closed");
     }
@@ -261,7 +260,7 @@ TEST(UserNode, ConditionsOfItsOwnAreCheckedBeforeAnythingRuns) {
 
 TEST(UserNode, MayLeaveGradientsUndefinedThatNobodyNeeds) {
   struct FirstNode final : Node {
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       EXPECT_TRUE(needs_grad(0));
       EXPECT_FALSE(needs_grad(1));
       return {grad, Tensor()};

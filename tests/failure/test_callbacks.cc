@@ -126,7 +126,7 @@ TEST(ThrowingCallback, ThatIsAnObserverComesOutOfTheProduct) {
 // Passes its input on, and throws on the way back.
 Tensor fragile(const Tensor& x) {
   struct FragileNode final : Node {
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       callback();
       return {grad};
     }

@@ -338,7 +338,7 @@ TEST(RigLGrowth, ASecondStepWithoutABackwardGrowsByTheSameSum) {
 
 TEST(RigLGrowth, AFailedBackwardLeavesNoFactors) {
   struct FragileNode final : Node {
-    std::vector<Tensor> backward(const Tensor&) override { throw std::runtime_error("no"); }
+    Gradients backward(const Tensor&) override { throw std::runtime_error("no"); }
   };
   const Parameter p = dense_parameter("w", {24, 36}, 90);
   RigL algorithm({.sparsity = 0.8});

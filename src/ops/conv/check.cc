@@ -1,4 +1,5 @@
 #include "ops/conv/check.h"
+#include "gossamer/block_allocator.h"
 
 #include <fmt/format.h>
 
@@ -82,13 +83,13 @@ void check_conv1d(const char* op, const Tensor& x, const Shape& weight) {
 }
 
 Shape as_image(const Shape& line) {
-  std::vector<int64_t> sizes(line.begin(), line.end());
+  rt::BlockVector<int64_t> sizes(line.begin(), line.end());
   sizes.insert(sizes.end() - 1, 1);
   return Shape(sizes);
 }
 
 Shape as_line(const Shape& image) {
-  std::vector<int64_t> sizes(image.begin(), image.end());
+  rt::BlockVector<int64_t> sizes(image.begin(), image.end());
   sizes.erase(sizes.end() - 2);
   return Shape(sizes);
 }

@@ -19,8 +19,8 @@ struct Conv2dNode final : Node {
   ConvSize size;
   explicit Conv2dNode(const ConvSize& size_) : size(size_) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
-    return dispatch_floating(grad.dtype(), "conv2d", [&]<class T>() -> std::vector<Tensor> {
+  Gradients backward(const Tensor& grad) override {
+    return dispatch_floating(grad.dtype(), "conv2d", [&]<class T>() -> Gradients {
       const T* const dy = grad.data<T>();
       const auto dx = [&] {
         Tensor to = Tensor::empty(x.shape(), grad.dtype());

@@ -1,4 +1,5 @@
 #include "ops/conv/shifts.h"
+#include "gossamer/block_allocator.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -31,8 +32,8 @@ void set_range(ShiftAxis& axis) {
   axis.last = most.shift;
 }
 
-std::vector<int64_t> phases(const ShiftAxis& axis) {
-  std::vector<int64_t> list;
+rt::BlockVector<int64_t> phases(const ShiftAxis& axis) {
+  rt::BlockVector<int64_t> list;
   for (const ShiftAxis::Tap& tap : axis.taps) list.push_back(tap.phase);
   std::ranges::sort(list);
   list.erase(std::unique(list.begin(), list.end()), list.end());
@@ -140,8 +141,8 @@ int64_t Shifts::choose_images(int64_t most) const {
   return best;
 }
 
-std::vector<int64_t> Shifts::places(int64_t kernel_x) const {
-  std::vector<int64_t> places;
+rt::BlockVector<int64_t> Shifts::places(int64_t kernel_x) const {
+  rt::BlockVector<int64_t> places;
   places.reserve(static_cast<size_t>(taps()));
   for (const ShiftAxis::Tap& ty : y_.taps) {
     for (const ShiftAxis::Tap& tx : x_.taps) places.push_back(ty.k * kernel_x + tx.k);

@@ -58,10 +58,10 @@ struct CsrConv2dNode final : Node {
         shape(shape_),
         values(*this, values_, {&x}) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
-    std::vector<Tensor> gradients{x.gradient([&] { return input_grad(grad); }),
-                                  weight.gradient([&] { return weight_grad(grad); }),
-                                  bias.gradient([&] { return bias_grad(grad); })};
+  Gradients backward(const Tensor& grad) override {
+    Gradients gradients{x.gradient([&] { return input_grad(grad); }),
+                        weight.gradient([&] { return weight_grad(grad); }),
+                        bias.gradient([&] { return bias_grad(grad); })};
     if (weight.needs_grad() && tap) tap->add_formed(x.value(), grad, shape, form_rows(size));
     return gradients;
   }

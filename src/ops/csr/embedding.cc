@@ -1,5 +1,6 @@
 // Embedding. A dense table is a CSR one with every connection: its slots are its elements.
 #include "ops/csr/embedding.h"
+#include "gossamer/block_allocator.h"
 
 #include <fmt/format.h>
 
@@ -28,9 +29,9 @@ constexpr int64_t kNone = -1;
 
 // Where each row of the table is used: the positions of the batch by row, those of one row in order.
 struct RowUses {
-  std::vector<int64_t> rows;      // that are used, ascending
-  std::vector<int64_t> first;     // [rows + 1] of each row: where its positions begin
-  std::vector<int64_t> position;  // [n]
+  rt::BlockVector<int64_t> rows;      // that are used, ascending
+  rt::BlockVector<int64_t> first;     // [rows + 1] of each row: where its positions begin
+  rt::BlockVector<int64_t> position;  // [n]
 };
 
 RowUses group_by_row(std::span<const int64_t> indices) {
@@ -89,7 +90,7 @@ struct EmbeddingNode final : Node {
                 RowUses uses_, int64_t padding_)
       : pattern(pattern_), tap(tap_), uses(std::move(uses_)), padding(padding_) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
+  Gradients backward(const Tensor& grad) override {
     Tensor dvalues = Tensor::zeros(values.shape(), grad.dtype());
     add_up_rows(uses, *pattern, padding, grad, dvalues);
     if (tap) add_to_tap(grad);
@@ -117,7 +118,7 @@ struct EmbeddingNode final : Node {
                             }
                           });
     });
-    tap->add_rows(Tensor::from(uses.rows, {n}), rows);
+    tap->add_rows(Tensor::from(std::span(uses.rows), {n}), rows);
   }
 };
 
@@ -129,7 +130,7 @@ int64_t checked_row(std::string_view what, int64_t given, int64_t lowest, int64_
 }
 
 Shape output_shape(const Shape& indices, int64_t cols) {
-  std::vector<int64_t> sizes(indices.begin(), indices.end());
+  rt::BlockVector<int64_t> sizes(indices.begin(), indices.end());
   sizes.push_back(cols);
   return Shape(sizes);
 }

@@ -51,7 +51,7 @@ struct CsrLinearNode final : Node {
                 const Tensor& values_)
       : use(use_), tap(tap_), batch(*this, batch_, {&weight}), values(*this, values_, {&x}) {}
 
-  std::vector<Tensor> backward(const Tensor& grad) override {
+  Gradients backward(const Tensor& grad) override {
     const Shape dy_shape({use.n(), use.pattern().rows()});
     const Tensor dy = use.pack_gradient(grad);
     const auto [dx, dvalues] = use.gradients(values.get(), batch.get(), dy);

@@ -19,7 +19,7 @@ Tensor csr_to_dense(const CsrWeight& weight, const Shape& shape) {
     std::shared_ptr<GradientTap> tap;
     explicit CsrToDenseNode(const CsrWeight& weight) : pattern(weight.pattern), tap(weight.tap) {}
 
-    std::vector<Tensor> backward(const Tensor& grad) override {
+    Gradients backward(const Tensor& grad) override {
       if (tap) tap->add_dense(grad);
       return {pattern->gather(grad)};
     }

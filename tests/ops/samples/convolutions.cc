@@ -126,4 +126,33 @@ std::vector<OpSample> convolutions() {
   };
 }
 
+std::vector<BadInput> bad_convolutions() {
+  using enum Thrown;
+  return {
+      {"conv2d", "rank", Shape, [] { return conv2d(f32(5, 5), f32(2, 2, 3, 3)); }},
+      {"conv2d", "channels", Shape, [] { return conv2d(f32(1, 3, 5, 5), f32(2, 2, 3, 3)); }},
+      {"conv2d", "weight", Shape, [] { return conv2d(f32(1, 2, 5, 5), f32(2, 2, 3)); }},
+      {"conv2d", "bias", Shape, [] { return conv2d(f32(1, 2, 5, 5), f32(2, 2, 3, 3), f32(3)); }},
+      {"conv2d", "window", Shape,
+       [] {
+         return conv2d(f32(1, 2, 5, 5), f32(2, 2, 3, 3), {}, {.padding = {0, 1}, .dilation = 3});
+       }},
+      {"conv2d", "empty_window", Shape, [] { return conv2d(f32(1, 2, 5, 5), f32(2, 2, 0, 3)); }},
+      {"conv2d", "empty_image", Shape, [] { return conv2d(f32(1, 2, 0, 5), f32(2, 2, 1, 1)); }},
+      {"conv2d", "dtypes", DType, [] { return conv2d(f64(1, 2, 5, 5), f32(2, 2, 3, 3)); }},
+      {"conv2d", "bias_dtype", DType, [] { return conv2d(f32(1, 2, 5, 5), f32(2, 2, 3, 3), f64(2)); }},
+      {"conv2d", "integers", DType, [] { return conv2d(i64(1, 2, 5, 5), i64(2, 2, 3, 3)); }},
+      {"conv2d", "stride", Config,
+       [] {
+         return conv2d(f32(1, 2, 5, 5), f32(2, 2, 3, 3), {}, {.stride = {1, 0}});
+       }},
+      {"conv2d", "padding", Config, [] { return conv2d(f32(1, 2, 5, 5), f32(2, 2, 3, 3), {}, {.padding = -1}); }},
+      {"conv2d", "dilation", Config,
+       [] { return conv2d(f32(1, 2, 5, 5), f32(2, 2, 3, 3), {}, {.dilation = int64_t{1} << 40}); }},
+      {"conv2d", "groups", Config, [] { return conv2d(f32(1, 4, 5, 5), f32(3, 2, 3, 3), {}, {.groups = 2}); }},
+      {"conv1d", "rank", Shape, [] { return conv1d(f32(5), f32(2, 2, 3)); }},
+      {"conv1d", "weight", Shape, [] { return conv1d(f32(1, 2, 5), f32(2, 2, 3, 3)); }},
+  };
+}
+
 }  // namespace gossamer::samples

@@ -4,13 +4,12 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
-#include <string_view>
 
 #include "gossamer/autograd.h"
 #include "gossamer/error.h"
 #include "gossamer/ops/loss.h"
 #include "gossamer/ops/reduce.h"
-#include "ops/check.h"
+#include "ops/loss.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "tensor/dispatch.h"
@@ -23,29 +22,9 @@ double share(int64_t part, int64_t whole) {
   return whole == 0 ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-void check(std::string_view op, const Tensor& logits, const Tensor& targets, int64_t ignore_index) {
-  check_floating(op, logits);
-  check_defined(op, targets);
-  if (logits.rank() < 2) {
-    fail<ShapeError>(op, "logits must be [n, classes, ...]", describe(logits));
-  }
-  std::vector<int64_t> dims(logits.shape().begin(), logits.shape().end());
-  dims.erase(dims.begin() + 1);
-  if (targets.shape() != Shape(dims)) {
-    fail<ShapeError>(
-        op, fmt::format("targets must be {} for logits {}", Shape(dims).to_string(), logits.shape().to_string()),
-        describe(targets));
-  }
-  if (targets.dtype() != DType::i64) {
-    fail<DTypeError>(op, "targets must be i64", describe(targets), "convert with .to(DType::i64)");
-  }
-  const int64_t classes = logits.dim(1);
-  for (const int64_t target : targets.span<int64_t>()) {
-    if (target != ignore_index && (target < 0 || target >= classes)) {
-      fail<IndexError>(op, fmt::format("targets must be in [0, {}) or ignore_index {}", classes, ignore_index),
-                       fmt::format("target {}", target));
-    }
-  }
+void check(const char* op, const Tensor& logits, const Tensor& targets, int64_t ignore_index) {
+  check_classes(op, logits, {});
+  check_class_indices(op, logits, targets, ignore_index);
 }
 
 // Classes whose logit is larger than that of the target; x has a logit every `stride` elements.
@@ -70,7 +49,7 @@ Accuracy::Accuracy(const AccuracyOptions& options) : options_(options) {
 }
 
 void Accuracy::add(const Tensor& logits, const Tensor& targets) {
-  constexpr std::string_view kOp = "Accuracy::add";
+  constexpr const char* kOp = "Accuracy::add";
   check(kOp, logits, targets, options_.ignore_index);
   const int64_t classes = logits.dim(1);
   const int64_t inner = logits.dim(0) == 0 ? 1 : targets.numel() / logits.dim(0);
@@ -129,7 +108,7 @@ ConfusionMatrix::ConfusionMatrix(const ConfusionMatrixOptions& options) : option
 }
 
 void ConfusionMatrix::add(const Tensor& logits, const Tensor& targets) {
-  constexpr std::string_view kOp = "ConfusionMatrix::add";
+  constexpr const char* kOp = "ConfusionMatrix::add";
   check(kOp, logits, targets, options_.ignore_index);
   if (logits.dim(1) != options_.classes) {
     fail<ShapeError>(kOp, fmt::format("logits must be [n, {}, ...]", options_.classes), describe(logits));

@@ -1,12 +1,12 @@
 // Weight and bias of normalizations, and what their options must be.
 #pragma once
 
-#include <cmath>
 #include <string_view>
 
 #include "gossamer/nn/init.h"
 #include "gossamer/parameter.h"
 #include "gossamer/tensor.h"
+#include "ops/norm_checks.h"
 #include "runtime/check.h"
 
 namespace gossamer::nn {
@@ -23,9 +23,7 @@ inline void check_norm(std::string_view op, const Shape& shape, double eps, DTyp
   if (shape.rank() < 1 || shape.numel() < 1) {
     fail<ConfigError>(op, "what is normalized must have at least one dimension, and no size 0", shape.to_string());
   }
-  if (!(std::isfinite(eps) && eps >= 0)) {
-    fail<ConfigError>(op, "eps must be finite and not negative", fmt::format("{}", eps));
-  }
+  check_eps(op, eps);
   if (!is_floating(dtype)) fail<DTypeError>(op, "dtype must be f32 or f64", dtype_name(dtype));
 }
 

@@ -3,17 +3,24 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstdint>
+#include <limits>
 #include <string_view>
 
 #include "gossamer/functional.h"
 #include "gossamer/nn/init.h"
+#include "nn/sparse_options.h"
 #include "runtime/check.h"
 
 namespace gossamer::nn {
 
 namespace {
 
-void check_sizes(std::string_view op, int64_t in, int64_t out, int64_t groups, const Size2d& kernel) {
+template <class Options>
+void check_weight(std::string_view op, const Options& options, const Size2d& kernel) {
+  const int64_t in = options.in;
+  const int64_t out = options.out;
+  const int64_t groups = options.groups;
   if (in < 1 || out < 1 || kernel.h < 1 || kernel.w < 1) {
     fail<ConfigError>(op, "in, out and kernel must be at least 1",
                       fmt::format("in {}, out {}, kernel {} x {}", in, out, kernel.h, kernel.w));
@@ -21,6 +28,13 @@ void check_sizes(std::string_view op, int64_t in, int64_t out, int64_t groups, c
   if (groups < 1 || in % groups != 0 || out % groups != 0) {
     fail<ConfigError>(op, "groups must divide in and out", fmt::format("{} of {} and {}", groups, in, out));
   }
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+  if (kernel.h > kMax / kernel.w || in / groups > kMax / (kernel.h * kernel.w)) {
+    fail<ConfigError>(op, "in / groups * kernel must fit 63 bits",
+                      fmt::format("{} / {} * {} x {}", in, groups, kernel.h, kernel.w));
+  }
+  check_matrix(op, "out", out, "in / groups * kernel", in / groups * kernel.h * kernel.w, options.sparsity,
+               options.dtype);
 }
 
 void check_window(std::string_view op, const Size2d& stride, const Size2d& padding, const Size2d& dilation) {
@@ -50,7 +64,7 @@ void make_parameters(const Options& options, const Shape& shape, Generator& rng,
 }  // namespace
 
 Conv1d::Conv1d(const Conv1dOptions& options, Generator& rng) : options_(options) {
-  check_sizes("Conv1d", options.in, options.out, options.groups, options.kernel);
+  check_weight("Conv1d", options, options.kernel);
   check_window("Conv1d", options.stride, options.padding, options.dilation);
   make_parameters(options, {options.out, options.in / options.groups, options.kernel}, rng, weight_, bias_);
   register_parameter("weight", weight_);
@@ -66,7 +80,7 @@ Tensor Conv1d::forward(const Tensor& x) {
 }
 
 Conv2d::Conv2d(const Conv2dOptions& options, Generator& rng) : options_(options) {
-  check_sizes("Conv2d", options.in, options.out, options.groups, options.kernel);
+  check_weight("Conv2d", options, options.kernel);
   check_window("Conv2d", options.stride, options.padding, options.dilation);
   const Shape shape{options.out, options.in / options.groups, options.kernel.h, options.kernel.w};
   make_parameters(options, shape, rng, weight_, bias_);

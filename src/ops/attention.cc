@@ -393,7 +393,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   Plan plan{.size = size,
             .merged = options.heads > 0,
             .causal = options.causal,
-            .first_query = options.first_query,
+            .first_query = std::min(options.first_query, size.s),  // sees all keys, as any behind them
             .scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(std::max<int64_t>(1, size.d)))),
             .mask_view = {}};
   if (options.mask.defined()) plan.mask_view = check_mask(options.mask, q, size, plan.merged);

@@ -252,7 +252,7 @@ struct BatchNormNode final : Node {
     const double count = static_cast<double>(x.value().numel() / view.channels);
     const double* const mean = statistics.get().data<double>();
     const double* const rstd = mean + view.channels;
-    const T* const w = weight.value().defined() ? weight.value().data<T>() : nullptr;
+    const T* const w = data_or_null<T>(weight.value());
     Constants<T> constants(view, 4, x.value().dtype());  // center, scale, slope, shift
     for (int64_t c = 0; c < view.channels; ++c) constants.set(0, c, mean[c]);
 
@@ -354,8 +354,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, con
     dispatch_floating(x.dtype(), kOp, [&]<class T>() {
       const ChannelView view = view_of(x);
       const T* const from = layout.read<T>(x).data;
-      const T* const w = weight.defined() ? weight.data<T>() : nullptr;
-      const T* const b = bias.defined() ? bias.data<T>() : nullptr;
+      const T* const w = data_or_null<T>(weight);
+      const T* const b = data_or_null<T>(bias);
       double* const mean = statistics.mutable_data<double>();
       double* const rstd = mean + channels;
       if (options.training) {

@@ -45,6 +45,28 @@ int normalize_dim(std::string_view op, const Shape& shape, int dim) {
   return normalized;
 }
 
+int normalize_new_dim(std::string_view op, const Shape& shape, int dim) {
+  const int normalized = dim < 0 ? dim + shape.rank() + 1 : dim;
+  if (normalized < 0 || normalized > shape.rank()) {
+    fail<ShapeError>(op, fmt::format("the dimension must be in [{}, {}]", -shape.rank() - 1, shape.rank()),
+                     fmt::format("{} for {}", dim, shape.to_string()));
+  }
+  return normalized;
+}
+
+Dims set_of_dims(std::string_view op, const Shape& shape, std::span<const int> dims) {
+  Dims set;
+  for (const int dim : dims) {
+    const auto i = static_cast<size_t>(normalize_dim(op, shape, dim));
+    if (set[i]) {
+      fail<ShapeError>(op, "dimensions must be named once",
+                       fmt::format("dimension {} of {} twice", i, shape.to_string()));
+    }
+    set.set(i);
+  }
+  return set;
+}
+
 Shape with_size(const Shape& shape, int dim, int64_t size) {
   rt::BlockVector<int64_t> sizes(shape.begin(), shape.end());
   sizes[static_cast<size_t>(dim)] = size;

@@ -1,7 +1,9 @@
 // What every operation checks of its operands first, and how it sees one of their dimensions.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "gossamer/tensor.h"
@@ -22,6 +24,18 @@ void check_same_floating(std::string_view op, const Tensor& a, const Tensor& b);
 
 // A dimension index within [0, rank); negative ones count from the end. Throws ShapeError outside.
 int normalize_dim(std::string_view op, const Shape& shape, int dim);
+// The same for a new dimension, within [0, rank].
+int normalize_new_dim(std::string_view op, const Shape& shape, int dim);
+
+using Dims = std::bitset<Shape::kMaxRank>;
+// The dimensions named (negative from the end). Throws ShapeError where one is outside or named twice.
+Dims set_of_dims(std::string_view op, const Shape& shape, std::span<const int> dims);
+
+// The elements of a tensor that may be undefined, else null.
+template <Element T>
+const T* data_or_null(const Tensor& x) {
+  return x.defined() ? x.data<T>() : nullptr;
+}
 
 // The shape with another size of one dimension.
 Shape with_size(const Shape& shape, int dim, int64_t size);

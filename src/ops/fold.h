@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bitset>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -20,10 +19,7 @@
 
 namespace gossamer {
 
-// The dimensions that a reduction folds.
-using Dims = std::bitset<Shape::kMaxRank>;
-
-// Those named (negative from the end), all where none is. Throws ShapeError where one is outside or named twice.
+// The dimensions that a reduction folds: those named (set_of_dims), all where none is.
 Dims checked_dims(const char* op, const Shape& shape, const std::vector<int>& dims);
 // The shape that is left; folded dimensions have size 1 or go.
 Shape reduced_shape(const Shape& shape, const Dims& dims, bool keepdim);

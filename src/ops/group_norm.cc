@@ -49,10 +49,6 @@ template <class T>
 double element(const T* affine, int64_t k, double otherwise) {
   return affine ? static_cast<double>(affine[k]) : otherwise;
 }
-template <class T>
-const T* data_or_null(const Tensor& affine) {
-  return affine.defined() ? affine.data<T>() : nullptr;
-}
 
 struct GroupNormNode final : Node {
   Input x{*this, {&x, &weight, &bias}}, weight{*this, {&x}}, bias{*this};

@@ -92,12 +92,7 @@ Tensor stack(std::span<const Tensor> tensors, int dim) {
     fail<ShapeError>(kOp, "all shapes must be equal",
                      fmt::format("{} and {}", tensors[0].shape().to_string(), x.shape().to_string()));
   }
-  const int rank = tensors[0].rank();
-  const int at = dim < 0 ? dim + rank + 1 : dim;
-  if (at < 0 || at > rank) {
-    fail<ShapeError>(kOp, fmt::format("the dimension must be in [{}, {}]", -rank - 1, rank),
-                     fmt::format("{} for {}", dim, tensors[0].shape().to_string()));
-  }
+  const int at = normalize_new_dim(kOp, tensors[0].shape(), dim);
   std::vector<Tensor> lines;
   for (const Tensor& x : tensors) lines.push_back(unsqueeze(x, at));
   return concat(lines, at);

@@ -63,7 +63,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const DenseSize size{row_count(x.shape()), weight.dim(1), weight.dim(0)};
   Tensor y = Tensor::empty(with_last(x.shape(), size.out), x.dtype());
   dispatch_floating(x.dtype(), kOp, [&]<class T>() {
-    dense_forward(size, x.data<T>(), weight.data<T>(), bias.defined() ? bias.data<T>() : nullptr, y.mutable_data<T>());
+    dense_forward(size, x.data<T>(), weight.data<T>(), data_or_null<T>(bias), y.mutable_data<T>());
   });
   return record<LinearNode>(kOp, y, {x, weight, bias});
 }

@@ -17,6 +17,7 @@
 #include "gossamer/ops/loss.h"
 #include "kernels/elementwise.h"
 #include "kernels/reduce.h"
+#include "ops/check.h"
 #include "runtime/parallel.h"
 #include "runtime/scratch.h"
 #include "tensor/dispatch.h"
@@ -61,7 +62,7 @@ struct PointwiseLossNode final : Node {
       const T* const from = x.value().data<T>();
       const T* const target = t.value().data<T>();
       const T* const g = grad.data<T>();
-      const T* const w = weight.defined() ? weight.data<T>() : nullptr;
+      const T* const w = data_or_null<T>(weight);
       T* const to = out.mutable_data<T>();
       const bool reduced = grad.rank() == 0;
       const T factor = reduced ? static_cast<T>(static_cast<double>(g[0]) / divisor) : T(1);
@@ -96,7 +97,7 @@ Tensor pointwise_loss(const char* op, const Tensor& x, const Tensor& targets, co
   dispatch_floating(x.dtype(), op, [&]<class T>() {
     const T* const from = x.data<T>();
     const T* const target = targets.data<T>();
-    const T* const w = weight.defined() ? weight.data<T>() : nullptr;
+    const T* const w = data_or_null<T>(weight);
     T* const to = each ? loss.mutable_data<T>() : nullptr;
     const double sum = rt::parallel_sum(numel, rt::kElementGrain, [&](int64_t begin, int64_t end) {
       const rt::Scratch scratch(each ? 0 : kRun * static_cast<int64_t>(sizeof(T)));

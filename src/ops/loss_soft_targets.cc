@@ -80,7 +80,7 @@ struct SoftTargetsNode final : Node {
     const int64_t classes = lines.classes();
     dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
       const T* const x = logits.value().data<T>();
-      const T* const t = targets.value().defined() ? targets.value().data<T>() : nullptr;
+      const T* const t = data_or_null<T>(targets.value());
       const T* const g = grad.data<T>();
       T* const to = out.mutable_data<T>();
       const int64_t g_stride = grad.rank() == 0 ? 0 : 1;

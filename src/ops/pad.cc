@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bitset>
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
@@ -152,19 +151,18 @@ Tensor pad_with_elements(const Tensor& x, const PadRange& range, PadMode mode) {
 
 Tensor pad(const Tensor& x, std::span<const PadRange> ranges, const PadOptions& options) {
   check_defined(kOp, x);
-  std::bitset<Shape::kMaxRank> seen;
+  std::vector<int> dims;
   std::vector<PadRange> checked(ranges.begin(), ranges.end());
   for (PadRange& range : checked) {
+    dims.push_back(range.dim);
     range.dim = normalize_dim(kOp, x.shape(), range.dim);
-    const auto at = static_cast<size_t>(range.dim);
-    if (seen[at]) fail<ShapeError>(kOp, "dimensions must be named once", fmt::format("dimension {} twice", at));
-    seen.set(at);
     const int64_t most = (std::numeric_limits<int64_t>::max() - x.shape()[range.dim]) / 2;  // so that the sum fits
     if (std::min(range.before, range.after) < 0 || std::max(range.before, range.after) > most) {
       fail<ShapeError>(kOp, fmt::format("before and after must be in [0, {}]", most),
-                       fmt::format("{} and {} for dimension {}", range.before, range.after, at));
+                       fmt::format("{} and {} for dimension {}", range.before, range.after, range.dim));
     }
   }
+  set_of_dims(kOp, x.shape(), dims);
   if (options.mode == PadMode::Constant) return pad_constant(x, checked, options.value);
   Tensor out = x;
   for (const PadRange& range : checked) out = pad_with_elements(out, range, options.mode);

@@ -2,10 +2,8 @@
 #include "gossamer/ops/rearrange.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <bitset>
 #include <cstdint>
 #include <vector>
 
@@ -49,12 +47,7 @@ Tensor flip(const Tensor& x, std::span<const int> dims) {
   };
 
   check_defined(kOp, x);
-  std::bitset<Shape::kMaxRank> seen;
-  for (const int dim : dims) {
-    const auto at = static_cast<size_t>(normalize_dim(kOp, x.shape(), dim));
-    if (seen[at]) fail<ShapeError>(kOp, "dimensions must be named once", fmt::format("[{}]", fmt::join(dims, ", ")));
-    seen.set(at);
-  }
+  set_of_dims(kOp, x.shape(), dims);
   Tensor out = dims.empty() ? x.clone() : x.detach();
   for (const int dim : dims) out = flipped(out, normalize_dim(kOp, x.shape(), dim));
   return record<FlipNode>(kOp, out, {x}, dims);

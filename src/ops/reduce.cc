@@ -31,19 +31,10 @@ Shape reduced_shape(const Shape& shape, const Dims& dims, bool keepdim) {
 }
 
 Dims checked_dims(const char* op, const Shape& shape, const std::vector<int>& dims) {
-  Dims set;
-  if (dims.empty()) {
-    for (int i = 0; i < shape.rank(); ++i) set.set(static_cast<size_t>(i));
-  }
-  for (const int dim : dims) {
-    const auto i = static_cast<size_t>(normalize_dim(op, shape, dim));
-    if (set[i]) {
-      fail<ShapeError>(op, "dimensions must be named once",
-                       fmt::format("dimension {} of {} twice", i, shape.to_string()));
-    }
-    set.set(i);
-  }
-  return set;
+  if (!dims.empty()) return set_of_dims(op, shape, dims);
+  Dims all;
+  for (int i = 0; i < shape.rank(); ++i) all.set(static_cast<size_t>(i));
+  return all;
 }
 
 int64_t nonzero_count(const char* op, const Shape& shape, const Dims& dims) {

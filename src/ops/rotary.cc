@@ -36,7 +36,7 @@ Rotation<T> make_rotation(int64_t t, int64_t pairs, const RotaryOptions& options
   for (int64_t i = 0; i < pairs; ++i) {
     const double frequency = std::pow(options.base, -static_cast<double>(i) / static_cast<double>(pairs));
     for (int64_t p = 0; p < t; ++p) {
-      const double angle = static_cast<double>(options.first_position + p) * frequency;
+      const double angle = (static_cast<double>(options.first_position) + static_cast<double>(p)) * frequency;
       rotation.cos[static_cast<size_t>(p * pairs + i)] = static_cast<T>(std::cos(angle));
       rotation.sin[static_cast<size_t>(p * pairs + i)] = static_cast<T>(direction * std::sin(angle));
     }
@@ -98,8 +98,8 @@ Tensor rotary_embedding(const Tensor& x, const RotaryOptions& options) {
     fail<ConfigError>(kOp, "base must be above 0 and finite", fmt::format("{}", options.base));
   }
   const int64_t heads = std::max<int64_t>(1, options.heads);
-  if (x.rank() < 2 || x.dim(-1) % (2 * heads) != 0) {
-    fail<ShapeError>(kOp, fmt::format("x must be [..., rows, size] with a size that is a multiple of {}", 2 * heads),
+  if (x.rank() < 2 || x.dim(-1) % heads != 0 || x.dim(-1) / heads % 2 != 0) {
+    fail<ShapeError>(kOp, fmt::format("x must be [..., rows, size] with a size that is an even multiple of {}", heads),
                      x.shape().to_string());
   }
   return record<RotaryNode>(kOp, rotate(x, options, 1), {x}, options);

@@ -96,11 +96,7 @@ Tensor squeeze(const Tensor& x, int dim) {
 Tensor unsqueeze(const Tensor& x, int dim) {
   constexpr const char* kOp = "unsqueeze";
   check_defined(kOp, x);
-  const int at = dim < 0 ? dim + x.rank() + 1 : dim;
-  if (at < 0 || at > x.rank()) {
-    fail<ShapeError>(kOp, fmt::format("the dimension must be in [{}, {}]", -x.rank() - 1, x.rank()),
-                     fmt::format("{} for {}", dim, x.shape().to_string()));
-  }
+  const int at = normalize_new_dim(kOp, x.shape(), dim);
   rt::BlockVector<int64_t> sizes(x.shape().begin(), x.shape().end());
   sizes.insert(sizes.begin() + at, 1);
   return recorded_view(kOp, x, Shape(sizes));

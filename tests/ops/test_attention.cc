@@ -69,6 +69,16 @@ TEST(Attention, FollowsItsDefinitionOverSeveralBlocks) {
   }
 }
 
+TEST(Attention, OfQueriesBehindAllKeysSeesEachKey) {
+  const Tensor q = uniform({1, 3, 4}, 1);
+  const Tensor k = uniform({1, 5, 4}, 2);
+  const Tensor v = uniform({1, 5, 2}, 3);
+  const Tensor all = scaled_dot_product_attention(q, k, v);
+  for (const int64_t first : {int64_t{4}, std::numeric_limits<int64_t>::max()}) {
+    expect_near(scaled_dot_product_attention(q, k, v, {.causal = true, .first_query = first}), all, 0);
+  }
+}
+
 TEST(Attention, OfFloatsIsAsGoodAsItsDefinition) {
   const Tensor q = uniform({1, 3, 200, 64}, 1, DType::f32, -2, 2);
   const Tensor k = uniform({1, 3, 600, 64}, 2, DType::f32, -2, 2);

@@ -3,12 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include <exception>
 #include <functional>
 #include <ostream>
 #include <string>
 
 #include "gossamer/error.h"
+#include "tests/support/errors.h"
 
 namespace gossamer {
 
@@ -26,37 +26,25 @@ inline std::string name_of_bad_input(const testing::TestParamInfo<BadInput>& row
   return row.param.op + "_" + row.param.what;
 }
 
-template <class E>
-std::string caught(const std::function<void()>& fn) {
-  try {
-    fn();
-  } catch (const E& error) {
-    return error.what();
-  } catch (const std::exception& error) {
-    return std::string("another type: ") + error.what();
-  }
-  return "nothing";
-}
-
-inline std::string caught(Thrown type, const std::function<void()>& fn) {
+inline std::string message_of(Thrown type, const std::function<void()>& fn) {
   switch (type) {
     case Thrown::State:
-      return caught<StateError>(fn);
+      return message_of<StateError>(fn);
     case Thrown::Shape:
-      return caught<ShapeError>(fn);
+      return message_of<ShapeError>(fn);
     case Thrown::DType:
-      return caught<DTypeError>(fn);
+      return message_of<DTypeError>(fn);
     case Thrown::Index:
-      return caught<IndexError>(fn);
+      return message_of<IndexError>(fn);
     case Thrown::Config:
-      return caught<ConfigError>(fn);
+      return message_of<ConfigError>(fn);
   }
   return "";
 }
 
 // The message is "op: what must hold; what was given", the remedy being optional.
 inline void expect_refused(const BadInput& bad) {
-  const std::string message = caught(bad.thrown, bad.fn);
+  const std::string message = message_of(bad.thrown, bad.fn);
   const size_t given = message.find("; ");
   EXPECT_TRUE(message.starts_with(bad.op + ": ") && given != std::string::npos && given + 2 < message.size())
       << message;

@@ -1,4 +1,4 @@
-// Activation functions, elementwise, any shape.
+// Activation functions, elementwise, any shape, f32 or f64 (DTypeError).
 #pragma once
 
 #include <cstdint>

@@ -19,6 +19,7 @@ struct SortOptions {
   int dim = -1;
   bool descending = false;
 };
+// The elements in ascending or descending order, each with the index that it had in x.
 [[nodiscard]] ValuesAndIndices sort(const Tensor& x, const SortOptions& options = {});
 // The indices of sort().
 [[nodiscard]] Tensor argsort(const Tensor& x, const SortOptions& options = {});

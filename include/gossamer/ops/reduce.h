@@ -15,6 +15,7 @@ struct ReduceOptions {
   std::vector<int> dims = {};  // dimensions to reduce, negative from the end; empty: all of them
   bool keepdim = false;        // keep the reduced dimensions with size 1
 };
+// 0 where there is nothing to add. Chunks of a few hundred elements at most are added up, then their sums.
 [[nodiscard]] Tensor sum(const Tensor& x, const ReduceOptions& options = {});
 // Throws ShapeError where there is nothing to average.
 [[nodiscard]] Tensor mean(const Tensor& x, const ReduceOptions& options = {});

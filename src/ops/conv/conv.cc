@@ -48,7 +48,7 @@ Tensor convolve(const char* op, const Tensor& x, const Tensor& weight, const Ten
   const ConvSize size = check_conv2d(op, x, weight.shape(), weight.dtype(), bias, options);
   Tensor y = Tensor::empty(conv_shape(x, size), x.dtype());
   dispatch_floating(x.dtype(), op, [&]<class T>() {
-    conv_forward(size, x.data<T>(), weight.data<T>(), bias.defined() ? bias.data<T>() : nullptr, y.mutable_data<T>());
+    conv_forward(size, x.data<T>(), weight.data<T>(), data_or_null<T>(bias), y.mutable_data<T>());
   });
   return record<Conv2dNode>(op, y, {x, weight, bias}, size);
 }

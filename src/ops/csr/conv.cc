@@ -6,6 +6,7 @@
 
 #include "gossamer/autograd.h"
 #include "gossamer/ops/shape.h"
+#include "ops/check.h"
 #include "ops/conv/check.h"
 #include "ops/conv/products.h"
 #include "ops/csr/conv_products.h"
@@ -97,17 +98,17 @@ struct CsrConv2dNode final : Node {
 };
 
 // `image` is the shape of the weight that convolves images, `shape` that of the parameter.
-Tensor convolve(const Tensor& x, const CsrWeight& weight, const Shape& image, const Shape& shape, const Tensor& bias,
-                const Conv2dOptions& options) {
-  weight.check(kOp);
-  const ConvSize size = check_conv2d(kOp, x, image, weight.values.dtype(), bias, options);
+Tensor convolve(const char* op, const Tensor& x, const CsrWeight& weight, const Shape& image, const Shape& shape,
+                const Tensor& bias, const Conv2dOptions& options) {
+  weight.check(op);
+  const ConvSize size = check_conv2d(op, x, image, weight.values.dtype(), bias, options);
   const Tensor values = weight.used_values();
   Tensor y = Tensor::empty(conv_shape(x, size), x.dtype());
   dispatch_floating(x.dtype(), kOp, [&]<class T>() {
     csr_conv_forward(size, CsrPatternAccess::stream(*weight.used_pattern()), values.data<T>(), x.data<T>(),
-                     bias.defined() ? bias.data<T>() : nullptr, y.mutable_data<T>());
+                     data_or_null<T>(bias), y.mutable_data<T>());
   });
-  return record<CsrConv2dNode>(kOp, y, {x, weight.values, bias}, weight, size, shape, values);
+  return record<CsrConv2dNode>(op, y, {x, weight.values, bias}, weight, size, shape, values);
 }
 
 }  // namespace
@@ -115,14 +116,16 @@ Tensor convolve(const Tensor& x, const CsrWeight& weight, const Shape& image, co
 Tensor csr_conv2d(const Tensor& x, const CsrWeight& weight, const Shape& shape, const Tensor& bias,
                   const Conv2dOptions& options) {
   if (takes_general_way(weight, options.groups)) return conv2d(x, csr_to_dense(weight, shape), bias, options);
-  return convolve(x, weight, shape, shape, bias, options);
+  return convolve("conv2d", x, weight, shape, shape, bias, options);
 }
 
 Tensor csr_conv1d(const Tensor& x, const CsrWeight& weight, const Shape& shape, const Tensor& bias,
                   const Conv1dOptions& options) {
   if (takes_general_way(weight, options.groups)) return conv1d(x, csr_to_dense(weight, shape), bias, options);
-  check_conv1d(kOp, x, shape);
-  const Tensor y = convolve(reshape(x, as_image(x.shape())), weight, as_image(shape), shape, bias, as_image(options));
+  constexpr const char* kConv1d = "conv1d";
+  check_conv1d(kConv1d, x, shape);
+  const Tensor y =
+      convolve(kConv1d, reshape(x, as_image(x.shape())), weight, as_image(shape), shape, bias, as_image(options));
   return reshape(y, as_line(y.shape()));
 }
 

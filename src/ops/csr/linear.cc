@@ -8,6 +8,7 @@
 
 #include "gossamer/autograd.h"
 #include "gossamer/ops/sparse.h"
+#include "ops/check.h"
 #include "ops/column_sums.h"
 #include "ops/csr/gradient_tap.h"
 #include "ops/csr/use.h"
@@ -22,7 +23,8 @@ constexpr const char* kOp = "csr_linear";
 void check(const Tensor& x, const CsrWeight& weight, const Tensor& bias) {
   weight.check(kOp);
   const CsrPattern& pattern = *weight.pattern;
-  if (!x.defined()) fail<StateError>(kOp, "x must be defined", "an undefined tensor");
+  check_floating(kOp, weight.values);
+  check_defined(kOp, x);
   if (x.rank() < 1 || x.shape().back() != pattern.cols()) {
     fail<ShapeError>(
         kOp, fmt::format("x must be [..., {}] for a [{}, {}] weight", pattern.cols(), pattern.rows(), pattern.cols()),

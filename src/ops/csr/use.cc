@@ -71,7 +71,7 @@ Tensor CsrUse::pack_gradient(const Tensor& dy) const {
 template <class T>
 void CsrUse::run_forward(const Tensor& values, const Tensor& x, const Tensor& bias, Tensor& y) const {
   const T* v = values.data<T>();
-  const T* b = bias.defined() ? bias.data<T>() : nullptr;
+  const T* b = data_or_null<T>(bias);
   if (way_ == Way::Full) return dense_forward(dense_size(*used_, n_), x.data<T>(), v, b, y.mutable_data<T>());
   const kernels::CsrStream w = CsrPatternAccess::stream(*used_);
   // Sizes that x's shape tells: an empty batch has none of its own.

@@ -1,4 +1,7 @@
 // Attention.
+#include <cmath>
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "gossamer/ops.h"
@@ -76,6 +79,48 @@ std::vector<OpSample> attention() {
        },
        {uniform({3, 8}, 1)}},
       {"rotary_embedding", "nothing", [](Inputs x) { return rotary_embedding(x[0]); }, {uniform({2, 0, 4}, 1)}},
+  };
+}
+
+std::vector<BadInput> bad_attention() {
+  using enum Thrown;
+  const double nan = std::nan("");
+  const std::string kAttention = "scaled_dot_product_attention";
+  return {
+      {kAttention, "rank", Shape, [] { return scaled_dot_product_attention(f32(2, 3), f32(2, 3), f32(2, 3)); }},
+      {kAttention, "sizes", Shape,
+       [] { return scaled_dot_product_attention(f32(1, 2, 3), f32(1, 2, 4), f32(1, 2, 3)); }},
+      {kAttention, "rows", Shape,
+       [] { return scaled_dot_product_attention(f32(1, 2, 3), f32(1, 2, 3), f32(1, 3, 3)); }},
+      {kAttention, "leading", Shape,
+       [] { return scaled_dot_product_attention(f32(2, 1, 2, 3), f32(1, 1, 2, 3), f32(1, 1, 2, 3)); }},
+      {kAttention, "heads", Shape,
+       [] { return scaled_dot_product_attention(f32(3, 2, 4), f32(2, 2, 4), f32(2, 2, 4)); }},
+      {kAttention, "keys", Shape,
+       [] { return scaled_dot_product_attention(f32(1, 2, 3), f32(1, 2, 3), f32(1, 2, 3), {.keys = 3}); }},
+      {kAttention, "merged", Shape,
+       [] { return scaled_dot_product_attention(f32(2, 4), f32(2, 4), f32(2, 4), {.heads = 3}); }},
+      {kAttention, "negative", Config,
+       [] { return scaled_dot_product_attention(f32(1, 2, 3), f32(1, 2, 3), f32(1, 2, 3), {.first_query = -1}); }},
+      {kAttention, "scale", Config,
+       [=] { return scaled_dot_product_attention(f32(1, 2, 3), f32(1, 2, 3), f32(1, 2, 3), {.scale = nan}); }},
+      {kAttention, "mask", Shape,
+       [] { return scaled_dot_product_attention(f32(1, 2, 3), f32(1, 2, 3), f32(1, 2, 3), {.mask = mask(3, 2)}); }},
+      {kAttention, "mask_of_integers", DType,
+       [] { return scaled_dot_product_attention(f32(1, 2, 3), f32(1, 2, 3), f32(1, 2, 3), {.mask = i64(2, 2)}); }},
+      {kAttention, "mask_with_gradient", State,
+       [] {
+         return scaled_dot_product_attention(f32(1, 2, 3), f32(1, 2, 3), f32(1, 2, 3),
+                                             {.mask = f32(2, 2).set_requires_grad()});
+       }},
+      {kAttention, "dtypes", DType,
+       [] { return scaled_dot_product_attention(f32(1, 2, 3), f64(1, 2, 3), f32(1, 2, 3)); }},
+      {"rotary_embedding", "odd", Shape, [] { return rotary_embedding(f32(2, 3)); }},
+      {"rotary_embedding", "rank", Shape, [] { return rotary_embedding(f32(4)); }},
+      {"rotary_embedding", "heads", Shape, [] { return rotary_embedding(f32(2, 4), {.heads = 3}); }},
+      {"rotary_embedding", "too_many_heads", Shape, [] { return rotary_embedding(f32(2, 4), {.heads = INT64_MAX}); }},
+      {"rotary_embedding", "position", Config, [] { return rotary_embedding(f32(2, 4), {.first_position = -1}); }},
+      {"rotary_embedding", "base", Config, [] { return rotary_embedding(f32(2, 4), {.base = 0}); }},
   };
 }
 

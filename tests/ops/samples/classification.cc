@@ -1,4 +1,5 @@
 // Embedding, softmax, cross entropy.
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -73,6 +74,32 @@ std::vector<OpSample> classification() {
       {"cross_entropy", "weighted", entropy({.weight = weight}), logits},
       {"cross_entropy", "with_everything",
        entropy({.reduction = Reduction::None, .label_smoothing = 0.2, .ignore_index = 0, .weight = weight}), logits},
+  };
+}
+
+std::vector<BadInput> bad_classification() {
+  using enum Thrown;
+  const double nan = std::nan("");
+  return {
+      {"cross_entropy", "rank", Shape, [] { return cross_entropy(f32(3), i64(3)); }},
+      {"cross_entropy", "targets", Shape, [] { return cross_entropy(f32(2, 3), i64(3)); }},
+      {"cross_entropy", "out_of_range", Index, [] { return cross_entropy(f32(2, 1), i64(2)); }},
+      {"cross_entropy", "smoothing", Config, [] { return cross_entropy(f32(1, 2), i64(1), {.label_smoothing = 2}); }},
+      {"cross_entropy", "weight", Shape, [] { return cross_entropy(f32(1, 2), i64(1), {.weight = f32(3)}); }},
+      {"cross_entropy", "targets_of_positions", Shape, [] { return cross_entropy(f32(2, 3, 4), i64(2)); }},
+      {"cross_entropy", "floating_targets", DType, [] { return cross_entropy(f32(2, 3), f32(2)); }},
+      {"cross_entropy", "probabilities_dtype", DType, [] { return cross_entropy(f32(2, 3), f64(2, 3)); }},
+      {"nll_loss", "rank", Shape, [] { return nll_loss(f32(3), i64(3)); }},
+      {"nll_loss", "targets", Shape, [] { return nll_loss(f32(2, 3, 4), i64(2, 3)); }},
+      {"nll_loss", "floating_targets", DType, [] { return nll_loss(f32(2, 3), f32(2)); }},
+      {"nll_loss", "out_of_range", Index, [] { return nll_loss(f32(2, 1), i64(2)); }},
+      {"nll_loss", "weight", DType, [] { return nll_loss(f32(2, 3), i64(2), {.weight = f64(3)}); }},
+      {"nll_loss", "weight_nan", Config,
+       [=] { return nll_loss(f32(2, 3), i64(2), {.weight = Tensor::full({3}, nan)}); }},
+      {"embedding", "index", Index, [] { return embedding(i64(2), f32(1, 4)); }},
+      {"embedding", "floating_indices", DType, [] { return embedding(f32(2), f32(1, 4)); }},
+      {"embedding", "padding", Index, [] { return embedding(i64(2), f32(2, 4), {.padding_idx = 2}); }},
+      {"embedding", "table", Shape, [] { return embedding(i64(2), f32(4)); }},
   };
 }
 

@@ -39,32 +39,38 @@ std::vector<OpSample> convolutions() {
   };
   const Shape a{5, 3, 3, 2}, b{4, 2, 1, 1}, c{40, 20, 3, 3}, d{70, 40, 1, 1};
   return {
-      {"csr_conv",
-       "",
+      {"conv2d",
+       "csr",
        sparse_plane(a, 0.4, {.padding = 1}),
        {uniform({2, 3, 5, 4}, 1), values(a, 0.4), uniform({5}, 3)}},
-      {"csr_conv",
-       "large",
+      {"conv2d",
+       "csr_large",
        sparse_plane(c, 0.1, {.padding = 1}),
        {},
        {large({40, 20, 9, 10}, 1), values(c, 0.1, DType::f32), large({40}, 3)}},
-      {"csr_conv",
-       "of_few_large_images",
+      {"conv2d",
+       "csr_of_few_large_images",
        sparse_plane(c, 0.2, {.stride = {1, 2}, .padding = 1}),
        {},
        {large({2, 20, 65, 70}, 1), values(c, 0.2, DType::f32)}},
-      {"csr_conv",
-       "strided_and_dilated",
+      {"conv2d",
+       "csr_strided_and_dilated",
        sparse_plane(a, 0.6, {.stride = {2, 1}, .padding = {2, 1}, .dilation = {1, 2}}),
        {uniform({2, 3, 6, 5}, 1), values(a, 0.6)}},
-      {"csr_conv", "of_points", sparse_plane(b, 0.5, {}), {uniform({2, 2, 3, 5}, 1), values(b, 0.5), uniform({4}, 3)}},
-      {"csr_conv",
-       "of_many_points",
+      {"conv2d",
+       "csr_of_points",
+       sparse_plane(b, 0.5, {}),
+       {uniform({2, 2, 3, 5}, 1), values(b, 0.5), uniform({4}, 3)}},
+      {"conv2d",
+       "csr_of_many_points",
        sparse_plane(d, 0.1, {}),
        {},
        {large({7, 40, 14, 14}, 1), values(d, 0.1, DType::f32), large({70}, 3)}},
-      {"csr_conv", "of_no_images", sparse_plane(a, 0.4, {}), {uniform({0, 3, 3, 3}, 1), values(a, 0.4)}},
-      {"csr_conv", "of_one_image", sparse_plane(a, 0.1, {}), {uniform({3, 3, 2}, 1), values(a, 0.1), uniform({5}, 3)}},
+      {"conv2d", "csr_of_no_images", sparse_plane(a, 0.4, {}), {uniform({0, 3, 3, 3}, 1), values(a, 0.4)}},
+      {"conv2d",
+       "csr_of_one_image",
+       sparse_plane(a, 0.1, {}),
+       {uniform({3, 3, 2}, 1), values(a, 0.1), uniform({5}, 3)}},
       {"conv2d",
        "",
        plane({.padding = 1}),
@@ -123,6 +129,35 @@ std::vector<OpSample> convolutions() {
        {uniform({2, 9}, 1), uniform({4, 1, 3}, 2)}},
       {"conv1d", "of_size_one", line({}), {uniform({1, 1, 1}, 1), uniform({1, 1, 1}, 2), uniform({1}, 3)}},
       {"conv1d", "of_no_lines", line({}), {uniform({0, 2, 3}, 1), uniform({2, 2, 2}, 2), uniform({2}, 3)}},
+  };
+}
+
+std::vector<BadInput> bad_convolutions() {
+  using enum Thrown;
+  return {
+      {"conv2d", "rank", Shape, [] { return conv2d(f32(5, 5), f32(2, 2, 3, 3)); }},
+      {"conv2d", "channels", Shape, [] { return conv2d(f32(1, 3, 5, 5), f32(2, 2, 3, 3)); }},
+      {"conv2d", "weight", Shape, [] { return conv2d(f32(1, 2, 5, 5), f32(2, 2, 3)); }},
+      {"conv2d", "bias", Shape, [] { return conv2d(f32(1, 2, 5, 5), f32(2, 2, 3, 3), f32(3)); }},
+      {"conv2d", "window", Shape,
+       [] {
+         return conv2d(f32(1, 2, 5, 5), f32(2, 2, 3, 3), {}, {.padding = {0, 1}, .dilation = 3});
+       }},
+      {"conv2d", "empty_window", Shape, [] { return conv2d(f32(1, 2, 5, 5), f32(2, 2, 0, 3)); }},
+      {"conv2d", "empty_image", Shape, [] { return conv2d(f32(1, 2, 0, 5), f32(2, 2, 1, 1)); }},
+      {"conv2d", "dtypes", DType, [] { return conv2d(f64(1, 2, 5, 5), f32(2, 2, 3, 3)); }},
+      {"conv2d", "bias_dtype", DType, [] { return conv2d(f32(1, 2, 5, 5), f32(2, 2, 3, 3), f64(2)); }},
+      {"conv2d", "integers", DType, [] { return conv2d(i64(1, 2, 5, 5), i64(2, 2, 3, 3)); }},
+      {"conv2d", "stride", Config,
+       [] {
+         return conv2d(f32(1, 2, 5, 5), f32(2, 2, 3, 3), {}, {.stride = {1, 0}});
+       }},
+      {"conv2d", "padding", Config, [] { return conv2d(f32(1, 2, 5, 5), f32(2, 2, 3, 3), {}, {.padding = -1}); }},
+      {"conv2d", "dilation", Config,
+       [] { return conv2d(f32(1, 2, 5, 5), f32(2, 2, 3, 3), {}, {.dilation = int64_t{1} << 40}); }},
+      {"conv2d", "groups", Config, [] { return conv2d(f32(1, 4, 5, 5), f32(3, 2, 3, 3), {}, {.groups = 2}); }},
+      {"conv1d", "rank", Shape, [] { return conv1d(f32(5), f32(2, 2, 3)); }},
+      {"conv1d", "weight", Shape, [] { return conv1d(f32(1, 2, 5), f32(2, 2, 3, 3)); }},
   };
 }
 

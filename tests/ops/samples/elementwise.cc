@@ -1,4 +1,5 @@
 // Arithmetic, relu, softplus, dropout.
+#include <cmath>
 #include <vector>
 
 #include "gossamer/ops.h"
@@ -43,6 +44,24 @@ std::vector<OpSample> elementwise() {
        [](Inputs x) { return softplus(x[0], {.beta = -2.5, .threshold = 3}); },
        {uniform({7, 5}, 1, DType::f64, -4, 4)}},
       {"dropout", "", [](Inputs x) { return dropout(x[0], 0.4, 7); }, {uniform({7, 5}, 1)}, {many}},
+  };
+}
+
+std::vector<BadInput> bad_elementwise() {
+  using enum Thrown;
+  const double nan = std::nan("");
+  return {
+      {"add", "shapes", Shape, [] { return add(f32(2, 3), f32(2)); }},
+      {"add", "dtypes", DType, [] { return add(f32(2), f64(2)); }},
+      {"sub", "shapes", Shape, [] { return sub(f32(2), f32(3)); }},
+      {"sub", "integers", DType, [] { return sub(i64(2), i64(2)); }},
+      {"mul", "shapes", Shape, [] { return mul(f32(0), f32(2)); }},
+      {"mul", "dtypes", DType, [] { return mul(f32(2), i64(2)); }},
+      {"div", "shapes", Shape, [] { return div(f32(2, 1, 3), f32(2, 2)); }},
+      {"div", "dtypes", DType, [] { return div(f64(2), f32(2)); }},
+      {"softplus", "beta", Config, [] { return softplus(f32(1), {.beta = 0}); }},
+      {"dropout", "share", Config, [] { return dropout(f32(2), 1, 1); }},
+      {"dropout", "nan", Config, [=] { return dropout(f32(2), nan, 1); }},
   };
 }
 

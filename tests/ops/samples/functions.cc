@@ -1,4 +1,5 @@
 // Mathematical functions, activations, selections.
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -65,6 +66,31 @@ std::vector<OpSample> functions() {
        [](Inputs x) { return where(lt(x[0], x[1]), x[0], x[1]); },
        {any, uniform({3, 5}, 5)},
        {many, row}},
+  };
+}
+
+std::vector<BadInput> bad_functions() {
+  using enum Thrown;
+  const double nan = std::nan("");
+  return {
+      {"pow", "shapes", Shape, [] { return pow(f32(2), f32(3)); }},
+      {"maximum", "shapes", Shape, [] { return maximum(f32(2), f32(3)); }},
+      {"maximum", "dtypes", DType, [] { return maximum(f32(2), f64(2)); }},
+      {"maximum", "masks", DType, [] { return maximum(mask(2), mask(2)); }},
+      {"minimum", "shapes", Shape, [] { return minimum(f32(2), f32(3)); }},
+      {"clamp", "no_bound", Config, [] { return clamp(f32(1), {}); }},
+      {"clamp", "nan", Config, [=] { return clamp(f32(1), {.min = nan}); }},
+      {"where", "mask", DType, [] { return where(f32(2), f32(2), f32(2)); }},
+      {"where", "shapes", Shape, [] { return where(mask(3), f32(2), f32(2)); }},
+      {"where", "dtypes", DType, [] { return where(mask(2), f32(2), f64(2)); }},
+      {"leaky_relu", "nan", Config, [=] { return leaky_relu(f32(1), {.negative_slope = nan}); }},
+      {"eq", "dtypes", DType, [] { return eq(i64(2), f32(2)); }},
+      {"lt", "shapes", Shape, [] { return lt(i64(2), i64(3)); }},
+      {"logical_and", "numbers", DType, [] { return logical_and(mask(2), i64(2)); }},
+      {"logical_or", "shapes", Shape, [] { return logical_or(mask(2), mask(3)); }},
+      {"logical_not", "numbers", DType, [] { return logical_not(f32(2)); }},
+      {"masked_fill", "mask", DType, [] { return masked_fill(f32(2), f32(2), 0); }},
+      {"elu", "nan", Config, [=] { return elu(f32(1), {.alpha = nan}); }},
   };
 }
 

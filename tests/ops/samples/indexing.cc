@@ -85,4 +85,33 @@ std::vector<OpSample> indexing() {
   return list;
 }
 
+std::vector<BadInput> bad_indexing() {
+  using enum Thrown;
+  return {
+      {"index_select", "index", Index, [] { return index_select(f32(1), 0, i64(1)); }},
+      {"index_select", "rank", Shape, [] { return index_select(f32(2), 0, i64(1, 1)); }},
+      {"index_select", "axis", Shape, [] { return index_select(f32(2), 1, i64(1)); }},
+      {"index_select", "floating", DType, [] { return index_select(f32(2), 0, f32(1)); }},
+      {"gather", "index", Index, [] { return gather(f32(1), 0, i64(1)); }},
+      {"gather", "rank", Shape, [] { return gather(f32(2, 2), 0, i64(1)); }},
+      {"gather", "larger", Shape, [] { return gather(f32(2, 2), 0, i64(1, 3)); }},
+      {"gather", "mask", DType, [] { return gather(f32(2), 0, mask(2)); }},
+      {"scatter_add", "index", Index, [] { return scatter_add(f32(1), 0, i64(1), f32(1)); }},
+      {"scatter_add", "source", Shape, [] { return scatter_add(f32(2), 0, i64(1), f32(2)); }},
+      {"scatter_add", "dtypes", DType, [] { return scatter_add(f32(2), 0, i64(1), f64(1)); }},
+      {"scatter_add", "integers", DType, [] { return scatter_add(i64(2), 0, i64(1), i64(1)); }},
+      {"scatter", "index", Index, [] { return scatter(f32(1), 0, i64(1), f32(1)); }},
+      {"scatter", "source", Shape, [] { return scatter(f32(2), 0, i64(1), f32()); }},
+      {"scatter", "dtypes", DType, [] { return scatter(f32(2), 0, i64(1), i64(1)); }},
+      {"one_hot", "index", Index, [] { return one_hot(i64(2), {.classes = 1}); }},
+      {"one_hot", "classes", Config, [] { return one_hot(i64(2), {.classes = -1}); }},
+      {"one_hot", "floating", DType, [] { return one_hot(f32(2), {.classes = 1}); }},
+      {"sort", "scalar", Shape, [] { return sort(f32()).values; }},
+      {"argsort", "axis", Shape, [] { return argsort(f32(2), {.dim = 1}); }},
+      {"topk", "too_many", Shape, [] { return topk(f32(2), 3).values; }},
+      {"topk", "negative", Shape, [] { return topk(f32(2), -1).values; }},
+      {"topk", "axis", Shape, [] { return topk(f32(2), 1, {.dim = -2}).values; }},
+  };
+}
+
 }  // namespace gossamer::samples

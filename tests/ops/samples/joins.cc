@@ -57,4 +57,42 @@ std::vector<OpSample> joins() {
   };
 }
 
+std::vector<BadInput> bad_joins() {
+  using enum Thrown;
+  return {
+      {"concat", "none", Shape, [] { return concat({}); }},
+      {"concat", "sizes", Shape,
+       [] {
+         return concat({f32(2, 3), f32(2, 2)});
+       }},
+      {"concat", "rank", Shape,
+       [] {
+         return concat({f32(2, 3), f32(2)});
+       }},
+      {"concat", "scalar", Shape, [] { return concat({f32()}); }},
+      {"concat", "dtypes", DType,
+       [] {
+         return concat({f32(2), f64(2)});
+       }},
+      {"stack", "none", Shape, [] { return stack({}); }},
+      {"stack", "axis", Shape, [] { return stack({f32(2)}, 2); }},
+      {"stack", "sizes", Shape,
+       [] {
+         return stack({f32(2), f32(1)});
+       }},
+      {"stack", "dtypes", DType,
+       [] {
+         return stack({f32(2), i64(2)});
+       }},
+      {"split", "axis", Shape, [] { return split(f32(2), 1, 1)[0]; }},
+      {"split", "size", Config, [] { return split(f32(2), 0)[0]; }},
+      {"split", "sum", Shape,
+       [] {
+         return split(f32(2), {1, 2})[0];
+       }},
+      {"chunk", "count", Config, [] { return chunk(f32(2), 0)[0]; }},
+      {"chunk", "scalar", Shape, [] { return chunk(f32(), 1)[0]; }},
+  };
+}
+
 }  // namespace gossamer::samples

@@ -1,4 +1,5 @@
 // Losses but cross_entropy of class indices, which stands in classification.cc.
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -136,6 +137,38 @@ std::vector<OpSample> losses() {
         },
         shares({5}, DType::f64)}});
   return list;
+}
+
+std::vector<BadInput> bad_losses() {
+  using enum Thrown;
+  const double nan = std::nan("");
+  return {
+      {"mse_loss", "shapes", Shape, [] { return mse_loss(f32(2, 3), f32(3)); }},
+      {"mse_loss", "dtypes", DType, [] { return mse_loss(f32(2), f64(2)); }},
+      {"mse_loss", "integers", DType, [] { return mse_loss(i64(2), i64(2)); }},
+      {"l1_loss", "shapes", Shape, [] { return l1_loss(f32(2), f32(1)); }},
+      {"huber_loss", "shapes", Shape, [] { return huber_loss(f32(2), f32(1)); }},
+      {"huber_loss", "delta", Config, [] { return huber_loss(f32(2), f32(2), {.delta = 0}); }},
+      {"smooth_l1_loss", "dtypes", DType, [] { return smooth_l1_loss(f32(2), i64(2)); }},
+      {"smooth_l1_loss", "beta", Config, [] { return smooth_l1_loss(f32(2), f32(2), {.beta = -1}); }},
+      {"bce_loss", "shapes", Shape, [] { return bce_loss(f32(2), f32(1)); }},
+      {"bce_loss", "weight", Shape, [] { return bce_loss(f32(2), f32(2), {.weight = f32(3, 2)}); }},
+      {"bce_with_logits", "dtypes", DType, [] { return bce_with_logits(f32(2), f64(2)); }},
+      {"bce_with_logits", "weight", DType, [] { return bce_with_logits(f32(2), f32(2), {.weight = f64(2)}); }},
+      {"bce_with_logits", "pos_weight", Shape, [] { return bce_with_logits(f32(2), f32(2), {.pos_weight = f32(3)}); }},
+      {"kl_div", "shapes", Shape, [] { return kl_div(f32(2), f32(2, 1)); }},
+      {"cosine_similarity", "shapes", Shape, [] { return cosine_similarity(f32(2, 3), f32(2, 4)); }},
+      {"cosine_similarity", "axis", Shape, [] { return cosine_similarity(f32(2), f32(2)); }},
+      {"cosine_similarity", "eps", Config, [=] { return cosine_similarity(f32(2, 2), f32(2, 2), {.eps = nan}); }},
+      {"cosine_embedding_loss", "scalars", Shape, [] { return cosine_embedding_loss(f32(), f32(), i64()); }},
+      {"cosine_embedding_loss", "targets", Shape, [] { return cosine_embedding_loss(f32(2, 3), f32(2, 3), i64(3)); }},
+      {"cosine_embedding_loss", "target", Index,
+       [] { return cosine_embedding_loss(f32(2, 3), f32(2, 3), Tensor::zeros({2}, DType::i64)); }},
+      {"cosine_embedding_loss", "floating_targets", DType,
+       [] { return cosine_embedding_loss(f32(2, 3), f32(2, 3), f32(2)); }},
+      {"cosine_embedding_loss", "margin", Config,
+       [] { return cosine_embedding_loss(f32(2, 3), f32(2, 3), i64(2), {.margin = 2}); }},
+  };
 }
 
 }  // namespace gossamer::samples

@@ -1,4 +1,5 @@
 // Normalizations by statistics.
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -87,6 +88,47 @@ std::vector<OpSample> normalization() {
        {uniform({2, 4, 3}, 1)}},
       {"group_norm", "of_ones", groups(1), affine({1, 1, 1}, {1})},
       {"group_norm", "of_nothing", groups(2), affine({0, 4, 3}, {4})},
+  };
+}
+
+std::vector<BadInput> bad_normalization() {
+  using enum Thrown;
+  const double nan = std::nan("");
+  return {
+      {"softmax", "scalar", Shape, [] { return softmax(f32()); }},
+      {"softmax", "axis", Shape, [] { return softmax(f32(2), 1); }},
+      {"softmax", "integers", DType, [] { return softmax(i64(2)); }},
+      {"log_softmax", "axis", Shape, [] { return log_softmax(f32(2), -2); }},
+      {"layer_norm", "shape", Shape, [] { return layer_norm(f32(2, 3), {2}); }},
+      {"layer_norm", "too_many", Shape,
+       [] {
+         return layer_norm(f32(3), {1, 3});
+       }},
+      {"layer_norm", "no_dims", Shape, [] { return layer_norm(f32(3), {}); }},
+      {"layer_norm", "weight", Shape, [] { return layer_norm(f32(2, 3), {3}, f32(2)); }},
+      {"layer_norm", "bias_dtype", DType, [] { return layer_norm(f32(2, 3), {3}, {}, f64(3)); }},
+      {"layer_norm", "integers", DType, [] { return layer_norm(i64(2, 3), {3}); }},
+      {"layer_norm", "eps", Config, [] { return layer_norm(f32(2, 3), {3}, {}, {}, {.eps = -1}); }},
+      {"rms_norm", "shape", Shape, [] { return rms_norm(f32(2, 3), {4}); }},
+      {"rms_norm", "weight", Shape, [] { return rms_norm(f32(2, 3), {3}, f32(1, 3)); }},
+      {"rms_norm", "eps", Config, [=] { return rms_norm(f32(2, 3), {3}, {}, {.eps = nan}); }},
+      {"batch_norm", "rank", Shape, [] { return batch_norm(f32(3), {}, {}, {.training = true}); }},
+      {"batch_norm", "one_element", Shape, [] { return batch_norm(f32(1, 3), {}, {}, {.training = true}); }},
+      {"batch_norm", "bias", Shape, [] { return batch_norm(f32(4, 3), {}, f32(4), {.training = true}); }},
+      {"batch_norm", "no_statistics", State, [] { return batch_norm(f32(4, 3), {}, {}, {}); }},
+      {"batch_norm", "one_statistic", State, [] { return batch_norm(f32(4, 3), {}, {}, {.running_var = f32(3)}); }},
+      {"batch_norm", "statistics", Shape,
+       [] { return batch_norm(f32(4, 3), {}, {}, {.running_mean = f32(4), .running_var = f32(3)}); }},
+      {"batch_norm", "statistics_dtype", DType,
+       [] { return batch_norm(f64(4, 3), {}, {}, {.running_mean = f32(3), .running_var = f32(3)}); }},
+      {"batch_norm", "momentum", Config,
+       [] { return batch_norm(f32(4, 3), {}, {}, {.training = true, .momentum = 2}); }},
+      {"batch_norm", "eps", Config, [] { return batch_norm(f32(4, 3), {}, {}, {.training = true, .eps = -1}); }},
+      {"group_norm", "rank", Shape, [] { return group_norm(f32(4), 2); }},
+      {"group_norm", "groups", Config, [] { return group_norm(f32(2, 4), 3); }},
+      {"group_norm", "no_groups", Config, [] { return group_norm(f32(2, 4), 0); }},
+      {"group_norm", "weight", Shape, [] { return group_norm(f32(2, 4), 2, f32(2)); }},
+      {"group_norm", "eps", Config, [=] { return group_norm(f32(2, 4), 2, {}, {}, {.eps = nan}); }},
   };
 }
 

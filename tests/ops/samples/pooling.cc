@@ -61,4 +61,41 @@ std::vector<OpSample> pooling() {
   };
 }
 
+std::vector<BadInput> bad_pooling() {
+  using enum Thrown;
+  return {
+      {"max_pool2d", "rank", Shape, [] { return max_pool2d(f32(4, 4), {.kernel = 2}); }},
+      {"max_pool2d", "empty", Shape, [] { return max_pool2d(f32(1, 1, 0, 4), {.kernel = 2}); }},
+      {"max_pool2d", "window", Shape,
+       [] {
+         return max_pool2d(f32(1, 2, 3), {.kernel = {1, 2}, .dilation = 3});
+       }},
+      {"max_pool2d", "integers", DType, [] { return max_pool2d(i64(1, 4, 4), {.kernel = 2}); }},
+      {"max_pool2d", "kernel", Config, [] { return max_pool2d(f32(1, 4, 4), {}); }},
+      {"max_pool2d", "stride", Config,
+       [] {
+         return max_pool2d(f32(1, 4, 4), {.kernel = 2, .stride = {-1, 1}});
+       }},
+      {"max_pool2d", "padding", Config,
+       [] {
+         return max_pool2d(f32(1, 4, 4), {.kernel = 2, .padding = {0, 2}});
+       }},
+      {"max_pool2d", "padding_end", Config, [] { return max_pool2d(f32(1, 4, 4), {.kernel = 2, .padding_end = 2}); }},
+      {"max_pool2d", "dilation", Config, [] { return max_pool2d(f32(1, 4, 4), {.kernel = 2, .dilation = 0}); }},
+      {"max_pool2d_with_indices", "rank", Shape, [] { return max_pool2d_with_indices(f32(4), {.kernel = 2}).second; }},
+      {"avg_pool2d", "rank", Shape, [] { return avg_pool2d(f32(4, 4), {.kernel = 2}); }},
+      {"avg_pool2d", "window", Shape, [] { return avg_pool2d(f32(1, 2, 3), {.kernel = 3}); }},
+      {"avg_pool2d", "integers", DType, [] { return avg_pool2d(i64(1, 4, 4), {.kernel = 2}); }},
+      {"avg_pool2d", "padding", Config, [] { return avg_pool2d(f32(1, 4, 4), {.kernel = 2, .padding = -1}); }},
+      {"avg_pool2d", "divisor", Config, [] { return avg_pool2d(f32(1, 4, 4), {.kernel = 2, .divisor_override = 0}); }},
+      {"adaptive_avg_pool2d", "rank", Shape, [] { return adaptive_avg_pool2d(f32(1, 1, 1, 1, 1), 1); }},
+      {"adaptive_avg_pool2d", "size", Config,
+       [] {
+         return adaptive_avg_pool2d(f32(1, 4, 4), {1, 0});
+       }},
+      {"adaptive_max_pool2d", "empty", Shape, [] { return adaptive_max_pool2d(f32(1, 0, 4), 1); }},
+      {"adaptive_max_pool2d", "size", Config, [] { return adaptive_max_pool2d(f32(1, 4, 4), -1); }},
+  };
+}
+
 }  // namespace gossamer::samples

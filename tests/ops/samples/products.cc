@@ -52,4 +52,28 @@ std::vector<OpSample> products() {
   };
 }
 
+std::vector<BadInput> bad_products() {
+  using enum Thrown;
+  return {
+      {"permute", "axis", Shape,
+       [] {
+         return permute(f32(2, 3), {0, 2});
+       }},
+      {"permute", "twice", Shape,
+       [] {
+         return permute(f32(2, 3), {1, 1});
+       }},
+      {"matmul", "scalar", Shape, [] { return matmul(f32(), f32(1, 1)); }},
+      {"matmul", "vector_sizes", Shape, [] { return matmul(f32(2, 3), f32(2)); }},
+      {"matmul", "transposed_vector", Shape, [] { return matmul(f32(2, 3), f32(3), {.transpose_b = true}); }},
+      {"matmul", "sizes", Shape, [] { return matmul(f32(2, 3), f32(2, 3)); }},
+      {"matmul", "batches", Shape, [] { return matmul(f32(2, 3, 4), f32(3, 4, 5)); }},
+      {"matmul", "dtypes", DType, [] { return matmul(f32(2, 2), f64(2, 2)); }},
+      {"linear", "sizes", Shape, [] { return linear(f32(2, 3), f32(5, 4)); }},
+      {"linear", "scalar", Shape, [] { return linear(f32(), f32(5, 4)); }},
+      {"linear", "bias", Shape, [] { return linear(f32(2, 4), f32(5, 4), f32(4)); }},
+      {"linear", "dtypes", DType, [] { return linear(f64(2, 4), f32(5, 4)); }},
+  };
+}
+
 }  // namespace gossamer::samples

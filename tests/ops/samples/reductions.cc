@@ -1,4 +1,6 @@
 // Reductions.
+#include <cmath>
+#include <optional>
 #include <vector>
 
 #include "gossamer/ops.h"
@@ -117,6 +119,46 @@ std::vector<OpSample> reductions() {
       {"cumsum", "", [](Inputs x) { return cumsum(x[0], -1); }, {uniform({2, 1, 5}, 1)}, {many}},
       {"cumsum", "middle", [](Inputs x) { return cumsum(x[0], 1); }, {uniform({2, 3, 4}, 1)}, {large({7, 20, 600}, 1)}},
       {"cumsum", "of_nothing", [](Inputs x) { return cumsum(x[0], 0); }, of_nothing},
+  };
+}
+
+std::vector<BadInput> bad_reductions() {
+  using enum Thrown;
+  const double nan = std::nan("");
+  return {
+      {"sum", "axis", Shape, [] { return sum(f32(2, 3), {.dims = {2}}); }},
+      {"sum", "axis_twice", Shape,
+       [] {
+         return sum(f32(2, 3), {.dims = {1, -1}});
+       }},
+      {"sum", "integers", DType, [] { return sum(i64(2)); }},
+      {"mean", "axis", Shape, [] { return mean(f32(2), {.dims = {-2}}); }},
+      {"mean", "empty", Shape, [] { return mean(f32(2, 0)); }},
+      {"mean", "integers", DType, [] { return mean(i64(2)); }},
+      {"max", "axis", Shape, [] { return max(f32(), {.dims = {0}}); }},
+      {"max", "empty", Shape, [] { return max(f32(0)); }},
+      {"min", "empty", Shape, [] { return min(f32(2, 0), {.dims = {1}}); }},
+      {"min", "integers", DType, [] { return min(i64(2)); }},
+      {"prod", "axis", Shape, [] { return prod(f32(2), {.dims = {1}}); }},
+      {"prod", "integers", DType, [] { return prod(i64(2)); }},
+      {"logsumexp", "axis_twice", Shape,
+       [] {
+         return logsumexp(f32(2), {.dims = {0, 0}});
+       }},
+      {"logsumexp", "integers", DType, [] { return logsumexp(i64(2)); }},
+      {"var", "empty", Shape, [] { return var(f32(0)); }},
+      {"var", "axis", Shape, [] { return var(f32(2), {.dims = {-2}}); }},
+      {"var", "correction", Config, [=] { return var(f32(2), {.correction = nan}); }},
+      {"norm", "power", Config, [] { return norm(f32(2), {.p = 3}); }},
+      {"norm", "axis", Shape, [] { return norm(f32(2), {.dims = {1}}); }},
+      {"norm", "integers", DType, [] { return norm(i64(2)); }},
+      {"argmax", "empty", Shape, [] { return argmax(f32(2, 0)); }},
+      {"argmax", "scalar", Shape, [] { return argmax(f32(), 0); }},
+      {"argmin", "empty", Shape, [] { return argmin(f32(0), {.dim = std::nullopt}); }},
+      {"argmin", "axis", Shape, [] { return argmin(f32(2), 1); }},
+      {"cumsum", "axis", Shape, [] { return cumsum(f32(2), 1); }},
+      {"cumsum", "scalar", Shape, [] { return cumsum(f32(), 0); }},
+      {"cumsum", "integers", DType, [] { return cumsum(i64(2), 0); }},
   };
 }
 

@@ -1,4 +1,6 @@
 // Shapes and parts.
+#include <cmath>
+#include <cstdint>
 #include <vector>
 
 #include "gossamer/ops.h"
@@ -106,6 +108,55 @@ std::vector<OpSample> shapes() {
       {"tril", "empty", [](Inputs x) { return tril(x[0]); }, {uniform({3, 0}, 1)}},
       {"triu", "", [](Inputs x) { return triu(x[0]); }, {uniform({4, 3}, 1)}, {large({5, 110, 90}, 1)}},
       {"triu", "shifted", [](Inputs x) { return triu(x[0], {.diagonal = 2}); }, {uniform({2, 1, 4}, 1)}},
+  };
+}
+
+std::vector<BadInput> bad_shapes() {
+  using enum Thrown;
+  const double nan = std::nan("");
+  return {
+      {"reshape", "count", Shape, [] { return reshape(f32(2, 3), {4}); }},
+      {"reshape", "two_unknown", Shape,
+       [] {
+         return reshape(f32(4), {-1, -1});
+       }},
+      {"slice", "bounds", Shape, [] { return slice(f32(2), 1, 4); }},
+      {"slice", "scalar", Shape, [] { return slice(f32(), 0, 0); }},
+      {"slice", "axis", Shape, [] { return slice(f32(2), {.dim = 1, .begin = 0, .end = 1}); }},
+      {"slice", "step", Config, [] { return slice(f32(2), {.end = 1, .step = 0}); }},
+      {"transpose", "axis", Shape, [] { return transpose(f32(2, 3), 0, 2); }},
+      {"flatten", "order", Shape, [] { return flatten(f32(2, 3), {.start_dim = 1, .end_dim = 0}); }},
+      {"squeeze", "axis", Shape, [] { return squeeze(f32(1), 1); }},
+      {"unsqueeze", "axis", Shape, [] { return unsqueeze(f32(1), 2); }},
+      {"expand", "shapes", Shape, [] { return expand(f32(2), {3}); }},
+      {"expand", "new_unknown", Shape,
+       [] {
+         return expand(f32(2), {-1, 2});
+       }},
+      {"repeat", "too_few", Shape, [] { return repeat(f32(2, 2), {2}); }},
+      {"repeat", "negative", Shape, [] { return repeat(f32(2), {-1}); }},
+      {"flip", "axis", Shape, [] { return flip(f32(2), {1}); }},
+      {"flip", "axis_twice", Shape,
+       [] {
+         return flip(f32(2), {0, -1});
+       }},
+      {"roll", "scalar", Shape, [] { return roll(f32(), 1, 0); }},
+      {"pad", "negative", Shape, [] { return pad(f32(2), {{.before = -1}}); }},
+      {"pad", "axis_twice", Shape,
+       [] {
+         return pad(f32(2), {{.before = 1}, {.dim = -1, .after = 1}});
+       }},
+      {"pad", "overflow", Shape, [] { return pad(f32(2), {{.before = INT64_MAX, .after = 1}}); }},
+      {"pad", "reflect", Shape, [] { return pad(f32(2), {{.before = 2}}, {.mode = PadMode::Reflect}); }},
+      {"pad", "replicate_empty", Shape, [] { return pad(f32(0), {{.before = 1}}, {.mode = PadMode::Replicate}); }},
+      {"pad", "circular", Shape, [] { return pad(f32(2), {{.after = 3}}, {.mode = PadMode::Circular}); }},
+      {"tril", "rank", Shape, [] { return tril(f32(2)); }},
+      {"triu", "rank", Shape, [] { return triu(f32()); }},
+      {"arange", "step", Config, [] { return arange({.end = 1, .step = 0}); }},
+      {"arange", "nan", Config, [=] { return arange({.end = nan}); }},
+      {"arange", "fraction", Config, [] { return arange({.start = 0.5, .end = 2, .dtype = gossamer::DType::i64}); }},
+      {"arange", "mask", DType, [] { return arange({.end = 1, .dtype = gossamer::DType::boolean}); }},
+      {"arange", "too_many", Shape, [] { return arange({.end = 1e300}); }},
   };
 }
 

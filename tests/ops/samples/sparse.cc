@@ -41,4 +41,30 @@ std::vector<OpSample> sparse() {
   };
 }
 
+std::vector<BadInput> bad_sparse() {
+  using enum Thrown;
+  const auto full = CsrPattern::full(2, 3);
+  return {
+      {"csr_linear", "no_pattern", State, [] { return csr_linear(f32(4, 3), nullptr, f32(6)); }},
+      {"csr_linear", "sizes", Shape, [=] { return csr_linear(f32(4, 2), full, f32(6)); }},
+      {"csr_linear", "scalar", Shape, [=] { return csr_linear(f32(), full, f32(6)); }},
+      {"csr_linear", "values", Shape, [=] { return csr_linear(f32(4, 3), full, f32(5)); }},
+      {"csr_linear", "bias", Shape, [=] { return csr_linear(f32(4, 3), full, f32(6), f32(3)); }},
+      {"csr_linear", "dtypes", DType, [=] { return csr_linear(f64(4, 3), full, f32(6)); }},
+      {"csr_linear", "integers", DType, [=] { return csr_linear(i64(4, 3), full, i64(6)); }},
+      {"csr_to_dense", "no_values", State,
+       [=] {
+         return csr_to_dense(full, {}, {2, 3});
+       }},
+      {"csr_to_dense", "values", Shape,
+       [=] {
+         return csr_to_dense(full, f32(5), {2, 3});
+       }},
+      {"csr_to_dense", "shape", Shape,
+       [=] {
+         return csr_to_dense(full, f32(6), {3, 2});
+       }},
+  };
+}
+
 }  // namespace gossamer::samples

@@ -172,7 +172,7 @@ void normalize(const GroupedSize& size, double eps, const Tensor& x, const Tenso
 }  // namespace
 
 Tensor group_norm(const Tensor& x, int64_t num_groups, const Tensor& weight, const Tensor& bias,
-                  const NormOptions& options) {
+                  const NormalizationOptions& options) {
   check_channels(kOp, x);
   check_eps(kOp, options.eps);
   if (num_groups < 1 || x.dim(1) % num_groups != 0) {

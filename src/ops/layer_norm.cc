@@ -218,7 +218,7 @@ kernels::NormLines check(const char* op, const Tensor& x, const Shape& normalize
 }  // namespace
 
 Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight, const Tensor& bias,
-                  const NormOptions& options) {
+                  const NormalizationOptions& options) {
   constexpr const char* kOp = "layer_norm";
   const kernels::NormLines shape = check(kOp, x, normalized_shape, options.eps);
   check_affine(kOp, "weight", x, weight, normalized_shape);

@@ -47,7 +47,7 @@ Tensor var(const Tensor& x, const VarOptions& options) {
   return record<VarNode>(kOp, result.alias(reduced_shape(x.shape(), dims, options.keepdim)), {x}, mean, divisor);
 }
 
-Tensor norm(const Tensor& x, const VectorNormOptions& options) {
+Tensor norm(const Tensor& x, const NormOptions& options) {
   constexpr const char* kOp = "norm";
   struct Norm1Node final : Node {
     Input x{*this, {&x}};

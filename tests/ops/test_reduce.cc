@@ -310,6 +310,7 @@ TEST(Argmax, TakesTheLastAmongTiesWhereAsked) {
 TEST(Argmax, OverAllDimensionsCountsRowMajor) {
   const Tensor x = Tensor::from<float>({1, 3, 3, 5, 2, 5}, {2, 3});
   golden::expect_equal(argmax(x, {.dim = std::nullopt}), Tensor::full({}, 3, DType::i64));
+  golden::expect_equal(argmax(x, {}), argmax(x, -1));
   golden::expect_equal(argmin(x, {.dim = std::nullopt, .keepdim = true}), Tensor::zeros({1, 1}, DType::i64));
 }
 

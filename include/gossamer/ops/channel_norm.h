@@ -30,7 +30,7 @@ struct BatchNormOptions {
 // biased variance. num_groups must divide the channels (ConfigError). Weight and bias are [channels]; undefined they
 // count as 1 and 0. Throws ShapeError, DTypeError. Wu and He 2018, https://arxiv.org/abs/1803.08494
 [[nodiscard]] Tensor group_norm(const Tensor& x, int64_t num_groups, const Tensor& weight = {}, const Tensor& bias = {},
-                                const NormOptions& options = {});
+                                const NormalizationOptions& options = {});
 
 }  // namespace gossamer
 #pragma GCC visibility pop

@@ -9,7 +9,7 @@
 #pragma GCC visibility push(default)
 namespace gossamer {
 
-struct NormOptions {
+struct NormalizationOptions {
   double eps = 1e-5;  // added to the variance, at least 0
 };
 
@@ -17,7 +17,7 @@ struct NormOptions {
 // over the trailing dimensions, which must be normalized_shape. Weight and bias have that shape; undefined they count
 // as 1 and 0. Throws ShapeError, DTypeError, and ConfigError for eps. Ba et al. 2016, https://arxiv.org/abs/1607.06450
 [[nodiscard]] Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = {},
-                                const Tensor& bias = {}, const NormOptions& options = {});
+                                const Tensor& bias = {}, const NormalizationOptions& options = {});
 
 struct RmsNormOptions {
   double eps = 1e-6;  // added to the mean square, at least 0

@@ -2,6 +2,7 @@
 // dtype; a dimension outside the rank or named twice throws ShapeError.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -37,13 +38,13 @@ struct VarOptions {
 // torch; throws ShapeError for an empty reduction.
 [[nodiscard]] Tensor var(const Tensor& x, const VarOptions& options = {});
 
-struct VectorNormOptions {
+struct NormOptions {
   double p = 2;  // 1: the sum of magnitudes, 2: the root of the sum of squares; else ConfigError
   std::vector<int> dims = {};
   bool keepdim = false;
 };
 // Its gradient at 0 is 0. Squares of f32 are added in double and do not overflow.
-[[nodiscard]] Tensor norm(const Tensor& x, const VectorNormOptions& options = {});
+[[nodiscard]] Tensor norm(const Tensor& x, const NormOptions& options = {});
 
 struct ArgReduceOptions {
   std::optional<int> dim = -1;  // nullopt: the index into all elements, row-major
@@ -52,10 +53,17 @@ struct ArgReduceOptions {
 };
 // Index (i64) of the largest and the smallest element. NaN wins. Not differentiable. Throws ShapeError where there is
 // nothing to choose from.
-[[nodiscard]] Tensor argmax(const Tensor& x, const ArgReduceOptions& options);
-[[nodiscard]] Tensor argmin(const Tensor& x, const ArgReduceOptions& options);
-[[nodiscard]] inline Tensor argmax(const Tensor& x, int dim = -1) { return argmax(x, ArgReduceOptions{.dim = dim}); }
-[[nodiscard]] inline Tensor argmin(const Tensor& x, int dim = -1) { return argmin(x, ArgReduceOptions{.dim = dim}); }
+[[nodiscard]] Tensor argmax(const Tensor& x, const ArgReduceOptions& options = {});
+[[nodiscard]] Tensor argmin(const Tensor& x, const ArgReduceOptions& options = {});
+// A template, so that {} stands for the options.
+template <std::same_as<int> Int>
+[[nodiscard]] Tensor argmax(const Tensor& x, Int dim) {
+  return argmax(x, ArgReduceOptions{.dim = dim});
+}
+template <std::same_as<int> Int>
+[[nodiscard]] Tensor argmin(const Tensor& x, Int dim) {
+  return argmin(x, ArgReduceOptions{.dim = dim});
+}
 
 }  // namespace gossamer
 #pragma GCC visibility pop

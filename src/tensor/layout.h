@@ -32,7 +32,8 @@ class Layout {
   }
 
   // The tiles that one of the two holds, where the other is in rows or holds the same: operands are to be taken into
-  // it. Whichever is chosen, one of them is converted; tiles are what a product with a CSR weight before or behind uses.
+  // it. Whichever is chosen, one of them is converted; tiles are what a product with a CSR weight before or behind
+  // uses.
   static Layout either(const Tensor& a, const Tensor& b) {
     const Layout of_a = of(a);
     return of_a.is_tiled() && of(b).is_tiled() ? common(a, b) : of_a.is_tiled() ? of_a : of(b);

@@ -1,7 +1,8 @@
 // Times of the GPT of the examples, for bench/compare_torch_gpt.py, which lets all sides take turns.
 //
 // A line of standard input is answered by one of standard output:
-//   set layers dim heads context batch vocabulary sparsity   "ok": a model, its blocks' weights CSR where sparsity > 0
+//   set layers dim heads context batch vocabulary sparsity embedding_sparsity
+//               "ok": a model, whose weights are CSR where sparsity is above 0
 //   step        seconds of forward with its loss, of backward and of AdamW
 //   write n     seconds of n tokens of one sequence, greedily, with a cache
 // Seconds are those of the thread with one thread (the argument, default 1), else of the clock.
@@ -26,7 +27,7 @@ struct Training {
   explicit Training(std::istream& in) {
     int64_t batch = 0;
     in >> options.layers >> options.dim >> options.heads >> options.context >> batch >> options.vocabulary >>
-        options.sparsity;
+        options.sparsity >> options.embedding_sparsity;
     gs::Generator rng(1);
     model.emplace(options, rng);
     optimizer.emplace(model->parameters(), gs::optim::AdamWOptions{.lr = 1e-4});

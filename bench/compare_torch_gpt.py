@@ -18,9 +18,9 @@ import time
 
 
 class Gossamer:
-    def __init__(self, program, threads, shape, sparsity):
+    def __init__(self, program, threads, shape, sparsity, embedding_sparsity=0):
         self.process = subprocess.Popen([program, str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.ask(" ".join(["set", *map(str, shape), str(sparsity)]))
+        self.ask(" ".join(["set", *map(str, [*shape, sparsity, embedding_sparsity])]))
 
     def ask(self, line):
         self.process.stdin.write(line + "\n")
@@ -104,7 +104,7 @@ def compare_steps(args, shape, sparsities):
 
 
 def compare_writing(args, shape, sparsities):
-    sides = {s: Gossamer(args.program, args.threads, shape, s) for s in sparsities}
+    sides = {s: Gossamer(args.program, args.threads, shape, s, s if args.sparse_output else 0) for s in sparsities}
     rounds = [{s: side.write(args.write) for s, side in sides.items()} for _ in range(args.rounds + 1)][1:]
     for s in sides:
         print(f"{100 * s:3g} % sparse: {args.write / statistics.median(r[s] for r in rounds):7.1f} tokens/s, "
@@ -118,6 +118,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--sparsities", help="beside dense; default 0.75,0.9, with --write 0.5,0.75,0.9")
     parser.add_argument("--write", type=int, metavar="N", help="write N tokens instead of training")
+    parser.add_argument("--sparse-output", action="store_true", help="with --write: the embedding and output too")
     parser.add_argument("--shape", help="layers,dim,heads,context,batch,vocabulary; default 4,512,8,256,4,256, "
                                         "with --write 12,768,12,1024,1,50257")
     args = parser.parse_args()

@@ -8,7 +8,9 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <fstream>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,11 +24,11 @@ struct Options {
   std::string algorithm = "rigl";
   std::string config;
   double candidates = 4;
-  int64_t steps = 1000;
+  int64_t steps = 400;
   int64_t batch = 16;
-  double lr = 1e-3;
+  double lr = 2e-3;
   uint64_t seed = 1;
-  GptOptions model = {.context = 128, .layers = 4, .dim = 256, .heads = 4};
+  GptOptions model = {.context = 128, .layers = 4, .dim = 256, .heads = 4, .rotary = true};
   int64_t generate = 300;
   std::string prompt = "\n";
   gs::nn::SamplingOptions sampling = {.temperature = 0.8};
@@ -51,7 +53,7 @@ Text load(const Options& options) {
   Text result{vocabulary, gs::data::split_text(tokens, 0.1, {.context = context}).train,
               gs::data::split_text(tokens, 0.1, {.context = context, .stride = context}).validation};
   if (result.train->size() < options.batch || result.validation->size() < 1) {
-    throw gs::ConfigError("gpt: the text is too short for a batch of its beginning and a window of its last tenth; " +
+    throw gs::ConfigError("the text is too short for a batch of its beginning and a window of its last tenth; " +
                           std::to_string(tokens.size()) + " characters");
   }
   std::printf("%zu characters, %lld different ones\n", tokens.size(), static_cast<long long>(vocabulary.size()));
@@ -223,7 +225,7 @@ void run(Options options) {
   std::ofstream json;
   if (!options.json.empty()) {
     json.open(options.json);
-    if (!json) throw gs::ConfigError("gpt: --json must be a file that can be written; '" + options.json + "'");
+    if (!json) throw gs::ConfigError("--json must be a file that can be written; '" + options.json + "'");
   }
   const Text text = load(options);
   options.model.vocabulary = text.vocabulary.size();
@@ -261,10 +263,11 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--context", options.model.context)->check(positive);
   app.add_option("--batch", options.batch)->check(positive);
   app.add_option("--dropout", options.model.dropout);
-  app.add_flag("--rotary", options.model.rotary, "rotary positions in place of learned ones");
+  app.add_flag("!--learned-positions", options.model.rotary, "in place of rotary ones");
   app.add_flag("!--untied", options.model.tied, "an output layer of its own");
   app.add_option("--lr", options.lr, "after warm-up; falls to a tenth along a cosine");
-  app.add_option("--seed", options.seed, "of initial values, patterns, batches and samples");
+  app.add_option("--seed", options.seed, "of initial values, patterns, batches and samples")
+      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()));
   app.add_option("--generate", options.generate, "characters to write in the end")->check(positive);
   app.add_option("--prompt", options.prompt, "what the model goes on from");
   app.add_option("--temperature", options.sampling.temperature, "0: always the most probable");
@@ -292,7 +295,7 @@ int main(int argc, char** argv) {
     } else {
       run(options);
     }
-  } catch (const gs::Error& error) {
+  } catch (const std::exception& error) {
     std::fprintf(stderr, "gpt: %s\n", error.what());
     return 1;
   }

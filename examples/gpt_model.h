@@ -20,9 +20,10 @@ struct GptOptions {
   int64_t dim = 256;
   int64_t heads = 4;
   double dropout = 0;
-  bool rotary = false;  // turns queries and keys in place of learned positions
-  bool tied = true;     // the output layer is the token embedding
-  double sparsity = 0;  // of all projections and feed-forward layers, created in CSR
+  bool rotary = false;            // turns queries and keys in place of learned positions
+  bool tied = true;               // the output layer is the token embedding
+  double sparsity = 0;            // of all projections and feed-forward layers, created in CSR
+  double embedding_sparsity = 0;  // of the token embedding, with it of a tied output
 };
 
 // Tokens i64 [n, t], t <= context, to the logits [n, t, vocabulary] of the tokens that follow. Sparsity algorithms find
@@ -34,7 +35,10 @@ class Gpt final : public gs::nn::Cloneable<Gpt> {
  public:
   Gpt(const GptOptions& options, gs::Generator& rng)
       : options_(options),
-        tokens_({.num_embeddings = options.vocabulary, .embedding_dim = options.dim}, rng),
+        tokens_({.num_embeddings = options.vocabulary,
+                 .embedding_dim = options.dim,
+                 .sparsity = options.embedding_sparsity},
+                rng),
         dropout_({.p = options.dropout}, rng),
         norm_({.normalized_shape = {options.dim}}),
         head_(options.tied ? gs::nn::Linear(tokens_.weight())

@@ -113,7 +113,7 @@ def compare_writing(args, shape, sparsities):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("program", help="bench_gpt, as ./dev bench builds it")
+    parser.add_argument("program", help="bench_gpt of a build with -Dbench=true")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--sparsities", help="beside dense; default 0.75,0.9, with --write 0.5,0.75,0.9")

@@ -60,20 +60,20 @@ namespace {
 
 Tensor zip_equal(Binary op, const Tensor& a, const Tensor& b, const Layout& layout, const Tensor& out) {
   const auto run = [op](int64_t n, const auto* x, const auto* y, auto* to) { kernels::zip(op, n, {x}, {y}, to); };
-  return run_pieces(layout, out, run, a, b);
+  return run_pieces(layout, out, run, layout.take(a), layout.take(b));
 }
 
 }  // namespace
 
 Tensor zip_over(const char* name, Binary op, const Tensor& a, const Tensor& b) {
-  const Layout layout = Layout::common(a, b);
+  const Layout layout = Layout::either(a, b);
   if (!b.owns_storage_alone() || Layout::of(b).width() != layout.width()) return zip(name, op, a, b);
   return zip_equal(op, a, b, layout, b.detach());
 }
 
 Tensor zip(const char* name, Binary op, const Tensor& a, const Tensor& b) {
   if (a.shape() == b.shape()) {
-    const Layout layout = Layout::common(a, b);
+    const Layout layout = Layout::either(a, b);
     return zip_equal(op, a, b, layout, layout.empty(a.shape(), a.dtype()));
   }
   const BroadcastPlan plan = plan_broadcast(a.shape(), b.shape(), name);

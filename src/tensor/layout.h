@@ -31,6 +31,14 @@ class Layout {
     return Layout(width == TensorTiles::width(b) ? width : 0);
   }
 
+  // The tiles that one of the two holds, where the other is in rows or holds the same: operands are to be taken into
+  // it. Whichever is chosen, one of them is converted; tiles are what a product with a CSR weight before or behind
+  // uses.
+  static Layout either(const Tensor& a, const Tensor& b) {
+    const Layout of_a = of(a);
+    return of_a.is_tiled() && of(b).is_tiled() ? common(a, b) : of_a.is_tiled() ? of_a : of(b);
+  }
+
   int width() const { return width_; }
   bool is_tiled() const { return width_ != 0; }
 

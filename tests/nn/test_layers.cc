@@ -97,9 +97,10 @@ TEST(Dropout, DrawsDifferentlyInEachLayer) {
             std::vector<float>(from_b.span<float>().begin(), from_b.span<float>().end()));
 }
 
-TEST(Dropout, DoesNothingInEvaluation) {
+TEST(Dropout, DoesNothingInEvaluationAndWhereNothingIsDropped) {
   Dropout layer = make_dropout(0.5);
   const Tensor x = uniform({10}, 1);
+  EXPECT_TRUE(make_dropout(0)(x).shares_storage_with(x));
   layer.eval();
   EXPECT_TRUE(layer(x).shares_storage_with(x));
   layer.train();

@@ -144,6 +144,8 @@ TEST(Tiles, MeetRowsAndOtherWidthsInOneOperation) {
     expect_same_bits(add(packed, other), expected);
     expect_same_bits(add(other, packed), expected);
   }
+  EXPECT_EQ(TensorTiles::width(add(packed, b)), 32) << "rows join the tiles";
+  EXPECT_EQ(TensorTiles::width(add(b, packed)), 32);
   const Tensor row = awkward({30}, 3);
   expect_same_bits(add(packed, row), add(a, row));
   const Tensor column = awkward({40, 1}, 4);

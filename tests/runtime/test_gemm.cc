@@ -80,9 +80,9 @@ using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(Gemm, Types);
 
 // Small sizes run as one call; the others are cut along columns and along rows.
-const std::vector<std::tuple<int64_t, int64_t, int64_t>> kSizes{{1, 1, 1},     {1, 5, 3},     {17, 1, 9},
-                                                                {15, 16, 17},  {33, 31, 64},  {100, 10, 37},
-                                                                {33, 700, 70}, {801, 37, 50}, {300, 40, 100}};
+const std::vector<std::tuple<int64_t, int64_t, int64_t>> kSizes{
+    {1, 1, 1},     {1, 5, 3},     {17, 1, 9},    {15, 16, 17},   {33, 31, 64},
+    {100, 10, 37}, {33, 700, 70}, {801, 37, 50}, {300, 40, 100}, {1, 3000, 350}};
 
 TYPED_TEST(Gemm, EqualsATripleLoopForEveryTranspositionSizeAndBeta) {
   for (const auto& [m, n, k] : kSizes) {

@@ -16,10 +16,10 @@ struct DropoutOptions {
   std::optional<uint64_t> key = {};  // of the stream of draws; without one the layer takes a key from the generator
 };
 
-// In training each element is zeroed with probability p and the others are scaled by 1 / (1 - p); in evaluation nothing
-// happens. Any shape. Call number n draws from a stream of (key, n), so the same program draws the same elements; n is
-// the buffer "calls" (i64, a scalar), saved and restored with the module, so that a resumed run continues the sequence.
-// Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
+// In training each element is zeroed with probability p and the others are scaled by 1 / (1 - p); in evaluation, or
+// with p = 0, x is the result. Any shape. Call number n draws from a stream of (key, n), so the same program draws the
+// same elements; n is the buffer "calls" (i64, a scalar), saved and restored with the module, so that a resumed run
+// continues the sequence. Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html
 class Dropout final : public Cloneable<Dropout> {
  public:
   // Takes one key from rng unless the options have one. Throws ConfigError when p is outside [0, 1).

@@ -23,7 +23,7 @@ struct Options {
   double sparsity = 0.75;
   std::string algorithm = "rigl";
   std::string config;
-  double candidates = 4;
+  double candidates = 1;
   int64_t steps = 400;
   int64_t batch = 16;
   double lr = 2e-3;

@@ -34,7 +34,7 @@ class Block(nn.Module):
 
 class Net(nn.Sequential):
     def __init__(self, width, stages=3, blocks=2):
-        layers = [nn.Conv2d(1, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+        layers = [nn.Conv2d(1, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
         inputs = width
         for stage in range(stages):
             for i in range(blocks):

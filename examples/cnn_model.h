@@ -71,7 +71,7 @@ struct NetOptions {
   int64_t blocks = 2;  // of a stage
 };
 
-// 3x3 -- norm -- relu -- stages of blocks -- mean over all positions -- linear
+// 3x3 -- norm -- relu -- 3x3 max pooling, 2 -- stages of blocks -- mean over all positions -- linear
 class Net final : public nn::Cloneable<Net> {
  public:
   Net(const NetOptions& options, Generator& rng)
@@ -100,6 +100,7 @@ class Net final : public nn::Cloneable<Net> {
   // Images [n, in, h, w] -> logits [n, classes].
   Tensor forward(const Tensor& images) override {
     Tensor x = relu(norm_(stem_(images)));
+    x = max_pool2d(x, {.kernel = 3, .stride = 2, .padding = 1});
     for (nn::Module& block : blocks_) x = block(x);
     return head_(flatten(adaptive_avg_pool2d(x, 1), {.start_dim = 1}));
   }

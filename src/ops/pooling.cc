@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "kernels/max_pool.h"
+#include "kernels/reference/max_pool.h"
 #include "ops/check.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
@@ -36,11 +38,20 @@ struct Window {
 
 using Windows = std::vector<Window>;
 
+// Windows of one dimension at equal distances.
+struct Sliding {
+  int64_t kernel;
+  int64_t stride;
+  int64_t before;
+  int64_t dilation;
+};
+
 struct Grid {
   int64_t height;
   int64_t width;
   Windows rows;
   Windows cols;
+  std::optional<Sliding> sliding_cols = {};
 
   int64_t plane() const { return height * width; }
   int64_t results() const { return static_cast<int64_t>(rows.size() * cols.size()); }
@@ -128,13 +139,24 @@ Grid grid_of(const char* op, const Tensor& x, const Options& options, const Size
   }
   const Axis1d rows{x.dim(-2), options.kernel.h, stride.h, options.padding.h, end.h, dilation.h};
   const Axis1d cols{x.dim(-1), options.kernel.w, stride.w, options.padding.w, end.w, dilation.w};
-  return {x.dim(-2), x.dim(-1), windows_of(op, rows, options.ceil_mode), windows_of(op, cols, options.ceil_mode)};
+  Grid grid{.height = x.dim(-2),
+            .width = x.dim(-1),
+            .rows = windows_of(op, rows, options.ceil_mode),
+            .cols = windows_of(op, cols, options.ceil_mode)};
+  // Few places are then computed in vain, and a line with its padding stays short.
+  if (cols.stride <= 8 && (cols.kernel - 1) * cols.dilation < cols.size) {
+    grid.sliding_cols = Sliding{cols.kernel, cols.stride, cols.before, cols.dilation};
+  }
+  return grid;
 }
 
 Grid adaptive_grid(const char* op, const Tensor& x, const Size2d& size) {
   check_images(op, x);
   check_size(op, "size", size, 1);
-  return {x.dim(-2), x.dim(-1), adaptive_windows(x.dim(-2), size.h), adaptive_windows(x.dim(-1), size.w)};
+  return {.height = x.dim(-2),
+          .width = x.dim(-1),
+          .rows = adaptive_windows(x.dim(-2), size.h),
+          .cols = adaptive_windows(x.dim(-1), size.w)};
 }
 
 Shape result_shape(const Shape& x, const Grid& grid) {
@@ -155,46 +177,63 @@ void for_planes(const Shape& x, const Grid& grid, const F& f) {
 
 // ---- Maximum ----
 
-// The better of two candidates in the order of rows: the larger, the first of equals, the last NaN.
-template <class T>
-bool beats(T value, int32_t at, T best, int32_t best_at) {
-  if (value != value) return best == best || at > best_at;
-  return value > best || (value == best && at < best_at);
+// f32 by SIMD kernels, f64 by their reference.
+void best_of_rows(const Window& rows, int64_t width, const float* x, float* best, int32_t* at) {
+  kernels::best_of_rows(rows.count(), rows.step * width, width, x + rows.begin * width,
+                        static_cast<int32_t>(rows.begin * width), best, at);
+}
+void best_of_rows(const Window& rows, int64_t width, const double* x, double* best, int32_t* at) {
+  kernels::reference::best_of_rows(rows.count(), rows.step * width, width, x + rows.begin * width,
+                                   static_cast<int32_t>(rows.begin * width), best, at);
+}
+void best_of_windows(const Sliding& cols, int64_t n, const float* x, const int32_t* at, float* best, int32_t* best_at) {
+  kernels::best_of_windows(cols.kernel, cols.dilation, n, x, at, best, best_at);
+}
+void best_of_windows(const Sliding& cols, int64_t n, const double* x, const int32_t* at, double* best,
+                     int32_t* best_at) {
+  kernels::reference::best_of_windows(cols.kernel, cols.dilation, n, x, at, best, best_at);
 }
 
+// Windows that slide are computed at every place, so that places fill vectors, and then picked; others one by one.
 template <class T>
 void max_of_plane(const Grid& grid, const T* x, T* y, int32_t* chosen) {
-  const int64_t width = grid.width;
-  const rt::Scratch scratch(width * static_cast<int64_t>(sizeof(T) + sizeof(int32_t)));
-  T* const best = reinterpret_cast<T*>(scratch.data());
-  int32_t* const best_at = reinterpret_cast<int32_t*>(best + width);
+  constexpr T kLeast = -std::numeric_limits<T>::infinity();
+  constexpr int32_t kPadding = std::numeric_limits<int32_t>::max();  // loses against what is inside
+  const auto count = static_cast<int64_t>(grid.cols.size());
+  const Sliding cols = grid.sliding_cols.value_or(Sliding{1, 1, 0, 1});
+  const int64_t places = grid.sliding_cols ? (count - 1) * cols.stride + 1 : 0;
+  const int64_t reach = std::max(cols.before + grid.width, places + (cols.kernel - 1) * cols.dilation);
+  const int64_t length = reach + kernels::kMaxPoolSlack;
+  const rt::Scratch scratch(2 * length * static_cast<int64_t>(sizeof(T) + sizeof(int32_t)));
+  T* const line = reinterpret_cast<T*>(scratch.data());
+  T* const best = line + length;
+  int32_t* const line_at = reinterpret_cast<int32_t*>(best + length);
+  int32_t* const best_at = line_at + length;
+  std::fill_n(line, length, kLeast);
+  std::fill_n(line_at, length, kPadding);
   for (const Window& rows : grid.rows) {
-    for (int64_t row = rows.begin; row < rows.end; row += rows.step) {
-      const T* const from = x + row * width;
-      const auto at = static_cast<int32_t>(row * width);
-      if (row == rows.begin) {
-        std::copy_n(from, width, best);
-        for (int64_t col = 0; col < width; ++col) best_at[col] = at + static_cast<int32_t>(col);
-        continue;
-      }
-      for (int64_t col = 0; col < width; ++col) {
-        // Later rows win with more or with NaN. Without a branch, so that the loop becomes one over vectors.
-        const bool wins = static_cast<int>(from[col] > best[col]) | static_cast<int>(from[col] != from[col]);
-        best_at[col] = wins ? at + static_cast<int32_t>(col) : best_at[col];
-        best[col] = wins ? from[col] : best[col];
-      }
+    if (rows.begin >= rows.end) {
+      y = std::fill_n(y, count, kLeast);
+      chosen = std::fill_n(chosen, count, -1);
+      continue;
     }
-    for (const Window& cols : grid.cols) {
-      T value = -std::numeric_limits<T>::infinity();
+    best_of_rows(rows, grid.width, x, line + cols.before, line_at + cols.before);
+    if (grid.sliding_cols) {
+      best_of_windows(cols, places, line, line_at, best, best_at);
+      for (int64_t i = 0; i < count; ++i) {
+        *y++ = best[i * cols.stride];
+        const int32_t at = best_at[i * cols.stride];
+        *chosen++ = at == kPadding ? -1 : at;
+      }
+      continue;
+    }
+    for (const Window& window : grid.cols) {
+      T value = kLeast;
       int32_t at = -1;
-      if (rows.begin < rows.end && cols.begin < cols.end) {
-        value = best[cols.begin];
-        at = best_at[cols.begin];
-        for (int64_t col = cols.begin + cols.step; col < cols.end; col += cols.step) {
-          const bool wins = beats(best[col], best_at[col], value, at);
-          value = wins ? best[col] : value;
-          at = wins ? best_at[col] : at;
-        }
+      for (int64_t col = window.begin; col < window.end; col += window.step) {
+        if (at >= 0 && !kernels::reference::beats(line[col], line_at[col], value, at)) continue;
+        value = line[col];
+        at = line_at[col];
       }
       *y++ = value;
       *chosen++ = at;

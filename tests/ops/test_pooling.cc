@@ -102,6 +102,8 @@ const std::vector<MaxPool2dOptions> kOptions{
     {.kernel = 3, .stride = 1, .padding = 2},
     {.kernel = {3, 2}, .stride = {1, 3}, .padding = {1, 0}, .padding_end = {2, 1}},
     {.kernel = 3, .stride = 5, .padding = 1, .ceil_mode = true},
+    {.kernel = 2, .stride = {2, 9}},
+    {.kernel = {2, 12}, .stride = {1, 9}, .padding = {0, 6}},
 };
 
 TEST(Pooling, EqualsTheLoopsOverWindows) {
@@ -130,6 +132,7 @@ TEST(Pooling, TakesEveryOtherElementWhereItIsDilated) {
   for (const MaxPool2dOptions& o : std::vector<MaxPool2dOptions>{
            {.kernel = 2, .stride = 1, .dilation = 2},
            {.kernel = 3, .stride = 2, .padding = {1, 3}, .dilation = {1, 2}, .ceil_mode = true},
+           {.kernel = 2, .stride = 9, .padding = {0, 2}, .dilation = {1, 2}},
            {.kernel = 2, .padding = 1, .dilation = 3}}) {
     const Tensor x = with_ties({2, 7, 8});
     const auto [max, indices] = max_pool2d_with_indices(x, o);

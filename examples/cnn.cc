@@ -29,7 +29,7 @@ constexpr const char* kUsage = R"(usage: cnn [OPTIONS]
   --sparsity S       share of zeros in the blocks, [0, 1)  (0: dense; 0.9 with --demo)
   --algorithm NAME   rigl, static, set or gmp              (rigl)
   --config FILE      a YAML file of sparse::configure() in place of the two
-  --epochs N         passes over the training images       (4)
+  --epochs N         passes over the training images       (3)
   --batch N          images of a step                      (128)
   --lr RATE          the largest of the one-cycle schedule (0.1)
   --seed N           of weights, order, crops and patterns (1)
@@ -47,7 +47,7 @@ struct Options {
   std::optional<double> sparsity;
   std::string algorithm = "rigl";
   std::string config;
-  int64_t epochs = 4;
+  int64_t epochs = 3;
   int64_t batch = 128;
   double lr = 0.1;
   int64_t seed = 1;

@@ -266,6 +266,7 @@ void run(const Options& options) {
   const auto train_from_seed = [&](gs::sparse::Group& group, const char* name, cnn::Net& net) {
     std::printf("%s: %lld epochs, %d threads, %s\n", name, static_cast<long long>(options.epochs), gs::max_threads(),
                 std::string(gs::simd_target()).c_str());
+    std::fflush(stdout);
     return train(net, group, data, options);
   };
   const auto make_net = [&] {

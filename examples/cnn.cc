@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "examples/cnn_model.h"
+#include "cnn_model.h"
 #include "gossamer/gossamer.h"
 
 namespace gs = gossamer;
@@ -26,7 +26,7 @@ namespace {
 
 constexpr const char* kUsage = R"(usage: cnn [OPTIONS]
   --data FOLDER      the four IDX files of Fashion-MNIST   (where Debian's package puts them)
-  --sparsity S       share of zeros in the blocks, [0, 1)  (0: dense; 0.9 with --demo)
+  --sparsity S       share of zeros in the blocks, [0, 1)  (0: dense; 0.9 with --demo or --algorithm)
   --algorithm NAME   rigl, static, set or gmp              (rigl)
   --config FILE      a YAML file of sparse::configure() in place of the two
   --epochs N         passes over the training images       (3)
@@ -45,7 +45,7 @@ constexpr int64_t kValidation = 5000;  // training images kept back
 struct Options {
   std::string data;
   std::optional<double> sparsity;
-  std::string algorithm = "rigl";
+  std::string algorithm;
   std::string config;
   int64_t epochs = 3;
   int64_t batch = 128;
@@ -100,6 +100,9 @@ Options parse(int argc, char** argv) {
     else
       throw std::invalid_argument("'" + name + "' is unknown; see --help");
   }
+  if (!options.config.empty() && (options.sparsity || !options.algorithm.empty())) {
+    throw std::invalid_argument("--config takes the place of --sparsity and --algorithm; see --help");
+  }
   return options;
 }
 
@@ -107,11 +110,12 @@ Options parse(int argc, char** argv) {
 // docs/accuracy.md.
 gs::Config sparsity_config(const Options& options, int64_t steps) {
   if (!options.config.empty()) return gs::load_yaml(options.config);
-  const double sparsity = options.sparsity.value_or(options.demo ? 0.9 : 0);
+  const double sparsity = options.sparsity.value_or(options.demo || !options.algorithm.empty() ? 0.9 : 0);
   if (sparsity == 0) return {};
+  const std::string algorithm = options.algorithm.empty() ? "rigl" : options.algorithm;
   const int64_t stop = std::max<int64_t>(3 * steps / 4, 1);
-  gs::ConfigMap config{{"algorithm", options.algorithm}, {"param_filter", cnn::kSparseWeights}, {"seed", options.seed}};
-  if (options.algorithm == "gmp") {
+  gs::ConfigMap config{{"algorithm", algorithm}, {"param_filter", cnn::kSparseWeights}, {"seed", options.seed}};
+  if (algorithm == "gmp") {
     config.emplace_back("sparsity", gs::ConfigMap{{"type", "cubic"},
                                                   {"init", 0},
                                                   {"final", sparsity},
@@ -120,10 +124,10 @@ gs::Config sparsity_config(const Options& options, int64_t steps) {
   } else {
     config.emplace_back("sparsity", sparsity);
   }
-  if (options.algorithm == "rigl" || options.algorithm == "set") {
+  if (algorithm == "rigl" || algorithm == "set") {
     config.emplace_back("drop_fraction", gs::ConfigMap{{"type", "cosine"}, {"init", 0.3}, {"half_period", stop}});
   }
-  if (options.algorithm != "static") config.emplace_back("update", gs::ConfigMap{{"freq", 50}, {"stop", stop}});
+  if (algorithm != "static") config.emplace_back("update", gs::ConfigMap{{"freq", 50}, {"stop", stop}});
   return config;
 }
 
@@ -266,6 +270,7 @@ void run(const Options& options) {
   const auto train_from_seed = [&](gs::sparse::Group& group, const char* name, cnn::Net& net) {
     std::printf("%s: %lld epochs, %d threads, %s\n", name, static_cast<long long>(options.epochs), gs::max_threads(),
                 std::string(gs::simd_target()).c_str());
+    std::fflush(stdout);
     return train(net, group, data, options);
   };
   const auto make_net = [&] {
@@ -309,7 +314,7 @@ void run(const Options& options) {
 
 int main(int argc, char** argv) {
   try {
-    if (argc == 2 && std::string(argv[1]) == "--help") {
+    if (std::find(argv, argv + argc, std::string("--help")) != argv + argc) {
       std::fputs(kUsage, stdout);
       return 0;
     }

@@ -49,7 +49,7 @@ Tensor connect(std::unique_ptr<Node> node, std::string_view op, const Tensor& ou
 }  // namespace autograd
 
 // Gradients of the inputs of a node, in their order.
-using Gradients = rt::BlockVector<Tensor>;
+using Gradients = BlockVector<Tensor>;
 
 // While one is alive, operations on this thread record no graph.
 class NoGrad {
@@ -123,7 +123,7 @@ class SavedTensor {
 
   Tensor tensor_;
   uint64_t version_;
-  rt::BlockVector<const Node::Input*> for_gradients_of_;
+  BlockVector<const Node::Input*> for_gradients_of_;
 };
 
 // An input of a node, by name: a member `Input x{*this};`. A node declares all of its inputs, in the order given to

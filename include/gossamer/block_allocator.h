@@ -5,7 +5,7 @@
 #include <vector>
 
 #pragma GCC visibility push(default)
-namespace gossamer::rt {
+namespace gossamer {
 
 // Aligned as operator new aligns, uninitialized. May be given back by any thread, with the size that was asked for; one
 // that never took a block keeps none. release_cached_memory() (runtime.h) frees what is kept.
@@ -36,5 +36,5 @@ struct BlockAllocator {
 template <class T>
 using BlockVector = std::vector<T, BlockAllocator<T>>;
 
-}  // namespace gossamer::rt
+}  // namespace gossamer
 #pragma GCC visibility pop

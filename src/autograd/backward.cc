@@ -25,9 +25,9 @@ using NodePtr = std::shared_ptr<Node>;
 
 // What a walk needs for some nodes: in blocks, as the nodes themselves.
 template <class T>
-using List = rt::BlockVector<T>;
+using List = BlockVector<T>;
 template <class Key, class T>
-using Map = std::unordered_map<Key, T, std::hash<Key>, std::equal_to<Key>, rt::BlockAllocator<std::pair<const Key, T>>>;
+using Map = std::unordered_map<Key, T, std::hash<Key>, std::equal_to<Key>, BlockAllocator<std::pair<const Key, T>>>;
 
 autograd::Record& record_of(const NodePtr& node) { return NodeAccess::record(*node); }
 

@@ -72,7 +72,7 @@ namespace autograd {
 
 struct Record {
   template <class T>
-  using List = rt::BlockVector<T>;
+  using List = BlockVector<T>;
 
   std::string op;
   List<Edge> edges;
@@ -82,8 +82,8 @@ struct Record {
   bool released = false;
   Node* next_deleted = nullptr;
 
-  static void* operator new(size_t bytes) { return rt::take_block(bytes); }
-  static void operator delete(void* record, size_t bytes) noexcept { rt::give_block(record, bytes); }
+  static void* operator new(size_t bytes) { return take_block(bytes); }
+  static void operator delete(void* record, size_t bytes) noexcept { give_block(record, bytes); }
 };
 
 }  // namespace autograd

@@ -18,7 +18,7 @@ std::atomic<uint64_t> g_sequence{0};
 
 const std::shared_ptr<autograd::Meta>& ensure_meta(Tensor& t) {
   if (!TensorAccess::meta(t))
-    TensorAccess::set_meta(t, std::allocate_shared<autograd::Meta>(rt::BlockAllocator<autograd::Meta>()));
+    TensorAccess::set_meta(t, std::allocate_shared<autograd::Meta>(BlockAllocator<autograd::Meta>()));
   return TensorAccess::meta(t);
 }
 }  // namespace
@@ -30,9 +30,9 @@ bool grad_enabled() { return t_grad_enabled; }
 Node::Node() : record_(std::make_unique<autograd::Record>()) {}
 Node::~Node() = default;
 
-void* Node::operator new(size_t bytes) { return rt::take_block(bytes); }
+void* Node::operator new(size_t bytes) { return take_block(bytes); }
 void* Node::operator new(size_t bytes, std::align_val_t alignment) { return ::operator new(bytes, alignment); }
-void Node::operator delete(void* node, size_t bytes) noexcept { rt::give_block(node, bytes); }
+void Node::operator delete(void* node, size_t bytes) noexcept { give_block(node, bytes); }
 void Node::operator delete(void* node, size_t, std::align_val_t alignment) noexcept {
   ::operator delete(node, alignment);
 }
@@ -149,7 +149,7 @@ Tensor connect(std::unique_ptr<Node> node, std::string_view op, const Tensor& ou
   Tensor result = output.detach();
   const auto& meta = ensure_meta(result);
   meta->requires_grad = true;
-  meta->node = std::shared_ptr<Node>(node.release(), delete_node, rt::BlockAllocator<Node>());
+  meta->node = std::shared_ptr<Node>(node.release(), delete_node, BlockAllocator<Node>());
   return result;
 }
 

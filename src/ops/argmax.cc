@@ -93,7 +93,7 @@ Tensor index_of(const char* op, const Tensor& x, const ArgReduceOptions& options
   check_defined(op, x);
   Axis axis{1, x.numel(), 1};
   if (!options.dim && x.numel() == 0) fail<ShapeError>(op, "there must be elements", x.shape().to_string());
-  rt::BlockVector<int64_t> sizes(x.shape().begin(), x.shape().end());
+  BlockVector<int64_t> sizes(x.shape().begin(), x.shape().end());
   if (options.dim) {
     const int dim = normalize_dim(op, x.shape(), *options.dim);
     axis = axis_of(x.shape(), dim);

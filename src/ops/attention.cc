@@ -62,7 +62,7 @@ struct Heads {
 
 // Strides, in elements, of a mask broadcast to [n, heads, t, s], where the leading dimensions need not merge into n.
 struct MaskView {
-  rt::BlockVector<int64_t> offset;  // [n * heads]: of the first row
+  BlockVector<int64_t> offset;  // [n * heads]: of the first row
   int64_t row = 0;
   int64_t key = 0;
 };
@@ -348,7 +348,7 @@ MaskView check_mask(const Tensor& mask, const Tensor& q, const Sizes& size, bool
     fail<DTypeError>(kOp, fmt::format("the mask must be bool or {}", dtype_name(q.dtype())), dtype_name(mask.dtype()));
   }
   const int own = merged ? 2 : 3;
-  rt::BlockVector<int64_t> whole(q.shape().begin(), q.shape().begin() + (q.rank() - own));
+  BlockVector<int64_t> whole(q.shape().begin(), q.shape().begin() + (q.rank() - own));
   whole.insert(whole.end(), {size.heads, size.t, size.s});
   const Shape scores(whole);
   const int extra = scores.rank() - mask.rank();
@@ -358,7 +358,7 @@ MaskView check_mask(const Tensor& mask, const Tensor& q, const Sizes& size, bool
     fail<ShapeError>(kOp, fmt::format("the mask must broadcast to {}", scores.to_string()), mask.shape().to_string());
   }
   // The stride of each dimension of the scores: 0 where the mask is repeated.
-  rt::BlockVector<int64_t> stride(static_cast<size_t>(scores.rank()), 0);
+  BlockVector<int64_t> stride(static_cast<size_t>(scores.rank()), 0);
   int64_t step = 1;
   for (int i = mask.rank() - 1; i >= 0; --i) {
     if (mask.dim(i) != 1) stride[static_cast<size_t>(i + extra)] = step;
@@ -398,7 +398,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
             .mask_view = {}};
   if (options.mask.defined()) plan.mask_view = check_mask(options.mask, q, size, plan.merged);
 
-  rt::BlockVector<int64_t> sizes(q.shape().begin(), q.shape().end());
+  BlockVector<int64_t> sizes(q.shape().begin(), q.shape().end());
   sizes.back() = plan.merged ? size.heads * size.e : size.e;
   Tensor y = Tensor::empty(Shape(sizes), q.dtype());
   Tensor log_sum = Tensor::empty({size.n, size.heads, size.t}, DType::f64);

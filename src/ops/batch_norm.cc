@@ -349,7 +349,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, con
   Tensor y = layout.empty(x.shape(), x.dtype());
   Tensor statistics = Tensor::empty({2, channels}, DType::f64);
   const bool updates = options.training && options.running_mean.defined() && count > 0;
-  rt::BlockVector<double> variance(static_cast<size_t>(channels));
+  BlockVector<double> variance(static_cast<size_t>(channels));
   if (count > 0) {
     dispatch_floating(x.dtype(), kOp, [&]<class T>() {
       const ChannelView view = view_of(x);

@@ -68,7 +68,7 @@ Dims set_of_dims(std::string_view op, const Shape& shape, std::span<const int> d
 }
 
 Shape with_size(const Shape& shape, int dim, int64_t size) {
-  rt::BlockVector<int64_t> sizes(shape.begin(), shape.end());
+  BlockVector<int64_t> sizes(shape.begin(), shape.end());
   sizes[static_cast<size_t>(dim)] = size;
   return Shape(sizes);
 }

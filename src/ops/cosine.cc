@@ -81,7 +81,7 @@ struct CosineNode final : Node {
 
 // dim is counted from the first.
 Tensor cosine(const char* op, const Tensor& a, const Tensor& b, int dim, double eps) {
-  rt::BlockVector<int64_t> sizes(a.shape().begin(), a.shape().end());
+  BlockVector<int64_t> sizes(a.shape().begin(), a.shape().end());
   sizes.erase(sizes.begin() + dim);
   const ClassLines lines(axis_of(a.shape(), dim));
   Tensor out = Tensor::empty(Shape(sizes), a.dtype());

@@ -48,7 +48,7 @@ Tensor expand(const Tensor& x, const Shape& shape) {
 
 Tensor expand(const Tensor& x, std::initializer_list<int64_t> dims) {
   check_defined("expand", x);
-  rt::BlockVector<int64_t> sizes(dims);
+  BlockVector<int64_t> sizes(dims);
   const auto rank = static_cast<int64_t>(sizes.size());
   for (int64_t i = 0; i < rank; ++i) {
     int64_t& size = sizes[static_cast<size_t>(i)];
@@ -67,7 +67,7 @@ Tensor repeat(const Tensor& x, std::span<const int64_t> repeats) {
   constexpr const char* kOp = "repeat";
   struct RepeatNode final : Node {
     Input x{*this};
-    rt::BlockVector<int64_t> repeats;
+    BlockVector<int64_t> repeats;
     explicit RepeatNode(std::span<const int64_t> repeats_) : repeats(repeats_.begin(), repeats_.end()) {}
 
     Gradients backward(const Tensor& grad) override {
@@ -91,7 +91,7 @@ Tensor repeat(const Tensor& x, std::span<const int64_t> repeats) {
     fail<ShapeError>(kOp, fmt::format("there must be {} numbers or more, none below 0", x.rank()),
                      fmt::format("[{}] for {}", fmt::join(repeats, ", "), x.shape().to_string()));
   }
-  rt::BlockVector<int64_t> sizes(repeats.size() - static_cast<size_t>(x.rank()), 1);
+  BlockVector<int64_t> sizes(repeats.size() - static_cast<size_t>(x.rank()), 1);
   sizes.insert(sizes.end(), x.shape().begin(), x.shape().end());
   Tensor out = x.alias(Shape(sizes));
   // The last dimension first: the small copies come before the large ones.

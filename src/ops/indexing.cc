@@ -113,11 +113,11 @@ class Lines {
 
  private:
   // The number in `whole` of each element of `part`; nothing where it is the same.
-  static rt::BlockVector<int64_t> offsets(std::span<const int64_t> part, std::span<const int64_t> whole) {
+  static BlockVector<int64_t> offsets(std::span<const int64_t> part, std::span<const int64_t> whole) {
     if (std::ranges::equal(part, whole)) return {};
-    rt::BlockVector<int64_t> list{0};
+    BlockVector<int64_t> list{0};
     for (size_t dim = 0; dim < part.size(); ++dim) {
-      rt::BlockVector<int64_t> longer;
+      BlockVector<int64_t> longer;
       longer.reserve(list.size() * static_cast<size_t>(part[dim]));
       for (const int64_t offset : list) {
         for (int64_t i = 0; i < part[dim]; ++i) longer.push_back(offset * whole[dim] + i);
@@ -129,8 +129,8 @@ class Lines {
 
   Axis of_index_;
   Axis of_whole_;
-  rt::BlockVector<int64_t> outer_;
-  rt::BlockVector<int64_t> inner_;
+  BlockVector<int64_t> outer_;
+  BlockVector<int64_t> inner_;
 };
 
 // f(place in the whole, place in the index) for each element, in parallel, in any order.
@@ -362,7 +362,7 @@ Tensor one_hot(const Tensor& indices, const OneHotOptions& options) {
   constexpr const char* kOp = "one_hot";
   if (options.classes < 0) fail<ConfigError>(kOp, "classes must be at least 0", fmt::format("{}", options.classes));
   const Tensor checked = checked_indices(kOp, indices, options.classes);
-  rt::BlockVector<int64_t> sizes(indices.shape().begin(), indices.shape().end());
+  BlockVector<int64_t> sizes(indices.shape().begin(), indices.shape().end());
   sizes.push_back(options.classes);
   Tensor out = Tensor::zeros(Shape(sizes), options.dtype);
   dispatch_all(options.dtype, [&]<class T>() {

@@ -27,8 +27,8 @@ constexpr const char* kConcat = "concat";
 
 struct ConcatNode final : Node {
   int dim;
-  rt::BlockVector<int64_t> sizes;
-  ConcatNode(int dim_, rt::BlockVector<int64_t> sizes_) : dim(dim_), sizes(std::move(sizes_)) {}
+  BlockVector<int64_t> sizes;
+  ConcatNode(int dim_, BlockVector<int64_t> sizes_) : dim(dim_), sizes(std::move(sizes_)) {}
 
   Gradients backward(const Tensor& grad) override {
     Gradients grads(sizes.size());
@@ -57,7 +57,7 @@ Tensor concat(std::span<const Tensor> tensors, int dim) {
   const Tensor& first = tensors[0];
   check_defined(kConcat, first);
   const int at = normalize_dim(kConcat, first.shape(), dim);
-  rt::BlockVector<int64_t> sizes;
+  BlockVector<int64_t> sizes;
   int64_t total = 0;
   for (const Tensor& x : tensors) {
     check_joins(first, x, at);
@@ -111,8 +111,8 @@ std::vector<Tensor> parts(const char* op, const Tensor& x, int dim, std::span<co
 }
 
 // Of an empty dimension: one empty part.
-rt::BlockVector<int64_t> equal_sizes(int64_t total, int64_t size) {
-  rt::BlockVector<int64_t> sizes;
+BlockVector<int64_t> equal_sizes(int64_t total, int64_t size) {
+  BlockVector<int64_t> sizes;
   int64_t left = total;
   do {
     sizes.push_back(std::min(size, left));
@@ -153,7 +153,7 @@ std::vector<Tensor> chunk(const Tensor& x, int64_t chunks, int dim) {
   const int at = normalize_dim(kOp, x.shape(), dim);
   if (chunks < 1) fail<ConfigError>(kOp, "chunks must be at least 1", fmt::format("{}", chunks));
   const int64_t total = x.shape()[at];
-  if (total == 0) return parts(kOp, x, at, rt::BlockVector<int64_t>(static_cast<size_t>(chunks), 0));
+  if (total == 0) return parts(kOp, x, at, BlockVector<int64_t>(static_cast<size_t>(chunks), 0));
   return parts(kOp, x, at, equal_sizes(total, (total - 1) / chunks + 1));
 }
 

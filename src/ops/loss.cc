@@ -25,7 +25,7 @@ ClassLines check_classes(const char* op, const Tensor& x, const Tensor& weight) 
 }
 
 Shape positions_of(const Shape& x) {
-  rt::BlockVector<int64_t> sizes(x.begin(), x.end());
+  BlockVector<int64_t> sizes(x.begin(), x.end());
   sizes.erase(sizes.begin() + 1);
   return Shape(sizes);
 }
@@ -49,13 +49,13 @@ void check_class_indices(const char* op, const Tensor& x, const Tensor& targets,
   }
 }
 
-rt::BlockVector<double> class_weights(const Tensor& weight, int64_t classes) {
-  if (!weight.defined()) return rt::BlockVector<double>(static_cast<size_t>(classes), 1);
+BlockVector<double> class_weights(const Tensor& weight, int64_t classes) {
+  if (!weight.defined()) return BlockVector<double>(static_cast<size_t>(classes), 1);
   const Tensor wide = weight.to(DType::f64);
   return {wide.data<double>(), wide.data<double>() + classes};
 }
 
-double class_divisor(const rt::BlockVector<double>& weight, std::span<const int64_t> targets, int64_t ignore_index,
+double class_divisor(const BlockVector<double>& weight, std::span<const int64_t> targets, int64_t ignore_index,
                      Reduction reduction) {
   if (reduction != Reduction::Mean) return 1;
   double sum = 0;
@@ -65,7 +65,7 @@ double class_divisor(const rt::BlockVector<double>& weight, std::span<const int6
   return sum;
 }
 
-Tensor reduce_losses(const rt::BlockVector<double>& losses, const Shape& positions, Reduction reduction, double divisor,
+Tensor reduce_losses(const BlockVector<double>& losses, const Shape& positions, Reduction reduction, double divisor,
                      DType dtype) {
   if (reduction == Reduction::None) return Tensor::from(std::span(losses), positions).to(dtype);
   return Tensor::full({}, std::accumulate(losses.begin(), losses.end(), 0.0) / divisor, dtype);

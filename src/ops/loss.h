@@ -66,12 +66,12 @@ Shape positions_of(const Shape& x);
 void check_class_indices(const char* op, const Tensor& x, const Tensor& targets, int64_t ignore_index);
 
 // 1 for each class where `weight` is undefined.
-rt::BlockVector<double> class_weights(const Tensor& weight, int64_t classes);
+BlockVector<double> class_weights(const Tensor& weight, int64_t classes);
 // What the sum of the losses is divided by.
-double class_divisor(const rt::BlockVector<double>& weight, std::span<const int64_t> targets, int64_t ignore_index,
+double class_divisor(const BlockVector<double>& weight, std::span<const int64_t> targets, int64_t ignore_index,
                      Reduction reduction);
 // The losses of all positions, reduced.
-Tensor reduce_losses(const rt::BlockVector<double>& losses, const Shape& positions, Reduction reduction, double divisor,
+Tensor reduce_losses(const BlockVector<double>& losses, const Shape& positions, Reduction reduction, double divisor,
                      DType dtype);
 
 // log Σ exp(x), in double: a float near 1000 would leave no digits for the difference to a logit. There is one

@@ -27,7 +27,7 @@ struct Targets {
   int64_t ignore_index;
   double hit;
   double rest;
-  rt::BlockVector<double> weight;  // per class
+  BlockVector<double> weight;  // per class
   double weight_sum;
 
   double hit_of(int64_t target) const { return hit * weight[static_cast<size_t>(target)]; }
@@ -74,10 +74,10 @@ struct CrossEntropyNode final : Node {
   SavedTensor index;
   ClassLines lines;
   Targets targets;
-  rt::BlockVector<double> lse;  // per position
+  BlockVector<double> lse;  // per position
   double divisor;
 
-  CrossEntropyNode(const Tensor& index_, const ClassLines& lines_, Targets targets_, rt::BlockVector<double> lse_,
+  CrossEntropyNode(const Tensor& index_, const ClassLines& lines_, Targets targets_, BlockVector<double> lse_,
                    double divisor_)
       : index(*this, index_), lines(lines_), targets(std::move(targets_)), lse(std::move(lse_)), divisor(divisor_) {}
 
@@ -124,8 +124,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets, const CrossEnt
   const int64_t classes = lines.classes();
   const Targets rule = make_targets(classes, options);
   const double divisor = class_divisor(rule.weight, targets.span<int64_t>(), options.ignore_index, options.reduction);
-  rt::BlockVector<double> lse(static_cast<size_t>(targets.numel()));
-  rt::BlockVector<double> losses(lse.size());
+  BlockVector<double> lse(static_cast<size_t>(targets.numel()));
+  BlockVector<double> losses(lse.size());
   const int64_t* const t = targets.data<int64_t>();
   dispatch_floating(logits.dtype(), kOp, [&]<class T>() {
     const T* const x = logits.data<T>();

@@ -19,10 +19,10 @@ struct NllLossNode final : Node {
   SavedTensor index;
   ClassLines lines;
   int64_t ignore_index;
-  rt::BlockVector<double> weight;
+  BlockVector<double> weight;
   double divisor;
 
-  NllLossNode(const Tensor& index_, const ClassLines& lines_, int64_t ignore_index_, rt::BlockVector<double> weight_,
+  NllLossNode(const Tensor& index_, const ClassLines& lines_, int64_t ignore_index_, BlockVector<double> weight_,
               double divisor_)
       : index(*this, index_),
         lines(lines_),
@@ -54,9 +54,9 @@ struct NllLossNode final : Node {
 Tensor nll_loss(const Tensor& log_p, const Tensor& targets, const NllLossOptions& options) {
   const ClassLines lines = check_classes(kOp, log_p, options.weight);
   check_class_indices(kOp, log_p, targets, options.ignore_index);
-  rt::BlockVector<double> weight = class_weights(options.weight, lines.classes());
+  BlockVector<double> weight = class_weights(options.weight, lines.classes());
   const double divisor = class_divisor(weight, targets.span<int64_t>(), options.ignore_index, options.reduction);
-  rt::BlockVector<double> losses(static_cast<size_t>(targets.numel()));
+  BlockVector<double> losses(static_cast<size_t>(targets.numel()));
   const int64_t* const t = targets.data<int64_t>();
   dispatch_floating(log_p.dtype(), kOp, [&]<class T>() {
     const T* const x = log_p.data<T>();

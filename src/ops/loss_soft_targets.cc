@@ -20,7 +20,7 @@ constexpr const char* kOp = "cross_entropy";
 struct SoftTargets {
   double hit;
   double rest;
-  rt::BlockVector<double> weight;  // per class
+  BlockVector<double> weight;  // per class
 
   template <class T>
   double q(const T* t, size_t c) const {
@@ -44,10 +44,10 @@ struct SoftTargetsNode final : Node {
   Input targets{*this, {&logits}};
   ClassLines lines;
   SoftTargets rule;
-  rt::BlockVector<double> lse;  // per position
+  BlockVector<double> lse;  // per position
   double divisor;
 
-  SoftTargetsNode(const ClassLines& lines_, SoftTargets rule_, rt::BlockVector<double> lse_, double divisor_)
+  SoftTargetsNode(const ClassLines& lines_, SoftTargets rule_, BlockVector<double> lse_, double divisor_)
       : lines(lines_), rule(std::move(rule_)), lse(std::move(lse_)), divisor(divisor_) {}
 
   Gradients backward(const Tensor& grad) override {
@@ -110,8 +110,8 @@ Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& target
                          classes == 0 ? 0 : options.label_smoothing / static_cast<double>(classes),
                          class_weights(options.weight, classes)};
   const double divisor = options.reduction == Reduction::Mean ? static_cast<double>(positions.numel()) : 1;
-  rt::BlockVector<double> lse(static_cast<size_t>(positions.numel()));
-  rt::BlockVector<double> losses(lse.size());
+  BlockVector<double> lse(static_cast<size_t>(positions.numel()));
+  BlockVector<double> losses(lse.size());
   if (classes > 0) {
     dispatch_floating(logits.dtype(), kOp, [&]<class T>() {
       const T* const x = logits.data<T>();

@@ -29,7 +29,7 @@ class Place {
   Place(const Shape& shape, const std::vector<PadRange>& ranges) : run_(shape.numel()) {
     if (ranges.empty()) return;
     const Shape whole = padded(shape, ranges);
-    rt::BlockVector<int64_t> before(static_cast<size_t>(shape.rank()));
+    BlockVector<int64_t> before(static_cast<size_t>(shape.rank()));
     int first = shape.rank();
     int last = 0;
     for (const PadRange& range : ranges) {
@@ -52,7 +52,7 @@ class Place {
   }
 
   static Shape padded(const Shape& shape, const std::vector<PadRange>& ranges) {
-    rt::BlockVector<int64_t> sizes(shape.begin(), shape.end());
+    BlockVector<int64_t> sizes(shape.begin(), shape.end());
     for (const PadRange& range : ranges) sizes[static_cast<size_t>(range.dim)] += range.before + range.after;
     return Shape(sizes);
   }

@@ -73,7 +73,7 @@ Tensor transpose(const Tensor& x, int dim0, int dim1) {
   const Axis low = axis_of(x.shape(), first);
   const Axis high = axis_of(x.shape(), second);
   const Axis between = axis_of(x.shape(), first, second - 1);
-  rt::BlockVector<int64_t> sizes(x.shape().begin(), x.shape().end());
+  BlockVector<int64_t> sizes(x.shape().begin(), x.shape().end());
   std::swap(sizes[static_cast<size_t>(first)], sizes[static_cast<size_t>(second)]);
   Tensor out = Tensor::empty(Shape(sizes), x.dtype());
   if (first == second) {

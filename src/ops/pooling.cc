@@ -160,7 +160,7 @@ Grid adaptive_grid(const char* op, const Tensor& x, const Size2d& size) {
 }
 
 Shape result_shape(const Shape& x, const Grid& grid) {
-  rt::BlockVector<int64_t> sizes(x.begin(), x.end());
+  BlockVector<int64_t> sizes(x.begin(), x.end());
   sizes[sizes.size() - 2] = static_cast<int64_t>(grid.rows.size());
   sizes.back() = static_cast<int64_t>(grid.cols.size());
   return Shape(sizes);

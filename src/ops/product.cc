@@ -27,7 +27,7 @@ constexpr const char* kOp = "matmul";
 Shape leading(const Shape& shape) { return Shape(shape.dims().first(static_cast<size_t>(shape.rank() - 2))); }
 
 Shape with_matrix(const Shape& batch, int64_t rows, int64_t cols) {
-  rt::BlockVector<int64_t> sizes(batch.begin(), batch.end());
+  BlockVector<int64_t> sizes(batch.begin(), batch.end());
   sizes.insert(sizes.end(), {rows, cols});
   return Shape(sizes);
 }
@@ -56,8 +56,8 @@ Tensor product(const Operand& a, const Operand& b) {
 
   // Which matrix of each operand goes into which product.
   const auto count = static_cast<size_t>(batch.shape.numel());
-  rt::BlockVector<int64_t> a_index(count);
-  rt::BlockVector<int64_t> b_index(count);
+  BlockVector<int64_t> a_index(count);
+  BlockVector<int64_t> b_index(count);
   parallel_stretches(batch, [&](int64_t at, int64_t a_at, int64_t b_at, int64_t n) {
     for (int64_t i = 0; i < n; ++i) {
       a_index[static_cast<size_t>(at + i)] = a_at + i * batch.stride_a[0];
@@ -114,7 +114,7 @@ Tensor product_with_vector(const Tensor& a, const Tensor& b, const MatmulOptions
   const Tensor left = a.rank() == 1 ? reshape(a, {1, a.dim(0)}) : a;
   const Tensor right = b.rank() == 1 ? reshape(b, {b.dim(0), 1}) : b;
   const Tensor matrix = matmul(left, right, options);
-  rt::BlockVector<int64_t> sizes(matrix.shape().begin(), matrix.shape().end());
+  BlockVector<int64_t> sizes(matrix.shape().begin(), matrix.shape().end());
   if (b.rank() == 1) sizes.pop_back();
   if (a.rank() == 1) sizes.erase(sizes.end() - (b.rank() == 1 ? 1 : 2));
   return reshape(matrix, Shape(sizes));

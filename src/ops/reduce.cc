@@ -21,7 +21,7 @@ namespace gossamer {
 using kernels::Binary;
 
 Shape reduced_shape(const Shape& shape, const Dims& dims, bool keepdim) {
-  rt::BlockVector<int64_t> sizes;
+  BlockVector<int64_t> sizes;
   for (int i = 0; i < shape.rank(); ++i) {
     const bool reduced = dims[static_cast<size_t>(i)];
     if (!reduced) sizes.push_back(shape[i]);

@@ -43,7 +43,7 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
 
 Tensor reshape(const Tensor& x, std::initializer_list<int64_t> dims) {
   check_defined("reshape", x);
-  rt::BlockVector<int64_t> sizes(dims);
+  BlockVector<int64_t> sizes(dims);
   const auto unknown = std::ranges::find(sizes, -1);
   if (unknown == sizes.end()) return reshape(x, Shape(sizes));
   if (std::find(unknown + 1, sizes.end(), -1) != sizes.end()) {
@@ -70,7 +70,7 @@ Tensor flatten(const Tensor& x, const FlattenOptions& options) {
     fail<ShapeError>(kOp, "start_dim must not come after end_dim",
                      fmt::format("{} and {} of {}", options.start_dim, options.end_dim, shape.to_string()));
   }
-  rt::BlockVector<int64_t> sizes(shape.begin(), shape.begin() + first);
+  BlockVector<int64_t> sizes(shape.begin(), shape.begin() + first);
   sizes.push_back(axis_of(shape, first, last).size);
   sizes.insert(sizes.end(), shape.begin() + last + 1, shape.end());
   return recorded_view(kOp, x, Shape(sizes));
@@ -79,7 +79,7 @@ Tensor flatten(const Tensor& x, const FlattenOptions& options) {
 Tensor squeeze(const Tensor& x) {
   constexpr const char* kOp = "squeeze";
   check_defined(kOp, x);
-  rt::BlockVector<int64_t> sizes(x.shape().begin(), x.shape().end());
+  BlockVector<int64_t> sizes(x.shape().begin(), x.shape().end());
   std::erase(sizes, 1);
   return recorded_view(kOp, x, Shape(sizes));
 }
@@ -88,7 +88,7 @@ Tensor squeeze(const Tensor& x, int dim) {
   constexpr const char* kOp = "squeeze";
   check_defined(kOp, x);
   const int at = normalize_dim(kOp, x.shape(), dim);
-  rt::BlockVector<int64_t> sizes(x.shape().begin(), x.shape().end());
+  BlockVector<int64_t> sizes(x.shape().begin(), x.shape().end());
   if (x.shape()[at] == 1) sizes.erase(sizes.begin() + at);
   return recorded_view(kOp, x, Shape(sizes));
 }
@@ -97,7 +97,7 @@ Tensor unsqueeze(const Tensor& x, int dim) {
   constexpr const char* kOp = "unsqueeze";
   check_defined(kOp, x);
   const int at = normalize_new_dim(kOp, x.shape(), dim);
-  rt::BlockVector<int64_t> sizes(x.shape().begin(), x.shape().end());
+  BlockVector<int64_t> sizes(x.shape().begin(), x.shape().end());
   sizes.insert(sizes.begin() + at, 1);
   return recorded_view(kOp, x, Shape(sizes));
 }

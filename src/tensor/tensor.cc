@@ -37,7 +37,7 @@ Tensor Tensor::empty(const Shape& shape, DType dtype) {
   // changes. Activations are what comes again in the next step.
   const auto memory = shape.rank() >= 2 ? Storage::Memory::Kept : Storage::Memory::Returned;
   return TensorAccess::on(
-      std::allocate_shared<Storage>(rt::BlockAllocator<Storage>(), shape.numel() * dtype_size(dtype), memory), shape,
+      std::allocate_shared<Storage>(BlockAllocator<Storage>(), shape.numel() * dtype_size(dtype), memory), shape,
       dtype);
 }
 

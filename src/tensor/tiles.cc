@@ -18,7 +18,7 @@ Tensor TensorTiles::empty(const Shape& shape, int width) {
   }
   const int64_t features = shape.back();
   return TensorAccess::on(
-      std::allocate_shared<Storage>(rt::BlockAllocator<Storage>(), shape.numel() / features, features, width), shape,
+      std::allocate_shared<Storage>(BlockAllocator<Storage>(), shape.numel() / features, features, width), shape,
       DType::f32);
 }
 

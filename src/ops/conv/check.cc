@@ -83,13 +83,13 @@ void check_conv1d(const char* op, const Tensor& x, const Shape& weight) {
 }
 
 Shape as_image(const Shape& line) {
-  rt::BlockVector<int64_t> sizes(line.begin(), line.end());
+  BlockVector<int64_t> sizes(line.begin(), line.end());
   sizes.insert(sizes.end() - 1, 1);
   return Shape(sizes);
 }
 
 Shape as_line(const Shape& image) {
-  rt::BlockVector<int64_t> sizes(image.begin(), image.end());
+  BlockVector<int64_t> sizes(image.begin(), image.end());
   sizes.erase(sizes.end() - 2);
   return Shape(sizes);
 }

@@ -26,7 +26,7 @@ struct ChannelSum {
   const T* bias;  // null: none
   ConvTarget<T> target;
   int64_t window;
-  rt::BlockVector<int64_t> places;
+  BlockVector<int64_t> places;
 
   // i counts images and groups.
   void run(int64_t i, int64_t group) const {
@@ -69,7 +69,7 @@ void run_channels(const ConvSize& s, const std::vector<ChannelSum<T>>& sums) {
 template <class T>
 void depthwise_forward(const ConvSize& s, const T* x, const T* w, const T* bias, T* y) {
   Shifts shifts = Shifts::make<T>(ShiftAxis::forward(s.y), ShiftAxis::forward(s.x), kCut);
-  rt::BlockVector<int64_t> places = shifts.places(s.x.kernel);
+  BlockVector<int64_t> places = shifts.places(s.x.kernel);
   const ConvTarget<T> target{y, 0, s.out_area(), s.x.out(), 1};
   run_channels<T>(s, {{std::move(shifts), x, w, bias, target, s.window(), std::move(places)}});
 }
@@ -79,7 +79,7 @@ void depthwise_input_grad(const ConvSize& s, const T* dy, const T* w, T* dx) {
   std::vector<ChannelSum<T>> sums;
   for_each_residue(s, dx, [&](ShiftAxis y, ShiftAxis x, const ConvTarget<T>& target) {
     Shifts shifts = Shifts::make<T>(std::move(y), std::move(x), kCut);
-    rt::BlockVector<int64_t> places = shifts.places(s.x.kernel);
+    BlockVector<int64_t> places = shifts.places(s.x.kernel);
     sums.push_back({std::move(shifts), dy, w, nullptr, target, s.window(), std::move(places)});
   });
   run_channels(s, sums);

@@ -32,7 +32,7 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 struct WeightView {
   int64_t rows, channels;
   int64_t row_stride, channel_stride;
-  rt::BlockVector<int64_t> places;
+  BlockVector<int64_t> places;
   bool in_order = false;  // the taps of a row follow one another
 
   int64_t taps() const { return channels * std::ssize(places); }

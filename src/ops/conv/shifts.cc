@@ -32,8 +32,8 @@ void set_range(ShiftAxis& axis) {
   axis.last = most.shift;
 }
 
-rt::BlockVector<int64_t> phases(const ShiftAxis& axis) {
-  rt::BlockVector<int64_t> list;
+BlockVector<int64_t> phases(const ShiftAxis& axis) {
+  BlockVector<int64_t> list;
   for (const ShiftAxis::Tap& tap : axis.taps) list.push_back(tap.phase);
   std::ranges::sort(list);
   list.erase(std::unique(list.begin(), list.end()), list.end());
@@ -141,8 +141,8 @@ int64_t Shifts::choose_images(int64_t most) const {
   return best;
 }
 
-rt::BlockVector<int64_t> Shifts::places(int64_t kernel_x) const {
-  rt::BlockVector<int64_t> places;
+BlockVector<int64_t> Shifts::places(int64_t kernel_x) const {
+  BlockVector<int64_t> places;
   places.reserve(static_cast<size_t>(taps()));
   for (const ShiftAxis::Tap& ty : y_.taps) {
     for (const ShiftAxis::Tap& tx : x_.taps) places.push_back(ty.k * kernel_x + tx.k);

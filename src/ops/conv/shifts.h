@@ -76,7 +76,7 @@ class Shifts {
   const ShiftAxis& x() const { return x_; }
   int64_t taps() const { return static_cast<int64_t>(y_.taps.size() * x_.taps.size()); }
   // The place of each tap in a window of `kernel_x` columns.
-  rt::BlockVector<int64_t> places(int64_t kernel_x) const;
+  BlockVector<int64_t> places(int64_t kernel_x) const;
 
   int64_t bands() const { return bands_; }
   // Rows [first, second) of a band.
@@ -97,7 +97,7 @@ class Shifts {
   // Elements of a spread band of so many channels; 0 where sources are read directly.
   int64_t band_size(int64_t channels) const { return direct_ ? 0 : channels * channel_; }
   // [channels * taps], channel by channel.
-  const rt::BlockVector<int64_t>& offsets() const { return offsets_; }
+  const BlockVector<int64_t>& offsets() const { return offsets_; }
 
   // The source of a band: spread into `to`, [band_size], or where it lies. `from` is [channels, y.source, x.source],
   // each of the `images` image_stride after the one before.
@@ -119,7 +119,7 @@ class Shifts {
   int64_t choose_images(int64_t most) const;
 
   ShiftAxis y_, x_;
-  rt::BlockVector<int64_t> phases_y_;
+  BlockVector<int64_t> phases_y_;
   std::vector<Columns> phases_x_;
   bool direct_;
   int64_t image_pitch_;
@@ -128,7 +128,7 @@ class Shifts {
   int64_t rest_;         // zeros behind the last row, which no next row holds
   int64_t plane_ = 0;    // elements of a phase of a channel
   int64_t channel_ = 0;  // elements of a channel
-  rt::BlockVector<int64_t> offsets_;
+  BlockVector<int64_t> offsets_;
 };
 
 }  // namespace gossamer

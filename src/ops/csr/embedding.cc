@@ -29,9 +29,9 @@ constexpr int64_t kNone = -1;
 
 // Where each row of the table is used: the positions of the batch by row, those of one row in order.
 struct RowUses {
-  rt::BlockVector<int64_t> rows;      // that are used, ascending
-  rt::BlockVector<int64_t> first;     // [rows + 1] of each row: where its positions begin
-  rt::BlockVector<int64_t> position;  // [n]
+  BlockVector<int64_t> rows;      // that are used, ascending
+  BlockVector<int64_t> first;     // [rows + 1] of each row: where its positions begin
+  BlockVector<int64_t> position;  // [n]
 };
 
 RowUses group_by_row(std::span<const int64_t> indices) {
@@ -130,7 +130,7 @@ int64_t checked_row(std::string_view what, int64_t given, int64_t lowest, int64_
 }
 
 Shape output_shape(const Shape& indices, int64_t cols) {
-  rt::BlockVector<int64_t> sizes(indices.begin(), indices.end());
+  BlockVector<int64_t> sizes(indices.begin(), indices.end());
   sizes.push_back(cols);
   return Shape(sizes);
 }

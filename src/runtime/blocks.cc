@@ -6,9 +6,12 @@
 
 #include "runtime/poison.h"
 
-namespace gossamer::rt {
+namespace gossamer {
 
 namespace {
+
+using rt::kKeptBlockBytes;
+using rt::kLargestBlock;
 
 constexpr size_t kRounding = 32;
 constexpr size_t kSizes = kLargestBlock / kRounding;
@@ -29,7 +32,7 @@ struct KeptOwner {
   KeptOwner() { t_kept.may_keep = true; }
   ~KeptOwner() {
     t_kept.may_keep = false;
-    release_blocks();
+    rt::release_blocks();
   }
 };
 
@@ -69,9 +72,9 @@ void give_block(void* block, size_t bytes) noexcept {
   ASAN_POISON_MEMORY_REGION(block, size_of(index));
 }
 
-int64_t kept_block_bytes() noexcept { return t_kept.bytes; }
+int64_t rt::kept_block_bytes() noexcept { return t_kept.bytes; }
 
-int64_t release_blocks() noexcept {
+int64_t rt::release_blocks() noexcept {
   const int64_t bytes = t_kept.bytes;
   for (size_t index = 0; index < kSizes; ++index) {
     while (Block* const block = take_kept(index)) ::operator delete(block);
@@ -79,4 +82,4 @@ int64_t release_blocks() noexcept {
   return bytes;
 }
 
-}  // namespace gossamer::rt
+}  // namespace gossamer

@@ -487,8 +487,7 @@ const std::map<std::string, Operator>& compared() {
 
 // The other operators, and the function that each needs. Once a public header declares it, the operator is to be
 // compared.
-const std::map<std::string, std::string> kWaiting{
-};
+const std::map<std::string, std::string> kWaiting{};
 
 struct OnnxCase {
   std::string id;

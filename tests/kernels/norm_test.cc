@@ -45,7 +45,7 @@ void expect_lines_of_the_reference(const NormLines& shape) {
   Doubles mean(static_cast<size_t>(shape.lines)), rstd(mean), mean0(mean), rstd0(mean);
   layer_norm(shape, x.data(), weight.data(), bias.data(), mean.data(), rstd.data(), y.data());
   reference::layer_norm(shape, x.data(), weight.data(), bias.data(), mean0.data(), rstd0.data(), y0.data());
-  expect_near(mean, mean0, 1e-7, "mean", n);
+  expect_near(mean, mean0, 3e-7, "mean", n);
   // Of one element the variance is 0: x has nothing to say but its rounding.
   expect_near(rstd, rstd0, 1e-5 * rstd0[0], "rstd", n);
   expect_near(y.span(), y0.span(), 1e-5, "y", n);
@@ -88,7 +88,7 @@ TEST_P(NormTest, PlanesEqualTheReference) {
     Doubles first(kCount), second(kCount), first0(kCount), second0(kCount);
     plane_moments(planes, x.data(), first.data(), second.data());
     reference::plane_moments(planes, x.data(), first0.data(), second0.data());
-    expect_near(first, first0, 1e-7, "mean", length);
+    expect_near(first, first0, 3e-7, "mean", length);
     expect_near(second, second0, 3e-5, "squares", length);
     plane_dots(planes, dy.data(), x.data(), center.data(), first.data(), second.data());
     reference::plane_dots(planes, dy.data(), x.data(), center.data(), first0.data(), second0.data());

@@ -54,7 +54,7 @@ void Accuracy::add(const Tensor& logits, const Tensor& targets) {
   const int64_t classes = logits.dim(1);
   const int64_t inner = logits.dim(0) == 0 ? 1 : targets.numel() / logits.dim(0);
   const auto t = targets.span<int64_t>();
-  const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / std::max<int64_t>(1, classes));
+  const int64_t grain = rt::grain_of(classes);
   dispatch_floating(logits.dtype(), kOp, [&]<class T>() {
     const T* const x = logits.data<T>();
     // Counts below 2^53: exact as doubles.

@@ -141,7 +141,7 @@ double normal_quantile(double p) {
 // https://doi.org/10.1007/s00211-005-0615-4).
 void orthonormalize(int64_t count, int64_t size, double* vectors) {
   std::vector<double> shares(static_cast<size_t>(count));
-  const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / std::max<int64_t>(1, size));
+  const int64_t grain = rt::grain_of(size);
   for (int64_t i = 0; i < count; ++i) {
     double* const v = vectors + i * size;
     for (int pass = 0; pass < 2; ++pass) {
@@ -233,7 +233,7 @@ void orthogonal(const Parameter& p, uint64_t key, const OrthogonalOptions& optio
   const int64_t length = by_rows ? size.cols : size.rows;
   const auto place = [=](int64_t row, int64_t col) { return by_rows ? row * length + col : col * length + row; };
   std::vector<double> vectors(static_cast<size_t>(p.numel()));
-  rt::parallel_chunks(size.rows, std::max<int64_t>(1, rt::kElementGrain / size.cols), [&](int64_t begin, int64_t end) {
+  rt::parallel_chunks(size.rows, rt::grain_of(size.cols), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       for (int64_t col = 0; col < size.cols; ++col) {
         const int64_t i = row * size.cols + col;

@@ -112,7 +112,7 @@ Tensor index_of(const char* op, const Tensor& x, const ArgReduceOptions& options
   dispatch_all(x.dtype(), [&]<class T>() {
     const T* const from = x.data<T>();
     int64_t* const to = out.mutable_data<int64_t>();
-    const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / axis.size);
+    const int64_t grain = rt::grain_of(axis.size);
     rt::parallel_chunks(axis.outer * axis.inner, grain, [&](int64_t begin, int64_t end) {
       if (options.select_last) {
         index_of_best_lines<kLargest, true>(from, axis, begin, end, to);

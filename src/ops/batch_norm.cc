@@ -81,7 +81,7 @@ void for_each_piece(const ChannelView& view, const F& f) {
     });
     return;
   }
-  const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / view.planes.stride);
+  const int64_t grain = rt::grain_of(view.planes.stride);
   rt::parallel_chunks(view.parts * view.channels, grain, [&](int64_t begin, int64_t end) {
     while (begin < end) {
       const int64_t part = begin / view.channels;
@@ -148,7 +148,7 @@ double sum_of_channel(const ChannelView& view, int64_t channel, const F& f) {
 
 template <class F>
 void for_each_channel(const ChannelView& view, const F& f) {
-  const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / (view.parts * view.fold));
+  const int64_t grain = rt::grain_of(view.parts * view.fold);
   rt::parallel_chunks(view.channels, grain, [&](int64_t begin, int64_t end) {
     for (int64_t channel = begin; channel < end; ++channel) f(channel);
   });

@@ -31,7 +31,7 @@ void parallel_stretches(const BroadcastPlan& plan, F&& f) {
   const int64_t inner = plan.size[0];
   const int64_t runs = plan.shape.numel() / inner;
   const int64_t pieces = (inner + rt::kElementGrain - 1) / rt::kElementGrain;
-  rt::parallel_chunks(runs * pieces, std::max<int64_t>(1, rt::kElementGrain / inner), [&](int64_t begin, int64_t end) {
+  rt::parallel_chunks(runs * pieces, rt::grain_of(inner), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t first = i % pieces * rt::kElementGrain;
       const int64_t run = i / pieces;

@@ -20,7 +20,7 @@ template <class T>
 void dense_forward(const DenseSize& s, const T* x, const T* w, const T* bias, T* y) {
   if (bias != nullptr) {
     // Every row becomes the bias and the product adds to it, which saves a pass over y.
-    const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / std::max<int64_t>(1, s.out));
+    const int64_t grain = rt::grain_of(s.out);
     rt::parallel_chunks(s.n, grain, [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) std::copy_n(bias, s.out, y + row * s.out);
     });

@@ -168,7 +168,7 @@ void fold_chunks(const Axis& axis, int64_t chunk, const T* x, Acc* out, Value va
   const int64_t chunks = (axis.size + chunk - 1) / chunk;
   const int64_t blocks = (axis.inner + kBlock - 1) / kBlock;
   const int64_t unit_size = std::min(chunk, axis.size) * std::min(axis.inner, kBlock);
-  const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / std::max<int64_t>(1, unit_size));
+  const int64_t grain = rt::grain_of(unit_size);
   rt::parallel_chunks(axis.outer * chunks * blocks, grain, [&](int64_t begin, int64_t end) {
     for (int64_t unit = begin; unit < end; ++unit) {
       const int64_t col = unit % blocks * kBlock;

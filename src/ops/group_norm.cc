@@ -40,7 +40,7 @@ GroupedSize size_of(const Shape& shape, int64_t groups) {
 // f(first, count) for runs of the groups of all samples, about kElementGrain elements each.
 template <class F>
 void for_groups(const GroupedSize& size, const F& f) {
-  const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / size.numel());
+  const int64_t grain = rt::grain_of(size.numel());
   rt::parallel_chunks(size.samples * size.groups, grain, [&](int64_t begin, int64_t end) { f(begin, end - begin); });
 }
 
@@ -118,7 +118,7 @@ struct GroupNormNode final : Node {
                           dx + at);
     });
     T* const totals = sums.mutable_data<T>();
-    const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / size.samples);
+    const int64_t grain = rt::grain_of(size.samples);
     rt::parallel_chunks(channels, grain, [&](int64_t begin, int64_t end) {
       for (int64_t channel = begin; channel < end; ++channel) {
         double weight_sum = 0;

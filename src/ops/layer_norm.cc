@@ -173,7 +173,7 @@ Tensor normalize(const kernels::NormLines& shape, const Layout& layout, const Te
   if constexpr (std::is_same_v<T, float>) {
     if (layout.is_tiled()) {
       const TiledLines tiled{shape, layout.width()};
-      const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / tiled.elements());
+      const int64_t grain = rt::grain_of(tiled.elements());
       rt::parallel_chunks(tiled.tiles(), grain, [&](int64_t begin, int64_t end) {
         for (int64_t tile = begin; tile < end; ++tile) {
           const int64_t at = tile * tiled.elements();
@@ -185,7 +185,7 @@ Tensor normalize(const kernels::NormLines& shape, const Layout& layout, const Te
       return statistics;
     }
   }
-  rt::parallel_chunks(shape.lines, std::max<int64_t>(1, rt::kElementGrain / n), [&](int64_t begin, int64_t end) {
+  rt::parallel_chunks(shape.lines, rt::grain_of(n), [&](int64_t begin, int64_t end) {
     const int64_t at = begin * n;
     kernels::layer_norm(part(shape, begin, end), from + at, w, b, mean + begin, rstd + begin, to.data + at);
   });

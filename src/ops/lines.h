@@ -15,7 +15,7 @@ void parallel_lines(int64_t lines, int64_t n, int64_t weight, F&& f) {
   if (lines == 0 || n == 0 || weight == 0) return;
   const int64_t piece = std::clamp<int64_t>(rt::kElementGrain / weight, 1, n);
   const int64_t pieces = (n + piece - 1) / piece;
-  const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / weight / piece);
+  const int64_t grain = rt::grain_of(piece, weight);
   rt::parallel_chunks(lines * pieces, grain, [&](int64_t first, int64_t last) {
     int64_t line = first / pieces;
     int64_t begin = first % pieces * piece;

@@ -51,7 +51,7 @@ class ClassLines {
   }
 
   // Positions of one task: an exponential costs about as much as eight loads.
-  int64_t grain() const { return std::max<int64_t>(1, rt::kElementGrain / 8 / std::max<int64_t>(1, classes())); }
+  int64_t grain() const { return rt::grain_of(classes(), 8); }
 
  private:
   Axis axis_;

@@ -55,7 +55,7 @@ Tensor map_lines(const char* op, const Axis& axis, Line line, Columns columns, c
       return;
     }
     // An exponential costs about as much as eight loads.
-    const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / 8 / axis.size);
+    const int64_t grain = rt::grain_of(axis.size, 8);
     rt::parallel_chunks(axis.outer, grain, [&](int64_t begin, int64_t end) {
       for (int64_t at = begin * axis.size; at < end * axis.size; at += axis.size) {
         std::apply([&](auto... data) { line(axis.size, (data + at)..., to + at); }, from);

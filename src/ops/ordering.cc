@@ -101,7 +101,7 @@ void select(const Selection& s, Item* items, At&& at) {
 template <class Item, class T>
 void select_lines(const Axis& axis, const Selection& s, bool descending, const T* x, T* values, int64_t* indices) {
   const KeyOf<T> reversed = descending ? ~KeyOf<T>(0) : KeyOf<T>(0);
-  const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / s.n);
+  const int64_t grain = rt::grain_of(s.n);
   rt::parallel_chunks(axis.outer * axis.inner, grain, [&](int64_t begin, int64_t end) {
     const rt::Scratch scratch(s.capacity() * static_cast<int64_t>(sizeof(Item)));
     Item* const items = reinterpret_cast<Item*>(scratch.data());

@@ -30,31 +30,30 @@ void transpose_copy(const TransposeSizes& s, const T* x, T* out) {
   constexpr int64_t kTile = 32;  // a tile of both sides fits the L1 cache
   const int64_t tiles = (s.d1 + kTile - 1) / kTile;
   const int64_t unit_size = s.d0 * s.b * std::min(s.d1, kTile) * s.c;
-  rt::parallel_chunks(s.a * tiles, std::max<int64_t>(1, rt::kElementGrain / unit_size),
-                      [&](int64_t begin, int64_t end) {
-                        for (int64_t unit = begin; unit < end; ++unit) {
-                          const int64_t a = unit / tiles;
-                          const int64_t j_begin = unit % tiles * kTile;
-                          const int64_t j_end = std::min(s.d1, j_begin + kTile);
-                          for (int64_t b = 0; b < s.b; ++b) {
-                            for (int64_t i_begin = 0; i_begin < s.d0; i_begin += kTile) {
-                              const int64_t i_end = std::min(s.d0, i_begin + kTile);
-                              for (int64_t j = j_begin; j < j_end; ++j) {
-                                for (int64_t i = i_begin; i < i_end; ++i) {
-                                  const T* const from = x + (((a * s.d0 + i) * s.b + b) * s.d1 + j) * s.c;
-                                  T* const to = out + (((a * s.d1 + j) * s.b + b) * s.d0 + i) * s.c;
-                                  // A call of memmove for each single element costs more than the copy.
-                                  if (s.c == 1) {
-                                    *to = *from;
-                                  } else {
-                                    std::copy_n(from, s.c, to);
-                                  }
-                                }
-                              }
-                            }
-                          }
-                        }
-                      });
+  rt::parallel_chunks(s.a * tiles, rt::grain_of(unit_size), [&](int64_t begin, int64_t end) {
+    for (int64_t unit = begin; unit < end; ++unit) {
+      const int64_t a = unit / tiles;
+      const int64_t j_begin = unit % tiles * kTile;
+      const int64_t j_end = std::min(s.d1, j_begin + kTile);
+      for (int64_t b = 0; b < s.b; ++b) {
+        for (int64_t i_begin = 0; i_begin < s.d0; i_begin += kTile) {
+          const int64_t i_end = std::min(s.d0, i_begin + kTile);
+          for (int64_t j = j_begin; j < j_end; ++j) {
+            for (int64_t i = i_begin; i < i_end; ++i) {
+              const T* const from = x + (((a * s.d0 + i) * s.b + b) * s.d1 + j) * s.c;
+              T* const to = out + (((a * s.d1 + j) * s.b + b) * s.d0 + i) * s.c;
+              // A call of memmove for each single element costs more than the copy.
+              if (s.c == 1) {
+                *to = *from;
+              } else {
+                std::copy_n(from, s.c, to);
+              }
+            }
+          }
+        }
+      }
+    }
+  });
 }
 
 }  // namespace

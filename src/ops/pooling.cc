@@ -169,7 +169,7 @@ Shape result_shape(const Shape& x, const Grid& grid) {
 // f(plane) for all planes of x.
 template <class F>
 void for_planes(const Shape& x, const Grid& grid, const F& f) {
-  const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / std::max(grid.plane(), grid.results()));
+  const int64_t grain = rt::grain_of(std::max(grid.plane(), grid.results()));
   rt::parallel_chunks(x.numel() / grid.plane(), grain, [&](int64_t begin, int64_t end) {
     for (int64_t plane = begin; plane < end; ++plane) f(plane);
   });
@@ -255,12 +255,11 @@ struct MaxPoolNode final : Node {
       const T* const dy = grad.data<T>();
       const int32_t* const at = chosen.get().data<int32_t>();
       T* const to = dx.mutable_data<T>();
-      rt::parallel_chunks(grad.numel() / results, std::max<int64_t>(1, rt::kElementGrain / results),
-                          [&](int64_t begin, int64_t end) {
-                            for (int64_t i = begin * results; i < end * results; ++i) {
-                              if (at[i] >= 0) to[i / results * plane + at[i]] += dy[i];
-                            }
-                          });
+      rt::parallel_chunks(grad.numel() / results, rt::grain_of(results), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin * results; i < end * results; ++i) {
+          if (at[i] >= 0) to[i / results * plane + at[i]] += dy[i];
+        }
+      });
     });
     return {dx};
   }

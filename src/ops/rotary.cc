@@ -59,7 +59,7 @@ Tensor rotate(const Tensor& x, const RotaryOptions& options, double direction) {
     const Rotation<T> rotation = make_rotation<T>(t, pairs, options, direction);
     const T* const from = x.data<T>();
     T* const to = y.mutable_data<T>();
-    const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / x.dim(-1));
+    const int64_t grain = rt::grain_of(x.dim(-1));
     rt::parallel_chunks(row_count(x.shape()), grain, [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         const T* const cos = rotation.cos.data() + row % t * pairs;

@@ -29,7 +29,7 @@ Tensor running_sum(const Tensor& x, const Axis& axis, From from) {
     const int64_t blocks = (axis.inner + kBlock - 1) / kBlock;
     const int64_t start = from == From::First ? 0 : (axis.size - 1) * axis.inner;
     const int64_t step = from == From::First ? axis.inner : -axis.inner;
-    const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / (axis.size * std::min(axis.inner, kBlock)));
+    const int64_t grain = rt::grain_of(axis.size * std::min(axis.inner, kBlock));
     rt::parallel_chunks(axis.outer * blocks, grain, [&](int64_t begin, int64_t end) {
       double sums[kBlock];
       for (int64_t unit = begin; unit < end; ++unit) {

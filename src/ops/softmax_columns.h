@@ -120,7 +120,7 @@ void for_blocks(const Axis& axis, F f, T* out, const Inputs*... inputs) {
   const int64_t width = std::clamp<int64_t>(kElements / axis.size / 64 * 64, 64, kMaxWidth);
   const int64_t blocks = (axis.inner + width - 1) / width;
   // An exponential costs about as much as eight loads.
-  const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / 8 / (axis.size * std::min(width, axis.inner)));
+  const int64_t grain = rt::grain_of(axis.size * std::min(width, axis.inner), 8);
   rt::parallel_chunks(axis.outer * blocks, grain, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       const int64_t col = block % blocks * width;

@@ -48,5 +48,10 @@ double parallel_sum(int64_t n, int64_t grain, F&& f) {
 
 // Grain of elementwise loops: 16384 floats are 64 KiB, some microseconds of work, above the cost of a task.
 inline constexpr int64_t kElementGrain = 16384;
+// Grain of loops over items of `elements` elements each, 0 counting as 1, which take `weight` times the work of
+// elementwise ones: at least one item.
+constexpr int64_t grain_of(int64_t elements, int64_t weight = 1) {
+  return std::max<int64_t>(1, kElementGrain / weight / std::max<int64_t>(1, elements));
+}
 
 }  // namespace gossamer::rt

@@ -56,7 +56,7 @@ struct ChannelSum {
 // All sums of a channel, one after the other while it is in cache.
 template <class T>
 void run_channels(const ConvSize& s, const std::vector<ChannelSum<T>>& sums) {
-  const int64_t grain = std::max<int64_t>(1, rt::kElementGrain / std::max<int64_t>(1, s.in_area()));
+  const int64_t grain = rt::grain_of(s.in_area());
   rt::parallel_chunks(s.n * s.groups, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       for (const ChannelSum<T>& sum : sums) sum.run(i, i % s.groups);

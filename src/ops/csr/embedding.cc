@@ -106,17 +106,16 @@ struct EmbeddingNode final : Node {
     dispatch_floating(grad.dtype(), kOp, [&]<class T>() {
       const T* const from = grad.data<T>();
       T* const to = rows.mutable_data<T>();
-      rt::parallel_chunks(n, std::max<int64_t>(1, rt::kElementGrain / std::max<int64_t>(1, cols)),
-                          [&](int64_t begin, int64_t end) {
-                            for (int64_t i = begin; i < end; ++i) {
-                              const auto row = static_cast<size_t>(i);
-                              if (uses.rows[row] == padding) continue;
-                              for (int64_t k = uses.first[row]; k < uses.first[row + 1]; ++k) {
-                                const T* const part = from + uses.position[static_cast<size_t>(k)] * cols;
-                                for (int64_t c = 0; c < cols; ++c) to[i * cols + c] += part[c];
-                              }
-                            }
-                          });
+      rt::parallel_chunks(n, rt::grain_of(cols), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const auto row = static_cast<size_t>(i);
+          if (uses.rows[row] == padding) continue;
+          for (int64_t k = uses.first[row]; k < uses.first[row + 1]; ++k) {
+            const T* const part = from + uses.position[static_cast<size_t>(k)] * cols;
+            for (int64_t c = 0; c < cols; ++c) to[i * cols + c] += part[c];
+          }
+        }
+      });
     });
     tap->add_rows(Tensor::from(std::span(uses.rows), {n}), rows);
   }

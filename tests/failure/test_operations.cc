@@ -14,12 +14,6 @@ namespace {
 
 using samples::OpSample;
 
-std::vector<OpSample> small_samples() {
-  std::vector<OpSample> list = samples::all();
-  std::erase_if(list, [](const OpSample& sample) { return sample.inputs.empty(); });
-  return list;
-}
-
 class FailedOperation : public testing::TestWithParam<OpSample> {};
 
 TEST_P(FailedOperation, LeavesOperandsAndGradientsAsTheyWere) {
@@ -44,8 +38,7 @@ TEST_P(FailedOperation, LeavesOperandsAndGradientsAsTheyWere) {
   });
 }
 
-const auto kName = [](const testing::TestParamInfo<OpSample>& info) { return info.param.name(); };
-INSTANTIATE_TEST_SUITE_P(Ops, FailedOperation, testing::ValuesIn(small_samples()), kName);
+INSTANTIATE_TEST_SUITE_P(Ops, FailedOperation, testing::ValuesIn(samples::all_small()), samples::name_of_sample);
 
 }  // namespace
 }  // namespace gossamer::test::test_operations

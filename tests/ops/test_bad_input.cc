@@ -29,9 +29,9 @@ TEST_P(RefusedOperandOf, ThatIsUndefinedIsAStateError) {
 }
 
 std::vector<OpSample> one_of_each() {
-  std::vector<OpSample> list = samples::all();
+  std::vector<OpSample> list = samples::all_small();
   std::set<std::string> seen;
-  std::erase_if(list, [&](const OpSample& s) { return s.inputs.empty() || !seen.insert(s.op).second; });
+  std::erase_if(list, [&](const OpSample& s) { return !seen.insert(s.op).second; });
   return list;
 }
 

@@ -14,12 +14,6 @@ namespace {
 
 using samples::OpSample;
 
-std::vector<OpSample> small_samples() {
-  std::vector<OpSample> list = samples::all();
-  std::erase_if(list, [](const OpSample& sample) { return sample.inputs.empty(); });
-  return list;
-}
-
 class GradientOf : public testing::TestWithParam<OpSample> {};
 
 TEST_P(GradientOf, MatchesCentralDifferences) {
@@ -40,8 +34,7 @@ TEST_P(GradientOf, IsTheSameForOneInputAlone) {
   for (size_t i = 0; i < GetParam().inputs.size(); ++i) EXPECT_EQ(gradient_of(i, false), gradient_of(i, true));
 }
 
-const auto kName = [](const testing::TestParamInfo<OpSample>& info) { return info.param.name(); };
-INSTANTIATE_TEST_SUITE_P(Ops, GradientOf, testing::ValuesIn(small_samples()), kName);
+INSTANTIATE_TEST_SUITE_P(Ops, GradientOf, testing::ValuesIn(samples::all_small()), samples::name_of_sample);
 
 }  // namespace
 }  // namespace gossamer::test_gradients

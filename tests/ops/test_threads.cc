@@ -15,12 +15,6 @@ namespace {
 
 using samples::OpSample;
 
-std::vector<OpSample> large_samples() {
-  std::vector<OpSample> list = samples::all();
-  std::erase_if(list, [](const OpSample& sample) { return sample.large.empty(); });
-  return list;
-}
-
 // The bits of the result and of the gradients of its inputs, one tensor after the other.
 std::vector<std::vector<uint32_t>> run(int threads, const OpSample& sample) {
   std::vector<std::vector<uint32_t>> all;
@@ -42,14 +36,13 @@ TEST_P(ThreadsOf, GiveTheSameBits) {
   for (const int threads : {2, 3, 8}) EXPECT_TRUE(run(threads, GetParam()) == one) << threads << " threads";
 }
 
-const auto kName = [](const testing::TestParamInfo<OpSample>& info) { return info.param.name(); };
-INSTANTIATE_TEST_SUITE_P(Ops, ThreadsOf, testing::ValuesIn(large_samples()), kName);
+INSTANTIATE_TEST_SUITE_P(Ops, ThreadsOf, testing::ValuesIn(samples::all_large()), samples::name_of_sample);
 
 TEST(Threads, AreTriedOnEveryOperation) {
   std::set<std::string> listed;
   std::set<std::string> tried;
   for (const OpSample& sample : samples::all()) listed.insert(sample.op);
-  for (const OpSample& sample : large_samples()) tried.insert(sample.op);
+  for (const OpSample& sample : samples::all_large()) tried.insert(sample.op);
   EXPECT_EQ(listed, tried);
 }
 

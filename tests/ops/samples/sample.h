@@ -2,6 +2,8 @@
 // numbers of threads; a bad input is refused.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <functional>
@@ -124,5 +126,19 @@ inline std::vector<BadInput> all_bad_inputs() {
   for (const Family& family : kFamilies) std::ranges::move(family.bad_inputs(), std::back_inserter(list));
   return list;
 }
+
+// The rows for central differences, and those with more than one thread's work.
+inline std::vector<OpSample> all_small() {
+  std::vector<OpSample> list = all();
+  std::erase_if(list, [](const OpSample& sample) { return sample.inputs.empty(); });
+  return list;
+}
+inline std::vector<OpSample> all_large() {
+  std::vector<OpSample> list = all();
+  std::erase_if(list, [](const OpSample& sample) { return sample.large.empty(); });
+  return list;
+}
+
+inline std::string name_of_sample(const testing::TestParamInfo<OpSample>& info) { return info.param.name(); }
 
 }  // namespace gossamer::samples

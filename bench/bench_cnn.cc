@@ -3,22 +3,16 @@
 //
 // A line of standard input is "set width batch sparsity", answered by "ok", or "run", answered by the CPU seconds of
 // forward, backward and update.
-#include <ctime>
 #include <iostream>
 #include <optional>
 #include <string>
 
+#include "bench/timing.h"
 #include "examples/cnn_model.h"
 
 namespace {
 
 using namespace gossamer;
-
-double cpu_seconds() {
-  timespec time{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
 
 struct Training {
   cnn::Net net;
@@ -40,14 +34,14 @@ struct Training {
   }
 
   void run() {
-    const double start = cpu_seconds();
+    const double start = bench::cpu_seconds();
     const Tensor loss = cross_entropy(net(images), labels);
-    const double forward = cpu_seconds();
+    const double forward = bench::cpu_seconds();
     optimizer.zero_grad();
     loss.backward();
-    const double backward = cpu_seconds();
+    const double backward = bench::cpu_seconds();
     optimizer.step();
-    std::cout << forward - start << ' ' << backward - forward << ' ' << cpu_seconds() - backward << std::endl;
+    std::cout << forward - start << ' ' << backward - forward << ' ' << bench::cpu_seconds() - backward << std::endl;
   }
 };
 

@@ -2,11 +2,11 @@
 //
 // A line of standard input is "set n in size out kernel stride padding groups sparsity", answered by "ok", or "run",
 // answered by the CPU seconds of forward and backward.
-#include <ctime>
 #include <iostream>
 #include <optional>
 #include <string>
 
+#include "bench/timing.h"
 #include "gossamer/functional.h"
 #include "gossamer/nn/init.h"
 #include "gossamer/ops.h"
@@ -15,12 +15,6 @@
 namespace {
 
 using namespace gossamer;
-
-double cpu_seconds() {
-  timespec time{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
 
 Parameter parameter(const Shape& shape, double sparsity, uint64_t key) {
   const Parameter p = nn::init::make_parameter({.shape = shape, .sparsity = sparsity}, key);
@@ -49,11 +43,11 @@ struct Layer {
     x.set_grad({});
     weight.zero_grad();
     bias.zero_grad();
-    const double start = cpu_seconds();
+    const double start = bench::cpu_seconds();
     const Tensor y = conv2d(x, weight, bias, options);
-    const double middle = cpu_seconds();
+    const double middle = bench::cpu_seconds();
     y.backward(dy);
-    std::cout << middle - start << ' ' << cpu_seconds() - middle << std::endl;
+    std::cout << middle - start << ' ' << bench::cpu_seconds() - middle << std::endl;
   }
 };
 

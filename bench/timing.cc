@@ -49,6 +49,8 @@ double now(int threads) { return clock_seconds(threads == 1 ? CLOCK_THREAD_CPUTI
 
 double wall_seconds() { return clock_seconds(CLOCK_MONOTONIC); }
 
+double cpu_seconds() { return clock_seconds(CLOCK_PROCESS_CPUTIME_ID); }
+
 double median(std::vector<double> values) {
   if (values.empty()) return 0;
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);

@@ -10,6 +10,8 @@ namespace gossamer::bench {
 // One thread: CPU time of the calling thread, which other programs of a busy machine do not enter. More: wall time.
 double now(int threads);
 double wall_seconds();
+// CPU time of the whole process.
+double cpu_seconds();
 
 template <class Body>
 double seconds(int threads, const Body& body) {

@@ -156,7 +156,7 @@ int answer_requests(int threads) {
 
 int run(int argc, char** argv) {
   if (argc >= 3 && argv[1] == std::string_view("--turns")) {
-    if (argc == 4) limit_simd_target(argv[3]);
+    if (argc == 4) set_simd_target(argv[3]);
     return answer_requests(std::stoi(argv[2]));
   }
   for (const auto& [name, make] : ops()) {

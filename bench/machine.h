@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 namespace gossamer::bench {
 
@@ -14,12 +13,6 @@ struct Machine {
 };
 
 Machine machine();
-// Names of the SIMD targets that the kernels may run on here, the best first.
-std::vector<std::string> simd_targets();
-// Keeps the kernels from better targets than the named one, which simd_targets() must have (ConfigError). Before the
-// first product.
-void limit_simd_target(const std::string& name);
-
 // In one line.
 std::string describe(const Machine& machine);
 

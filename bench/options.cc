@@ -9,9 +9,9 @@
 #include <map>
 #include <thread>
 
-#include "bench/machine.h"
 #include "bench/pattern_file.h"
 #include "bench/patterns.h"
+#include "gossamer/runtime.h"
 #include "runtime/check.h"
 
 namespace gossamer::bench {
@@ -198,7 +198,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
     fail<ConfigError>("bench_ratios", "the options must be valid", e.what(), "--help lists them");
   }
   options.rest = app.remaining();
-  if (!given.simd.empty()) limit_simd_target(given.simd);
+  if (!given.simd.empty()) set_simd_target(given.simd);
   if (options.budget_s == 0) options.budget_s = options.quick ? kQuickBudget : kFullBudget;
   choose_layers(given, options);
   choose_series(given, options);

@@ -366,8 +366,6 @@ bool DenseIsFaster(double density, int64_t n) {
   return density > kDensity + kPerSample / static_cast<double>(n);
 }
 
-const char* SimdTarget() { return hwy::TargetName(HWY_TARGET); }
-
 }  // namespace HWY_NAMESPACE
 }  // namespace gossamer::kernels
 HWY_AFTER_NAMESPACE();
@@ -378,7 +376,6 @@ namespace gossamer::kernels {
 HWY_EXPORT(CsrForwardTile);
 HWY_EXPORT(CsrWeightGradTile);
 HWY_EXPORT(DenseIsFaster);
-HWY_EXPORT(SimdTarget);
 
 void csr_forward_tile(const CsrStream& w, const float* values, int64_t block, const float* x_tile, int width,
                       const float* bias, float* y_tile, FetchAhead ahead) noexcept {
@@ -396,8 +393,6 @@ bool dense_is_faster(const CsrStream& w, int64_t n) noexcept {
   const double size = static_cast<double>(w.rows) * static_cast<double>(w.cols);
   return n > 0 && HWY_DYNAMIC_DISPATCH(DenseIsFaster)(static_cast<double>(w.nnz()) / size, n);
 }
-
-const char* simd_target() noexcept { return HWY_DYNAMIC_DISPATCH(SimdTarget)(); }
 
 }  // namespace gossamer::kernels
 #endif  // HWY_ONCE

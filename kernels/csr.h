@@ -81,7 +81,4 @@ inline void csr_weight_grad_vector(const CsrStream& w, int64_t block, int64_t pa
 // function of sizes and of the SIMD target.
 bool dense_is_faster(const CsrStream& w, int64_t n) noexcept;
 
-// Name of the SIMD target that dispatch chose, such as "AVX3_DL".
-const char* simd_target() noexcept;
-
 }  // namespace gossamer::kernels

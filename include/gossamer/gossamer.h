@@ -16,6 +16,7 @@
 #include "gossamer/data/synthetic.h"
 #include "gossamer/data/text.h"
 #include "gossamer/data/transform.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/dtype.h"
 #include "gossamer/error.h"
 #include "gossamer/functional.h"

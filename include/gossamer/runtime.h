@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #pragma GCC visibility push(default)
 namespace gossamer {
@@ -46,8 +48,17 @@ int64_t cached_memory();
 // Frees them and returns how many they were. Thread-safe; tensors that are alive keep theirs.
 int64_t release_cached_memory();
 
-// Name of the SIMD instruction set that the kernels use on this machine, such as "AVX2" or "NEON".
+// Name of the SIMD instruction set that the kernels use on this machine, such as "AVX2" or "NEON": the best of
+// simd_targets(), unless another was set.
 std::string_view simd_target();
+
+// Those that this machine has, best first. Fewer after one was set.
+std::vector<std::string> simd_targets();
+
+// Keeps the kernels, and whatever else in the process uses Highway, from better targets than this one; the environment
+// variable GOSSAMER_SIMD does the same when the library is loaded, and warns where it cannot. Throws ConfigError where
+// this machine has no such target, StateError after the first operation.
+void set_simd_target(std::string_view name);
 
 }  // namespace gossamer
 #pragma GCC visibility pop

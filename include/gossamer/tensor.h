@@ -1,7 +1,9 @@
 // Tensor: a value handle on shared, 64-byte aligned storage.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
+#include <initializer_list>
 #include <iosfwd>
 #include <memory>
 #include <span>
@@ -32,7 +34,7 @@ class Tensor {
   static Tensor zeros(const Shape& shape, DType dtype = DType::f32);
   static Tensor ones(const Shape& shape, DType dtype = DType::f32) { return full(shape, 1, dtype); }
   static Tensor full(const Shape& shape, double value, DType dtype = DType::f32);
-  // Copies `values`, which must hold shape.numel() elements (ShapeError).
+  // Copies `values`, which must hold shape.numel() elements (ShapeError). The dtype is that of T.
   template <Element T>
   static Tensor from(std::span<const T> values, const Shape& shape);
   template <Element T>
@@ -43,6 +45,24 @@ class Tensor {
   static Tensor from(const std::vector<T>& values, const Shape& shape) requires(!std::is_same_v<T, bool>) {
     return from(std::span<const T>(values), shape);
   }
+
+  // Literals such as from({1.0, 2.0}) are f32, as everything else where no dtype is said: f64 is from<double>.
+  static Tensor from(std::initializer_list<double> values, const Shape& shape);
+  // A vector, [n]: from({1.0, 2.0}), from({3, 1}) (i32), from<double>({1.0, 2.0}), from(std::vector<float>...).
+  static Tensor from(std::initializer_list<double> values) { return from(values, {std::ssize(values)}); }
+  template <Element T>
+  static Tensor from(std::initializer_list<T> values) {
+    return from<T>(values, {std::ssize(values)});
+  }
+  template <Element T>
+  static Tensor from(const std::vector<T>& values) requires(!std::is_same_v<T, bool>) {
+    return from<T>(values, {std::ssize(values)});
+  }
+  // A tensor on memory of the caller: shape.numel() row-major elements at `data`, which must be aligned as T is
+  // (ConfigError; null for no elements alone). Nothing is copied: what is written to the tensor, by an optimizer for
+  // one, is written there. `owner` lives as long as any tensor on the memory; without one the caller sees to it.
+  template <Element T>
+  static Tensor wrap(T* data, const Shape& shape, std::shared_ptr<void> owner = nullptr);
 
   bool defined() const { return storage_ != nullptr; }
   const Shape& shape() const { return shape_; }
@@ -65,6 +85,12 @@ class Tensor {
   // The only element of a tensor of one element (ShapeError otherwise), converted to T as by to().
   template <Element T>
   T item() const;
+  // One element, as by item(); negative positions count from the end: x.at(1, -1). Throws ShapeError for another number
+  // of positions than rank(), IndexError outside. For loops over many elements span() is the way.
+  template <Element T = double, std::integral... Index>
+  T at(Index... index) const {
+    return view_at({static_cast<int64_t>(index)...}).template item<T>();
+  }
   // Dtype, shape and elements, such as "f32 [2, 2]\n[[1, 2.5],\n [3, nan]]", each with the fewest digits that read back
   // as the same number. Of more than 1000 elements the first and last three along each dimension are shown.
   std::string to_string() const;
@@ -85,8 +111,8 @@ class Tensor {
   // Number of times that the storage was opened for writing.
   uint64_t version() const;
   bool shares_storage_with(const Tensor& other) const { return storage_ == other.storage_; }
-  // No other tensor, graph or view holds this storage.
-  bool owns_storage_alone() const { return storage_.use_count() == 1; }
+  // No other tensor, graph or view holds this storage, nor does the caller of wrap().
+  bool owns_storage_alone() const;
 
   // ---- Gradients (defined by the autograd layer, see autograd.h) ----
 
@@ -109,6 +135,9 @@ class Tensor {
 
  private:
   friend struct TensorAccess;
+
+  // The element at a position, as a view of shape [].
+  Tensor view_at(std::initializer_list<int64_t> index) const;
 
   std::shared_ptr<Storage> storage_;
   std::shared_ptr<autograd::Meta> meta_;

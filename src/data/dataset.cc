@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "data/indices.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/error.h"
 #include "runtime/check.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::data {
 namespace {

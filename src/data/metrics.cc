@@ -6,13 +6,13 @@
 #include <limits>
 
 #include "gossamer/autograd.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/error.h"
 #include "gossamer/ops/loss.h"
 #include "gossamer/ops/reduce.h"
 #include "ops/loss.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 #include "tensor/format.h"
 
 namespace gossamer::metrics {

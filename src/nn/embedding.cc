@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
+#include "gossamer/dispatch.h"
 #include "gossamer/functional.h"
 #include "gossamer/nn/init.h"
 #include "nn/sparse_options.h"
 #include "runtime/check.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::nn {
 

@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "gossamer/csr_pattern.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/random.h"
 #include "gossamer/sparse/init_method.h"
 #include "kernels/reduce.h"
 #include "runtime/check.h"
 #include "runtime/log.h"
 #include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::nn::init {
 

@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "gossamer/csr_pattern.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/nn/module.h"
 #include "gossamer/state_dict.h"
 #include "parameter/change.h"
 #include "runtime/log.h"
 #include "tensor/arith.h"
-#include "tensor/dispatch.h"
 #include "tensor/state_reader.h"
 
 namespace gossamer::nn {

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "gossamer/block_allocator.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/ops/reduce.h"
 #include "ops/check.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

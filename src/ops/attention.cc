@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/dispatch.h"
 #include "kernels/elementwise.h"
 #include "kernels/reduce.h"
 #include "ops/check.h"
@@ -22,7 +23,6 @@
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "runtime/scratch.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

@@ -10,6 +10,7 @@
 
 #include "gossamer/autograd.h"
 #include "gossamer/block_allocator.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/ops/channel_norm.h"
 #include "kernels/channel_norm.h"
 #include "ops/check.h"
@@ -17,7 +18,6 @@
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "runtime/scratch.h"
-#include "tensor/dispatch.h"
 #include "tensor/layout.h"
 
 namespace gossamer {

@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "gossamer/dispatch.h"
 #include "kernels/update.h"
 #include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 #include "tensor/layout.h"
 
 namespace gossamer {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/ops/elementwise.h"
 #include "ops/broadcast.h"
 #include "ops/check.h"
@@ -19,7 +20,6 @@
 #include "ops/reduce.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 #include "tensor/format.h"
 
 namespace gossamer {

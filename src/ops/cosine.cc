@@ -9,12 +9,12 @@
 
 #include "gossamer/autograd.h"
 #include "gossamer/block_allocator.h"
+#include "gossamer/dispatch.h"
 #include "ops/check.h"
 #include "ops/loss.h"
 #include "ops/loss_pointwise.h"
 #include "runtime/check.h"
 #include "runtime/scratch.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

@@ -7,10 +7,10 @@
 #include <cmath>
 #include <cstdint>
 
+#include "gossamer/dispatch.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "tensor/convert.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

@@ -2,18 +2,23 @@
 // to their shapes.
 #include "ops/elementwise.h"
 
+#include <fmt/format.h>
+
 #include <array>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/ops/elementwise.h"
+#include "gossamer/ops/math.h"
 #include "kernels/elementwise.h"
 #include "ops/broadcast.h"
 #include "ops/check.h"
 #include "ops/reduce.h"
+#include "runtime/check.h"
 #include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 #include "tensor/layout.h"
 
 namespace gossamer {
@@ -41,6 +46,18 @@ Tensor run_pieces(const Layout& layout, Tensor out, const Run& run, const Tensor
 
 }  // namespace
 
+namespace {
+
+Tensor zip_scalar_into(Binary op, const Tensor& x, double scalar, const Layout& layout, const Tensor& out) {
+  const auto run = [=]<class T>(int64_t n, const T* from, T* y) {
+    const T rounded = static_cast<T>(scalar);
+    kernels::zip(op, n, {from}, {&rounded, 0}, y);
+  };
+  return run_pieces(layout, out, run, x);
+}
+
+}  // namespace
+
 Tensor map(Unary op, const Tensor& x) {
   const Layout layout = Layout::of(x);
   const auto run = [op](int64_t n, const auto* from, auto* y) { kernels::map(op, n, from, y); };
@@ -48,12 +65,8 @@ Tensor map(Unary op, const Tensor& x) {
 }
 
 Tensor zip_scalar(Binary op, const Tensor& x, double scalar) {
-  const auto run = [=]<class T>(int64_t n, const T* from, T* y) {
-    const T rounded = static_cast<T>(scalar);
-    kernels::zip(op, n, {from}, {&rounded, 0}, y);
-  };
   const Layout layout = Layout::of(x);
-  return run_pieces(layout, layout.empty(x.shape(), x.dtype()), run, x);
+  return zip_scalar_into(op, x, scalar, layout, layout.empty(x.shape(), x.dtype()));
 }
 
 namespace {
@@ -214,5 +227,66 @@ Tensor mul_scalar(const Tensor& x, double scalar) {
   check_floating(kOp, x);
   return record<MulScalarNode>(kOp, zip_scalar(Binary::Mul, x, scalar), {x}, scalar);
 }
+
+Tensor div_scalar(const Tensor& x, double scalar) {
+  constexpr const char* kOp = "div_scalar";
+  struct DivScalarNode final : Node {
+    double scalar;
+    explicit DivScalarNode(double scalar_) : scalar(scalar_) {}
+    Gradients backward(const Tensor& grad) override { return {div_scalar(grad, scalar)}; }
+  };
+
+  check_floating(kOp, x);
+  return record<DivScalarNode>(kOp, zip_scalar(Binary::Div, x, scalar), {x}, scalar);
+}
+
+Tensor operator/(double scalar, const Tensor& x) { return mul_scalar(reciprocal(x), scalar); }
+
+namespace {
+
+void check_in_place(const char* name, const Tensor& x, const Tensor& y) {
+  if (!grad_enabled() || !(x.requires_grad() || y.requires_grad())) return;
+  fail<StateError>(name, "what is changed in place is not recorded, so neither side may need a gradient",
+                   fmt::format("the {} does", x.requires_grad() ? "left one" : "right one"),
+                   fmt::format("write x = x {} y, or let a NoGrad live here", std::string_view(name).substr(0, 1)));
+}
+
+// Rows where there are any: they would go, and a pointer to them may be held.
+Layout layout_in_place(const Tensor& x) { return TensorTiles::has_rows(x) ? Layout::rows() : Layout::of(x); }
+
+// x becomes op(x, y).
+Tensor& zip_in_place(const char* name, Binary op, Tensor& x, const Tensor& y) {
+  check_same_floating(name, x, y);
+  check_in_place(name, x, y);
+  if (x.shape() == y.shape() && !x.shares_storage_with(y)) {
+    zip_equal(op, x, y, layout_in_place(x), x.detach());
+    return x;
+  }
+  const Tensor result = zip(name, op, x, y);
+  if (result.shape() != x.shape()) {
+    fail<ShapeError>(name, "the right side must broadcast to the shape of the left",
+                     fmt::format("{} and {}", x.shape().to_string(), y.shape().to_string()));
+  }
+  x.copy_from(result);
+  return x;
+}
+
+Tensor& zip_scalar_in_place(const char* name, Binary op, Tensor& x, double scalar) {
+  check_floating(name, x);
+  check_in_place(name, x, {});
+  zip_scalar_into(op, x, scalar, layout_in_place(x), x.detach());
+  return x;
+}
+
+}  // namespace
+
+Tensor& operator+=(Tensor& x, const Tensor& y) { return zip_in_place("+=", Binary::Add, x, y); }
+Tensor& operator-=(Tensor& x, const Tensor& y) { return zip_in_place("-=", Binary::Sub, x, y); }
+Tensor& operator*=(Tensor& x, const Tensor& y) { return zip_in_place("*=", Binary::Mul, x, y); }
+Tensor& operator/=(Tensor& x, const Tensor& y) { return zip_in_place("/=", Binary::Div, x, y); }
+Tensor& operator+=(Tensor& x, double scalar) { return zip_scalar_in_place("+=", Binary::Add, x, scalar); }
+Tensor& operator-=(Tensor& x, double scalar) { return zip_scalar_in_place("-=", Binary::Sub, x, scalar); }
+Tensor& operator*=(Tensor& x, double scalar) { return zip_scalar_in_place("*=", Binary::Mul, x, scalar); }
+Tensor& operator/=(Tensor& x, double scalar) { return zip_scalar_in_place("/=", Binary::Div, x, scalar); }
 
 }  // namespace gossamer

@@ -8,13 +8,13 @@
 
 #include "gossamer/autograd.h"
 #include "gossamer/block_allocator.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/ops/shape.h"
 #include "ops/broadcast.h"
 #include "ops/check.h"
 #include "ops/lines.h"
 #include "ops/reduce.h"
 #include "runtime/check.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

@@ -9,13 +9,13 @@
 #include <type_traits>
 #include <vector>
 
+#include "gossamer/dispatch.h"
 #include "gossamer/tensor.h"
 #include "kernels/elementwise.h"
 #include "kernels/extremes.h"
 #include "kernels/reduce.h"
 #include "ops/check.h"
 #include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

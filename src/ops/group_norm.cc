@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/ops/channel_norm.h"
 #include "kernels/channel_norm.h"
 #include "ops/check.h"
 #include "ops/norm_checks.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

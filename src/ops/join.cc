@@ -12,12 +12,12 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/ops/shape.h"
 #include "ops/check.h"
 #include "ops/lines.h"
 #include "ops/parts.h"
 #include "runtime/check.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/dispatch.h"
 #include "kernels/layer_norm.h"
 #include "kernels/tile_norm.h"
 #include "ops/check.h"
@@ -18,7 +19,6 @@
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "runtime/scratch.h"
-#include "tensor/dispatch.h"
 #include "tensor/layout.h"
 
 namespace gossamer {

@@ -5,12 +5,12 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/ops/product.h"
 #include "ops/check.h"
 #include "ops/column_sums.h"
 #include "ops/dense_products.h"
 #include "runtime/check.h"
-#include "tensor/dispatch.h"
 #include "tensor/layout.h"
 
 namespace gossamer {

@@ -5,8 +5,8 @@
 
 #include "gossamer/autograd.h"
 #include "gossamer/block_allocator.h"
+#include "gossamer/dispatch.h"
 #include "ops/loss.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

@@ -14,13 +14,13 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/ops/loss.h"
 #include "kernels/elementwise.h"
 #include "kernels/reduce.h"
 #include "ops/check.h"
 #include "runtime/parallel.h"
 #include "runtime/scratch.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/ops/normalization.h"
 #include "gossamer/ops/shape.h"
 #include "kernels/softmax.h"
 #include "ops/check.h"
 #include "ops/softmax_columns.h"
 #include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

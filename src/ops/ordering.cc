@@ -12,12 +12,12 @@
 #include <type_traits>
 
 #include "gossamer/autograd.h"
+#include "gossamer/dispatch.h"
 #include "ops/check.h"
 #include "ops/indexing.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "runtime/scratch.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

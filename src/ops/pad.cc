@@ -9,12 +9,12 @@
 
 #include "gossamer/autograd.h"
 #include "gossamer/block_allocator.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/ops/indexing.h"
 #include "gossamer/ops/rearrange.h"
 #include "ops/check.h"
 #include "ops/lines.h"
 #include "runtime/check.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

@@ -10,11 +10,11 @@
 
 #include "gossamer/autograd.h"
 #include "gossamer/block_allocator.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/ops/shape.h"
 #include "ops/check.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

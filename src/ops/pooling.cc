@@ -14,13 +14,13 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/dispatch.h"
 #include "kernels/max_pool.h"
 #include "kernels/reference/max_pool.h"
 #include "ops/check.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "runtime/scratch.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

@@ -7,6 +7,7 @@
 
 #include "gossamer/autograd.h"
 #include "gossamer/block_allocator.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/ops/product.h"
 #include "gossamer/ops/shape.h"
 #include "ops/broadcast.h"
@@ -15,7 +16,6 @@
 #include "runtime/blas.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 #include "tensor/layout.h"
 
 namespace gossamer {

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/dispatch.h"
 #include "ops/check.h"
 #include "ops/lines.h"
 #include "runtime/check.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/ops/attention.h"
 #include "ops/check.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 #include "tensor/layout.h"
 
 namespace gossamer {

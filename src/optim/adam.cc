@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "gossamer/dispatch.h"
 #include "kernels/update.h"
 #include "optim/options.h"
 #include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::optim {
 namespace {

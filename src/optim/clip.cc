@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "gossamer/dispatch.h"
 #include "gossamer/error.h"
 #include "kernels/elementwise.h"
 #include "kernels/reduce.h"
@@ -13,7 +14,6 @@
 #include "runtime/parallel.h"
 #include "runtime/processes.h"
 #include "tensor/arith.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::optim {
 namespace {

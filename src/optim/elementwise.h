@@ -8,9 +8,9 @@
 #include <string_view>
 #include <utility>
 
+#include "gossamer/dispatch.h"
 #include "gossamer/optim/optimizer.h"
 #include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::optim {
 

@@ -7,12 +7,12 @@
 #include <unordered_set>
 #include <utility>
 
+#include "gossamer/dispatch.h"
 #include "optim/saved.h"
 #include "parameter/access.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "tensor/arith.h"
-#include "tensor/dispatch.h"
 #include "tensor/state_reader.h"
 
 namespace gossamer::optim {

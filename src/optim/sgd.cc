@@ -3,10 +3,10 @@
 #include <cmath>
 #include <cstdint>
 
+#include "gossamer/dispatch.h"
 #include "kernels/update.h"
 #include "optim/options.h"
 #include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::optim {
 

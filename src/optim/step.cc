@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gossamer/csr_pattern.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/optim/optimizer.h"
 #include "optim/follower.h"
 #include "optim/record.h"
@@ -15,7 +16,6 @@
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "tensor/arith.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::optim {
 

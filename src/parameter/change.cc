@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "autograd/meta.h"
+#include "gossamer/dispatch.h"
 #include "parameter/state.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "tensor/arith.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

@@ -37,11 +37,15 @@ constinit BlasState g_blas;
 Blas start_product() {
   BlasState& state = g_blas;
   bool first = false;
+  int chosen = 1;  // threads that the application chose, by call or environment
   if (!state.in_use.load(std::memory_order_acquire)) {
     const std::scoped_lock lock(state.mutex);
     first = !state.in_use.load(std::memory_order_relaxed);
     if (first) rt::reserve_openblas_buffers();
-    if (first && state.option == Blas::SingleThread && !openblas_set_num_threads_local) openblas_set_num_threads(1);
+    if (first && state.option == Blas::SingleThread && !openblas_set_num_threads_local) {
+      chosen = openblas_get_num_threads() == openblas_get_num_procs() ? 1 : openblas_get_num_threads();
+      openblas_set_num_threads(1);
+    }
     state.in_use.store(true, std::memory_order_release);
   }
   if (state.option == Blas::Leave) return Blas::Leave;
@@ -49,7 +53,13 @@ Blas start_product() {
     thread_local const int previous = openblas_set_num_threads_local(1);
     static_cast<void>(previous);
   }
-  if (first) {
+  if (chosen > 1) {
+    rt::warn(
+        "OpenBLAS had {} threads and is set to one thread in the whole process, because gossamer splits products "
+        "itself; "
+        "runtime({{.blas = Blas::Leave}}) leaves it alone",
+        chosen);
+  } else if (first) {
     rt::log(LogLevel::Info,
             openblas_set_num_threads_local
                 ? "OpenBLAS is set to one thread in the threads that run gossamer's products; "

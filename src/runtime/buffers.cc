@@ -10,6 +10,7 @@
 #include "gossamer/runtime.h"
 #include "runtime/blocks.h"
 #include "runtime/poison.h"
+#include "runtime/simd.h"
 
 namespace gossamer::rt {
 
@@ -36,6 +37,9 @@ void ask_for_huge_pages(std::byte* data, int64_t bytes) {
   madvise(data + (begin - address), end - begin, MADV_HUGEPAGE);  // only a hint
 #endif
 }
+
+// Whoever has a tensor has this file.
+[[gnu::used]] const bool* const kSimdEnvironment = &simd_environment_applied;
 
 class Keeper {
  public:

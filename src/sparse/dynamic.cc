@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -24,6 +27,27 @@ namespace {
 bool is_chosen(const InitMethod& method) {
   const auto* function = method.target<std::shared_ptr<const CsrPattern> (*)(const InitContext&)>();
   return function == nullptr || *function != random;
+}
+
+// None where the updates do not end, or a function knows.
+std::optional<int64_t> last_update_step(const UpdateSchedule& update) {
+  if (update.steps) return std::ranges::max(*update.steps);
+  if (!update.stop || update.start < 0 || *update.stop <= update.start) return {};
+  return *update.stop - 1 - (*update.stop - 1 - update.start) % *update.freq;
+}
+
+void warn_about_unreached_sparsity(const std::string& name, const Sparsity& sparsity, const UpdateSchedule& update) {
+  const std::optional<int64_t> last = last_update_step(update);
+  if (!last) return;
+  sparsity.for_each([&](const Schedule& schedule) {
+    const auto* const cubic = schedule.get_if<Cubic>();
+    if (cubic == nullptr || cubic->end <= *last || cubic->init == cubic->final) return;
+    rt::warn(
+        "model.apply(sparsity): {} ends at sparsity {:.3g}, not at the {:.3g} of its schedule, as that ends at step {} "
+        "and "
+        "the updates at step {}; let the updates go on, or the schedule end earlier",
+        name, schedule.at({.step = *last}), cubic->final, cubic->end, *last);
+  });
 }
 
 }  // namespace
@@ -53,6 +77,7 @@ void DynamicSparsityAlgorithm::prepare_adopt(std::vector<SparseParameter> parame
         "leave it out, or let the updates start at step 0",
         name());
   }
+  if (!parameters.empty()) warn_about_unreached_sparsity(name(), sparsity(), update_);
   SparsityAlgorithm::prepare_adopt(std::move(parameters));
 }
 

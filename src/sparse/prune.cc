@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "gossamer/dispatch.h"
 #include "gossamer/sparse/init_method.h"
 #include "gossamer/sparse/sparse_parameter.h"
 #include "parameter/change.h"
@@ -14,7 +15,6 @@
 #include "sparse/selection/connection_scores.h"
 #include "sparse/selection/select.h"
 #include "sparse/warn_if_empty.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::sparse {
 

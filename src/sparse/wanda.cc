@@ -6,11 +6,11 @@
 #include <cmath>
 #include <cstdint>
 
+#include "gossamer/dispatch.h"
 #include "gossamer/sparse/prune.h"
 #include "parameter/access.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::sparse {
 

@@ -2,11 +2,11 @@
 
 #include <atomic>
 
+#include "gossamer/dispatch.h"
 #include "kernels/reduce.h"
 #include "kernels/update.h"
 #include "runtime/parallel.h"
 #include "runtime/processes.h"
-#include "tensor/dispatch.h"
 #include "tensor/layout.h"
 
 namespace gossamer {

@@ -6,7 +6,7 @@
 #include <ostream>
 #include <utility>
 
-#include "tensor/dispatch.h"
+#include "gossamer/dispatch.h"
 
 namespace gossamer {
 

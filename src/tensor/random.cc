@@ -7,9 +7,9 @@
 #include <cmath>
 #include <numbers>
 
+#include "gossamer/dispatch.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

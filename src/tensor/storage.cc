@@ -1,6 +1,7 @@
 #include "tensor/storage.h"
 
 #include <mutex>
+#include <utility>
 
 #include "runtime/buffers.h"
 
@@ -18,6 +19,9 @@ Storage::Storage(int64_t n, int64_t features, int width)
   tile_data_ = reinterpret_cast<float*>(rt::take_buffer(tile_bytes()));
 }
 
+Storage::Storage(std::byte* rows, int64_t bytes, std::shared_ptr<void> owner)
+    : rows_(rows), bytes_(bytes), memory_(Memory::Borrowed), owner_(std::move(owner)) {}
+
 Storage::~Storage() {
   give_rows();
   give_tiles();
@@ -27,10 +31,13 @@ int64_t Storage::tile_bytes() const { return Batch<float>{nullptr, n_, features_
 
 void Storage::give_rows() {
   std::byte* const rows = rows_.exchange(nullptr);
-  if (memory_ == Memory::Kept) {
-    rt::give_buffer(rows, bytes_);
-  } else {
-    rt::delete_buffer(rows);
+  switch (memory_) {
+    case Memory::Kept:
+      return rt::give_buffer(rows, bytes_);
+    case Memory::Returned:
+      return rt::delete_buffer(rows);
+    case Memory::Borrowed:
+      break;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "runtime/fork.h"
 #include "tensor/batch.h"
@@ -18,15 +19,20 @@ class Storage {
   // Alignment of a cache line and of the widest vector register.
   static constexpr size_t kAlignment = 64;
 
-  enum class Memory { Kept, Returned };  // what becomes of it in the end: kept for the next storage, or not
+  // What becomes of it in the end: kept for the next storage, returned to the system, or left to its owner.
+  enum class Memory { Kept, Returned, Borrowed };
 
   // Born row-major.
   Storage(int64_t bytes, Memory memory);
   // Born as tiles of floats [n, features]; its memory is kept.
   Storage(int64_t n, int64_t features, int width);
+  // Of rows that belong to another, whom `owner` keeps alive.
+  Storage(std::byte* rows, int64_t bytes, std::shared_ptr<void> owner);
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
+
+  bool is_borrowed() const { return memory_ == Memory::Borrowed; }
 
   // Row-major.
   std::byte* bytes() const {
@@ -58,6 +64,7 @@ class Storage {
   std::atomic<float*> tile_data_{nullptr};
   int64_t bytes_;  // of the rows
   Memory memory_ = Memory::Kept;
+  std::shared_ptr<void> owner_;  // of borrowed rows
   int64_t n_ = 0;
   int64_t features_ = 0;
   int width_ = 0;

@@ -7,11 +7,11 @@
 #include <cstring>
 #include <limits>
 
+#include "gossamer/dispatch.h"
 #include "runtime/blocks.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "tensor/convert.h"
-#include "tensor/dispatch.h"
 #include "tensor/layout.h"
 #include "tensor/storage.h"
 #include "tensor/tensor_access.h"
@@ -64,6 +64,27 @@ Tensor Tensor::from(std::span<const T> values, const Shape& shape) {
   return t;
 }
 
+Tensor Tensor::from(std::initializer_list<double> values, const Shape& shape) {
+  return from(std::vector<float>(values.begin(), values.end()), shape);
+}
+
+template <Element T>
+Tensor Tensor::wrap(T* data, const Shape& shape, std::shared_ptr<void> owner) {
+  constexpr const char* kOp = "Tensor::wrap";
+  if (data == nullptr && shape.numel() > 0) {
+    fail<ConfigError>(kOp, "there must be memory for the elements", fmt::format("null for {}", shape.to_string()));
+  }
+  if (reinterpret_cast<uintptr_t>(data) % alignof(T) != 0) {
+    fail<ConfigError>(kOp, fmt::format("the memory must be aligned to {} bytes", alignof(T)),
+                      fmt::format("{}", static_cast<const void*>(data)), "copy it with Tensor::from");
+  }
+  if (shape.numel() == 0) return empty(shape, dtype_of<T>);
+  const int64_t bytes = shape.numel() * dtype_size(dtype_of<T>);
+  return TensorAccess::on(std::allocate_shared<Storage>(BlockAllocator<Storage>(), reinterpret_cast<std::byte*>(data),
+                                                        bytes, std::move(owner)),
+                          shape, dtype_of<T>);
+}
+
 int64_t Tensor::dim(int index) const {
   const int i = index < 0 ? index + rank() : index;
   if (i < 0 || i >= rank()) {
@@ -95,6 +116,27 @@ T Tensor::item() const {
                      defined() ? shape_.to_string() : "an undefined tensor");
   }
   return dispatch_all(dtype_, [&]<class S>() { return convert<T>(*data<S>()); });
+}
+
+Tensor Tensor::view_at(std::initializer_list<int64_t> index) const {
+  constexpr const char* kOp = "Tensor::at";
+  if (std::ssize(index) != rank()) {
+    fail<ShapeError>(
+        kOp, fmt::format("there must be {} positions, one for each dimension of {}", rank(), shape_.to_string()),
+        fmt::format("{}", index.size()));
+  }
+  int64_t offset = 0;
+  int dim = 0;
+  for (const int64_t given : index) {
+    const int64_t size = shape_[dim];
+    if (given < -size || given >= size) {
+      fail<IndexError>(kOp, fmt::format("position {} must be within [-{}, {})", dim, size, size),
+                       fmt::format("{} in {}", given, shape_.to_string()));
+    }
+    offset = offset * size + (given < 0 ? given + size : given);
+    ++dim;
+  }
+  return alias({}, offset);
 }
 
 Tensor Tensor::clone() const {
@@ -157,12 +199,15 @@ void Tensor::fill(double value) {
   dispatch_all(dtype_, [&]<class T>() { std::fill_n(mutable_data<T>(), numel(), convert<T>(value)); });
 }
 
+bool Tensor::owns_storage_alone() const { return storage_.use_count() == 1 && !storage_->is_borrowed(); }
+
 uint64_t Tensor::version() const { return defined() ? storage_->version() : 0; }
 
-#define GOSSAMER_TENSOR_OF(T)                                        \
-  template Tensor Tensor::from<T>(std::span<const T>, const Shape&); \
-  template const T* Tensor::data<T>() const;                         \
-  template T* Tensor::mutable_data<T>();                             \
+#define GOSSAMER_TENSOR_OF(T)                                               \
+  template Tensor Tensor::from<T>(std::span<const T>, const Shape&);        \
+  template Tensor Tensor::wrap<T>(T*, const Shape&, std::shared_ptr<void>); \
+  template const T* Tensor::data<T>() const;                                \
+  template T* Tensor::mutable_data<T>();                                    \
   template T Tensor::item<T>() const;
 GOSSAMER_TENSOR_OF(float)
 GOSSAMER_TENSOR_OF(double)

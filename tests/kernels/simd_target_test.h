@@ -8,8 +8,8 @@
 #include <span>
 #include <string>
 
-#include "kernels/csr.h"
 #include "kernels/simd.h"
+#include "kernels/simd_target.h"
 
 // After kernels/simd.h, whose choice of targets it reads.
 #include "hwy/highway.h"

@@ -157,6 +157,21 @@ TEST(Apply, AnInitMethodThatADenseStartIgnoresIsWarnedAbout) {
   EXPECT_TRUE(warnings(topk, {.freq = 10}).empty());
 }
 
+TEST(Apply, ASparsityThatTheUpdatesEndBeforeIsWarnedAbout) {
+  const auto warnings = [](const Schedule& sparsity, const UpdateSchedule& update) {
+    LogCapture log;
+    GMP({.sparsity = sparsity, .update = update}).apply(two_layers());
+    return log.messages;
+  };
+  const Cubic cubic{.init = 0, .final = 0.9, .start = 0, .end = 100};
+  ASSERT_EQ(warnings(cubic, {.freq = 10, .stop = 100}).size(), 1U);  // the last one is at step 90
+  EXPECT_TRUE(contains(warnings(cubic, {.freq = 10, .stop = 100})[0], "not at the 0.9 of its schedule"));
+  EXPECT_EQ(warnings(cubic, {.steps = {{0, 50}}}).size(), 1U);
+  EXPECT_TRUE(warnings(cubic, {.freq = 10, .stop = 101}).empty());
+  EXPECT_TRUE(warnings(cubic, {.freq = 10}).empty());
+  EXPECT_TRUE(warnings(Linear{.init = 0, .slope = 0.001}, {.freq = 10, .stop = 100}).empty());
+}
+
 TEST(Apply, ANameTwiceIsAConfigErrorThatChangesNothing) {
   const Parameters parameters{dense_parameter("w", {4, 4}, 8), dense_parameter("w", {4, 4}, 9)};
   Static algorithm(0.5);

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "gossamer/dispatch.h"
 #include "gossamer/error.h"
 #include "gossamer/ops.h"
 #include "gossamer/sparse/distribution.h"
@@ -18,7 +19,6 @@
 #include "gossamer/sparse/set.h"
 #include "gossamer/sparse/structure.h"
 #include "parameter/access.h"
-#include "tensor/dispatch.h"
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
 

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <numeric>
 #include <sstream>
 #include <string>
@@ -41,6 +43,62 @@ TEST(Tensor, FactoriesFillEveryDtype) {
     EXPECT_EQ(Tensor::ones({}, dtype).item<int64_t>(), 1);
   }
   EXPECT_EQ(Tensor::full({2}, -2.5).data<float>()[1], -2.5F);
+}
+
+TEST(Tensor, FromAListIsAVectorAndLiteralsAreF32) {
+  const Tensor x = Tensor::from({1.0, 2.5});
+  EXPECT_EQ(x.dtype(), DType::f32);
+  EXPECT_EQ(x.shape(), (Shape{2}));
+  EXPECT_EQ(to_vector<float>(x), (std::vector<float>{1, 2.5}));
+  EXPECT_EQ(Tensor::from({1.0, 2.5}, {2, 1}).dtype(), DType::f32);
+  EXPECT_EQ(Tensor::from<double>({1.0, 2.5}).dtype(), DType::f64);
+  EXPECT_EQ(Tensor::from({1, 2, 3}).dtype(), DType::i32);
+  EXPECT_EQ(Tensor::from({true, false}).dtype(), DType::boolean);
+  EXPECT_EQ(Tensor::from(std::vector<int64_t>{4, 5}).to_string(), "i64 [2]\n[4, 5]");
+}
+
+TEST(Tensor, AtReadsOneElement) {
+  const Tensor x = Tensor::from({1, 2, 3, 4, 5, 6}, {2, 3});
+  EXPECT_EQ(x.at(1, 0), 4.0);
+  EXPECT_EQ(x.at<int64_t>(-1, -1), 6);
+  EXPECT_EQ(x.alias({3}, 3).at(1), 5.0);
+  EXPECT_EQ(Tensor::ones({}).at(), 1.0);
+  EXPECT_NE(message_of<ShapeError>([&] { x.at(1); }).find("2 positions, one for each dimension of [2, 3]"),
+            std::string::npos);
+  EXPECT_NE(message_of<IndexError>([&] { x.at(0, 3); }).find("position 1 must be within [-3, 3)"), std::string::npos);
+  message_of<IndexError>([&] { x.at(-3, 0); });
+  message_of<IndexError>([&] { Tensor::ones({2, 0}).at(0, 0); });
+}
+
+TEST(Tensor, WrapSharesTheCallersMemory) {
+  std::vector<float> memory{1, 2, 3, 4};
+  Tensor x = Tensor::wrap(memory.data(), {2, 2});
+  EXPECT_EQ(x.data<float>(), memory.data());
+  memory[3] = 9;
+  EXPECT_EQ(x.at(1, 1), 9.0);
+  x.fill(5);
+  EXPECT_EQ(memory, (std::vector<float>{5, 5, 5, 5}));
+  EXPECT_FALSE(x.owns_storage_alone()) << "what is reused as scratch must not be the caller's";
+  EXPECT_FALSE(x.clone().shares_storage_with(x));
+}
+
+TEST(Tensor, WrapKeepsTheOwnerAsLongAsAView) {
+  auto memory = std::make_shared<std::vector<int64_t>>(3, 7);
+  const std::weak_ptr<void> watch = memory;
+  int64_t* const data = memory->data();
+  Tensor view = Tensor::wrap(data, {3}, std::move(memory)).alias({1}, 2);
+  EXPECT_FALSE(watch.expired());
+  EXPECT_EQ(view.at(0), 7.0);
+  view = Tensor();
+  EXPECT_TRUE(watch.expired());
+}
+
+TEST(Tensor, WrapRefusesMemoryThatCannotHoldTheElements) {
+  alignas(8) std::byte bytes[16] = {};
+  auto* const crooked = reinterpret_cast<float*>(bytes + 1);
+  EXPECT_NE(message_of<ConfigError>([&] { Tensor::wrap(crooked, {2}); }).find("aligned to 4 bytes"), std::string::npos);
+  message_of<ConfigError>([] { Tensor::wrap<float>(nullptr, {2}); });
+  EXPECT_EQ(Tensor::wrap<float>(nullptr, {0, 3}).numel(), 0);
 }
 
 TEST(Tensor, StartsAtACacheLine) {

@@ -26,6 +26,7 @@ class MEST final : public DropAndGrow {
  public:
   // Throws ConfigError for options out of range.
   explicit MEST(MESTOptions options);
+  explicit MEST(double sparsity) : MEST(MESTOptions{.sparsity = sparsity}) {}
 
  protected:
   bool wants_dense_gradient() const override { return false; }

@@ -43,6 +43,7 @@ class RigL final : public DropAndGrow {
   // Throws ConfigError: sparsity out of range, both kinds of groups, a negative number of them, candidates negative,
   // not finite or in groups, a window out of range.
   explicit RigL(RigLOptions options);
+  explicit RigL(double sparsity) : RigL(RigLOptions{.sparsity = sparsity}) {}
 
   StateDict state_dict() const override;
   void load_state_dict(const StateDict& state) override;

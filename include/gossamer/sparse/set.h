@@ -26,6 +26,7 @@ struct SETOptions {
 class SET final : public DropAndGrow {
  public:
   explicit SET(SETOptions options);
+  explicit SET(double sparsity) : SET(SETOptions{.sparsity = sparsity}) {}
 
  protected:
   bool wants_dense_gradient() const override { return false; }

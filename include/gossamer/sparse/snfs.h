@@ -36,6 +36,7 @@ class SNFS final : public DropAndGrow {
  public:
   // Throws ConfigError: a constant sparsity outside [0, 1), momentum or window out of range.
   explicit SNFS(SNFSOptions options);
+  explicit SNFS(double sparsity) : SNFS(SNFSOptions{.sparsity = sparsity}) {}
 
   // Between the first step of a window and its update the factors retained so far are part of the state:
   //   retained.<parameter>.<i>.dy, .x   of the i-th use, oldest first; no x where the layer ran on dense weights

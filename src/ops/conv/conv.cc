@@ -4,11 +4,11 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/ops/shape.h"
 #include "ops/check.h"
 #include "ops/conv/check.h"
 #include "ops/conv/products.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/ops/shape.h"
 #include "ops/check.h"
 #include "ops/conv/check.h"
@@ -12,7 +13,6 @@
 #include "ops/csr/conv_products.h"
 #include "ops/csr/gradient_tap.h"
 #include "ops/csr/scatter.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

@@ -13,12 +13,12 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/dispatch.h"
 #include "ops/check.h"
 #include "ops/csr/gradient_tap.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "tensor/csr/walk.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

@@ -9,13 +9,13 @@
 
 #include "autograd/meta.h"
 #include "gossamer/csr_pattern.h"
+#include "gossamer/dispatch.h"
 #include "ops/csr/use.h"
 #include "runtime/blas.h"
 #include "runtime/check.h"
 #include "runtime/processes.h"
 #include "tensor/arith.h"
 #include "tensor/csr/walk.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "gossamer/dispatch.h"
 #include "kernels/csr.h"
 #include "kernels/layout.h"
 #include "ops/check.h"
@@ -9,7 +10,6 @@
 #include "ops/csr/products.h"
 #include "ops/dense_products.h"
 #include "tensor/csr/stream.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

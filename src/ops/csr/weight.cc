@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "gossamer/dispatch.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "gossamer/dispatch.h"
 #include "runtime/check.h"
 #include "sparse/selection/select.h"
 #include "sparse/settings/settings_of.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::sparse {
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "gossamer/dispatch.h"
 #include "gossamer/random.h"
 #include "parameter/access.h"
 #include "runtime/check.h"
@@ -16,7 +17,6 @@
 #include "sparse/selection/select.h"
 #include "sparse/settings/settings_of.h"
 #include "tensor/arith.h"
-#include "tensor/dispatch.h"
 #include "tensor/state_reader.h"
 
 namespace gossamer::sparse {

@@ -4,10 +4,10 @@
 
 #include <utility>
 
+#include "gossamer/dispatch.h"
 #include "runtime/check.h"
 #include "sparse/selection/select.h"
 #include "sparse/settings/settings_of.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::sparse {
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "gossamer/dispatch.h"
 #include "parameter/access.h"
 #include "runtime/check.h"
 #include "sparse/saved.h"
@@ -15,7 +16,6 @@
 #include "sparse/selection/select.h"
 #include "sparse/settings/settings_of.h"
 #include "tensor/arith.h"
-#include "tensor/dispatch.h"
 #include "tensor/state_reader.h"
 
 namespace gossamer::sparse {

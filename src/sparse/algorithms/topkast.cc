@@ -8,13 +8,13 @@
 #include <utility>
 #include <vector>
 
+#include "gossamer/dispatch.h"
 #include "gossamer/ops.h"
 #include "parameter/access.h"
 #include "runtime/check.h"
 #include "sparse/selection/select.h"
 #include "sparse/settings/drop_fraction.h"
 #include "sparse/settings/settings_of.h"
-#include "tensor/dispatch.h"
 #include "tensor/mask_bytes.h"
 #include "tensor/state_reader.h"
 

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <functional>
 
+#include "gossamer/dispatch.h"
 #include "runtime/check.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::sparse {
 

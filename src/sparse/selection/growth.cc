@@ -10,8 +10,8 @@
 #include <numeric>
 #include <utility>
 
+#include "gossamer/dispatch.h"
 #include "runtime/parallel.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::sparse {
 

@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "gossamer/dispatch.h"
 #include "gossamer/random.h"
 #include "runtime/check.h"
 #include "sparse/selection/select.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::sparse {
 

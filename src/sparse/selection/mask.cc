@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "gossamer/autograd.h"
+#include "gossamer/dispatch.h"
 #include "gossamer/ops.h"
 #include "gossamer/sparse/init_method.h"
 #include "runtime/check.h"
-#include "tensor/dispatch.h"
 #include "tensor/mask_bytes.h"
 
 namespace gossamer::sparse {

@@ -5,12 +5,12 @@
 #include <functional>
 #include <type_traits>
 
+#include "gossamer/dispatch.h"
 #include "gossamer/random.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "tensor/csr/stream.h"
 #include "tensor/csr/walk.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::sparse {
 

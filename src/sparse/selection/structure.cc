@@ -7,9 +7,9 @@
 #include <limits>
 #include <vector>
 
+#include "gossamer/dispatch.h"
 #include "runtime/check.h"
 #include "sparse/selection/select.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer::sparse {
 

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "gossamer/csr_pattern.h"
+#include "gossamer/dispatch.h"
 #include "runtime/check.h"
 #include "tensor/csr/walk.h"
-#include "tensor/dispatch.h"
 
 namespace gossamer {
 

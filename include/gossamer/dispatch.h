@@ -1,15 +1,26 @@
-// From a runtime DType to a compile-time type.
+// From a runtime DType to a compile-time type, for operations of one's own.
+//
+//   double sum(const Tensor& x) {
+//     return dispatch_floating(x.dtype(), "sum", [&]<class T>() {
+//       const auto elements = x.span<T>();
+//       return std::accumulate(elements.begin(), elements.end(), 0.0);
+//     });
+//   }
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
 #include "gossamer/dtype.h"
-#include "runtime/check.h"
 
+#pragma GCC visibility push(default)
 namespace gossamer {
 
-// Calls f.operator()<T>() with T = float or double. Throws DTypeError naming `op` for other types.
+// What dispatch_floating() throws.
+[[noreturn]] void throw_not_floating(std::string_view op, DType dtype);
+
+// Calls f.operator()<T>() with T = float or double. Throws DTypeError that names `op` for other types.
 template <class F>
 decltype(auto) dispatch_floating(DType dtype, std::string_view op, F&& f) {
   switch (dtype) {
@@ -18,11 +29,11 @@ decltype(auto) dispatch_floating(DType dtype, std::string_view op, F&& f) {
     case DType::f64:
       return std::forward<F>(f).template operator()<double>();
     default:
-      fail<DTypeError>(op, "dtype must be f32 or f64", dtype_name(dtype), "convert with .to(DType::f32)");
+      throw_not_floating(op, dtype);
   }
 }
 
-// Calls f.operator()<T>() with any element type.
+// Calls f.operator()<T>() with T = float, double, int64_t, int32_t or bool.
 template <class F>
 decltype(auto) dispatch_all(DType dtype, F&& f) {
   switch (dtype) {
@@ -41,3 +52,4 @@ decltype(auto) dispatch_all(DType dtype, F&& f) {
 }
 
 }  // namespace gossamer
+#pragma GCC visibility pop

@@ -114,7 +114,7 @@ struct YamlLimits {
 // column for what is not YAML, several documents, tags other than those of the core schema, and what exceeds the
 // limits; StateError in a build without yaml-cpp. A text without a document is nothing (null).
 Config parse_yaml(const std::string& text, const YamlLimits& limits = {});
-// Reads a file (FormatError when it cannot be read).
+// Reads a file (FileError when it cannot be read).
 Config load_yaml(const std::string& path, const YamlLimits& limits = {});
 
 // A schedule: a number, a list of numbers (it cycles), or a map with the `type` of a schedule (constant, linear, exp,

@@ -37,6 +37,12 @@ class StateError final : public Error {
   using Error::Error;
 };
 
+// A file that cannot be found, opened, read, written or made durable; the message names its path and the cause.
+class FileError final : public Error {
+ public:
+  using Error::Error;
+};
+
 // A file or a checkpoint whose content is not what its format says.
 class FormatError final : public Error {
  public:

@@ -21,6 +21,7 @@
 #include "gossamer/functional.h"
 #include "gossamer/glob.h"
 #include "gossamer/gradcheck.h"
+#include "gossamer/io/safetensors.h"
 #include "gossamer/metrics.h"
 #include "gossamer/nn/activation.h"
 #include "gossamer/nn/attention.h"

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "runtime/check.h"
 #include "runtime/table.h"
@@ -25,6 +27,11 @@ std::string mib(int64_t bytes) { return fmt::format("{:.2f} MiB", static_cast<do
 Row result_row(std::string name, const TrainingResult& result) {
   return {std::move(name), percent(result.test_accuracy, 2), fmt::format("{:.0f}", result.images_per_s),
           mib(result.state_bytes)};
+}
+
+[[noreturn]] void fail_to_write(const std::filesystem::path& file) {
+  fail<FileError>("--json", "the file must be writable",
+                  fmt::format("'{}': {}", file.string(), std::generic_category().message(errno)), "check the path");
 }
 
 }  // namespace
@@ -54,7 +61,7 @@ void print(const DemoReport& report) {
 
 void check_writable(const std::filesystem::path& file) {
   if (!std::ofstream(file, std::ios::app)) {
-    fail<ConfigError>("--json", "the file must be writable", fmt::format("'{}'", file.string()));
+    fail_to_write(file);
   }
 }
 
@@ -79,7 +86,7 @@ void write_json(const DemoReport& report, const std::filesystem::path& file) {
   std::ofstream out(file);
   out << json.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
   out.flush();
-  if (!out) fail<ConfigError>("--json", "the file must be writable", fmt::format("'{}'", file.string()));
+  if (!out) fail_to_write(file);
 }
 
 }  // namespace gossamer::cli

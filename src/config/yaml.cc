@@ -273,8 +273,8 @@ void check_size(size_t bytes, const YamlLimits& limits) {
 // At most one byte more than the limit: what is read may have no end.
 std::string read_up_to(const std::string& path, int64_t limit) {
   const auto refuse = [&] {
-    fail<FormatError>("load_yaml", "the file must be readable",
-                      fmt::format("'{}': {}", path, std::generic_category().message(errno)), "check the path");
+    fail<FileError>("load_yaml", "the file must be readable",
+                    fmt::format("'{}': {}", path, std::generic_category().message(errno)), "check the path");
   };
   errno = 0;
   std::ifstream file(path, std::ios::binary);

@@ -15,7 +15,7 @@ std::filesystem::path find_file(std::string_view op, const std::filesystem::path
     const std::filesystem::file_status status = std::filesystem::status(folder / candidate, ignored);
     if (status.type() != std::filesystem::file_type::not_found) return folder / candidate;
   }
-  fail<FormatError>(op, "the folder must hold all files of the data set",
+  fail<FileError>(op, "the folder must hold all files of the data set",
                     fmt::format("'{}' is missing, with and without .gz", (folder / name).string()), remedy);
 }
 

@@ -7,7 +7,7 @@
 
 namespace gossamer::data {
 
-// folder/name, or folder/name.gz where that is missing. Throws FormatError where both are.
+// folder/name, or folder/name.gz where that is missing. Throws FileError where both are.
 std::filesystem::path find_file(std::string_view op, const std::filesystem::path& folder, const std::string& name,
                                 std::string_view remedy);
 

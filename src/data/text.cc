@@ -6,17 +6,17 @@
 #include <utility>
 
 #include "data/indices.h"
-#include "data/utf8.h"
 #include "gossamer/error.h"
 #include "io/byte_source.h"
 #include "runtime/check.h"
+#include "runtime/utf8.h"
 
 namespace gossamer::data {
 namespace {
 
 // The code point at `at`, which moves on to the next.
 char32_t next_code_point(std::string_view op, std::string_view text, size_t& at) {
-  const Utf8 next = decode_utf8(text.substr(at));
+  const rt::Utf8 next = rt::decode_utf8(text.substr(at));
   if (next.length == 0) {
     fail<FormatError>(op, "the text must be UTF-8", fmt::format("byte {} begins no character", at),
                       "use Vocabulary::bytes()");
@@ -42,11 +42,11 @@ Vocabulary Vocabulary::bytes() { return {}; }
 
 Vocabulary Vocabulary::characters(std::string_view text) {
   constexpr std::string_view kOp = "Vocabulary::characters";
-  std::vector<bool> seen(kCodePoints);
+  std::vector<bool> seen(rt::kCodePoints);
   for (size_t at = 0; at < text.size();) seen[next_code_point(kOp, text, at)] = true;
   Vocabulary vocabulary;
   vocabulary.ascii_.fill(-1);
-  for (char32_t c = 0; c < kCodePoints; ++c) {
+  for (char32_t c = 0; c < rt::kCodePoints; ++c) {
     if (!seen[c]) continue;
     if (c < vocabulary.ascii_.size()) vocabulary.ascii_[c] = static_cast<int32_t>(vocabulary.characters_.size());
     vocabulary.characters_.push_back(c);
@@ -102,7 +102,7 @@ std::string Vocabulary::decode(std::span<const int64_t> tokens) const {
     if (characters_.empty()) {
       text.push_back(static_cast<char>(static_cast<uint8_t>(token)));
     } else {
-      append_utf8(characters_[static_cast<size_t>(token)], text);
+      rt::append_utf8(characters_[static_cast<size_t>(token)], text);
     }
   }
   return text;

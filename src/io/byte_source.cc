@@ -7,13 +7,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <fstream>
 #include <new>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "gossamer/error.h"
+#include "io/input_file.h"
 #include "runtime/check.h"
 
 namespace gossamer::io {
@@ -39,44 +38,25 @@ class MemorySource final : public ByteSource {
 
 class FileSource final : public ByteSource {
  public:
-  FileSource(const std::filesystem::path& path, std::string_view op) : ByteSource(path.string()), op_(op) {
-    std::error_code error;
-    const std::filesystem::file_status status = std::filesystem::status(path, error);
-    if (status.type() == std::filesystem::file_type::not_found) {
-      fail<FormatError>(op_, "the file must exist", fmt::format("'{}' does not", name()), "check the path");
-    }
-    if (error) {
-      fail<FormatError>(op_, "the path must lead to a file", fmt::format("'{}': {}", name(), error.message()),
-                        "check links and the permissions of folders");
-    }
-    if (!std::filesystem::is_regular_file(status)) {
-      fail<FormatError>(op_, "the path must name a regular file", fmt::format("'{}' is none", name()),
-                        "check the path");
-    }
-    file_.open(path, std::ios::binary);
-    if (!file_) {
-      fail<FormatError>(op_, "the file must be readable", fmt::format("'{}' cannot be opened", name()),
-                        "check its permissions");
-    }
-  }
+  FileSource(const std::filesystem::path& path, std::string_view op) : ByteSource(path.string()), file_(path, op) {}
 
   size_t read(std::span<uint8_t> out) override {
-    file_.read(reinterpret_cast<char*>(out.data()), static_cast<std::streamsize>(out.size()));
-    if (file_.bad()) fail<FormatError>(op_, "the file must be readable", fmt::format("reading '{}' failed", name()));
-    return static_cast<size_t>(file_.gcount());
+    const size_t known = std::min(out.size(), start_.size());
+    std::copy_n(start_.begin(), known, out.begin());
+    start_ = start_.subspan(known);
+    return known + file_.read(std::as_writable_bytes(out.subspan(known)));
   }
 
+  // What is looked at is read again.
   bool starts_with(std::span<const uint8_t> magic) {
-    std::array<uint8_t, 8> start{};
-    const size_t n = read(std::span(start).first(magic.size()));
-    file_.clear();
-    file_.seekg(0);
-    return n == magic.size() && std::equal(magic.begin(), magic.end(), start.begin());
+    start_ = std::span(looked_at_).first(file_.read(std::as_writable_bytes(std::span(looked_at_).first(magic.size()))));
+    return std::ranges::equal(start_, magic);
   }
 
  private:
-  std::string op_;
-  std::ifstream file_;
+  InputFile file_;
+  std::array<uint8_t, 8> looked_at_{};
+  std::span<const uint8_t> start_;  // of it, not yet read
 };
 
 // A gzip file is a series of members (RFC 1952); the stream is what they hold, one after the other.

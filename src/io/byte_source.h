@@ -18,7 +18,8 @@ class ByteSource {
   ByteSource(const ByteSource&) = delete;
   ByteSource& operator=(const ByteSource&) = delete;
 
-  // Fills `out` and returns its size, or less at the end of the stream. Throws FormatError when the stream is broken.
+  // Fills `out` and returns its size, or less at the end of the stream. Throws FormatError when the stream is broken,
+  // FileError when it cannot be read.
   virtual size_t read(std::span<uint8_t> out) = 0;
 
   // What to call the source in error messages.
@@ -62,8 +63,8 @@ inline bool at_end(ByteSource& source) {
 // Reads from `bytes`, which must outlive the source.
 std::unique_ptr<ByteSource> open_memory(std::span<const uint8_t> bytes, std::string_view name);
 
-// Opens a file and decompresses it when it starts with gzip's magic bytes. `op` is the public function that errors
-// name.
+// Opens a file (FileError) and decompresses it when it starts with gzip's magic bytes. `op` is the public function that
+// errors name.
 std::unique_ptr<ByteSource> open_file(const std::filesystem::path& path, std::string_view op);
 
 }  // namespace gossamer::io

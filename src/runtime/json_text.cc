@@ -5,27 +5,11 @@
 #include <cmath>
 #include <cstddef>
 
+#include "runtime/utf8.h"
+
 namespace gossamer::rt {
 
 namespace {
-
-// Length of the valid UTF-8 sequence at the start of a text that is not empty, 0 where there is none.
-size_t utf8_length(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead < 0xC2 || lead > 0xF4) return 0;
-  const size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  if (text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80) return 0;
-  }
-  // Overlong forms, surrogates, and what lies above U+10FFFF.
-  const unsigned second = byte(1);
-  if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second >= 0xA0)) return 0;
-  if ((lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second >= 0x90)) return 0;
-  return length;
-}
 
 std::string lines(char open, const std::vector<std::string>& values, char close, int indent) {
   if (values.empty()) return {open, close};
@@ -41,7 +25,7 @@ std::string lines(char open, const std::vector<std::string>& values, char close,
 std::string json_text(std::string_view text) {
   std::string json = "\"";
   while (!text.empty()) {
-    const size_t length = utf8_length(text);
+    const size_t length = decode_utf8(text).length;
     const char c = text.front();
     if (length == 0) {
       json += "\xEF\xBF\xBD";

@@ -236,10 +236,10 @@ TEST(Yaml, AFileWithoutAnEndIsRefused) {
 
 TEST(Yaml, AnEmptyFileIsNothingAndMessagesSayWhyAFileCannotBeRead) {
   EXPECT_TRUE(load_yaml("/dev/null").is_null());
-  EXPECT_TRUE(contains(message_of<FormatError>([] { load_yaml("/dev"); }), "directory"));
+  EXPECT_TRUE(contains(message_of<FileError>([] { load_yaml("/dev"); }), "directory"));
   const std::string loop = testing::TempDir() + "gossamer_test_loop_" + std::to_string(getpid());
   ASSERT_EQ(symlink(loop.c_str(), loop.c_str()), 0);
-  EXPECT_TRUE(contains(message_of<FormatError>([&] { load_yaml(loop); }), "symbolic links"));
+  EXPECT_TRUE(contains(message_of<FileError>([&] { load_yaml(loop); }), "symbolic links"));
   std::remove(loop.c_str());
 }
 
@@ -250,7 +250,7 @@ TEST(Yaml, FilesAreReadAndNamedInErrors) {
   { std::ofstream(path) << "sparsity: [\n"; }
   EXPECT_TRUE(contains(message_of<FormatError>([&] { load_yaml(path); }), path));
   std::remove(path.c_str());
-  EXPECT_TRUE(contains(message_of<FormatError>([&] { load_yaml(path); }), path));
+  EXPECT_TRUE(contains(message_of<FileError>([&] { load_yaml(path); }), path));
 }
 
 }  // namespace

@@ -96,7 +96,7 @@ TEST(Cifar, RefusesFilesThatAreNotSoundAndNamesThem) {
   const TempFolder folder;
   write_cifar10(folder);
   std::filesystem::remove(folder.path() / "test_batch.bin");
-  const std::string message = message_of<FormatError>([&] { load_cifar10({.folder = folder.path()}); });
+  const std::string message = message_of<FileError>([&] { load_cifar10({.folder = folder.path()}); });
   EXPECT_TRUE(contains(message, quoted(folder.path() / "test_batch.bin") + " is missing")) << message;
   EXPECT_THROW(load_cifar10({.folder = folder.path(), .scale = {.std = 0}}), ConfigError);
 

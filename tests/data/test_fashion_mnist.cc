@@ -79,7 +79,7 @@ TEST_F(FashionMnistFolder, NamesEachMissingFileAndTheRemedy) {
 
 TEST_F(FashionMnistFolder, NamesAFolderThatDoesNotExist) {
   const auto absent = folder_.path() / "absent";
-  const std::string message = message_of<FormatError>([&] { load_fashion_mnist({.folder = absent}); });
+  const std::string message = message_of<FileError>([&] { load_fashion_mnist({.folder = absent}); });
   EXPECT_TRUE(contains(message, absent.string() + "/train-images-idx3-ubyte")) << message;
   EXPECT_TRUE(contains(message, "dataset-fashion-mnist")) << message;
 }

@@ -32,9 +32,10 @@ std::vector<T> values(const IdxArray& array) {
   return out;
 }
 
-// Checks that reading `file` is a FormatError that names it and says `fault`.
+// Checks that reading `file` is an E that names it and says `fault`.
+template <class E = FormatError>
 void expect_fault(const std::filesystem::path& file, const std::string& fault) {
-  const std::string message = message_of<FormatError>([&] { read_idx(file); });
+  const std::string message = message_of<E>([&] { read_idx(file); });
   EXPECT_TRUE(contains(message, quoted(file))) << message;
   EXPECT_TRUE(contains(message, fault)) << message;
 }
@@ -111,11 +112,11 @@ TEST(Idx, RefusesMoreThanItsLimitBeforeItTakesMemory) {
 
 TEST(Idx, NamesAFileThatIsMissingAFolderOrALinkToItself) {
   const TempFolder folder;
-  expect_fault(folder.path() / "absent", "must exist");
-  expect_fault(folder.path(), "must name a regular file");
+  expect_fault<FileError>(folder.path() / "absent", "must exist");
+  expect_fault<FileError>(folder.path(), "must name a regular file");
   const std::filesystem::path loop = folder.path() / "loop";
   std::filesystem::create_symlink(loop, loop);
-  expect_fault(loop, "symbolic links");
+  expect_fault<FileError>(loop, "symbolic links");
 }
 
 TEST(Idx, RejectsATruncatedFileAndNamesIt) {

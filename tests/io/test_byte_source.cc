@@ -28,9 +28,10 @@ Bytes read_all(ByteSource& source, size_t piece = 7) {
 
 Bytes read_file(const std::filesystem::path& file) { return read_all(*open_file(file, "test")); }
 
-// Checks that reading `file` is a FormatError of the function "test" that names the file and says `fault`.
+// Checks that reading `file` is an E of the function "test" that names the file and says `fault`.
+template <class E = FormatError>
 void expect_fault(const std::filesystem::path& file, const std::string& fault) {
-  const std::string message = message_of<FormatError>([&] { read_file(file); });
+  const std::string message = message_of<E>([&] { read_file(file); });
   EXPECT_TRUE(message.starts_with("test: ")) << message;
   EXPECT_NE(message.find(quoted(file)), std::string::npos) << message;
   EXPECT_NE(message.find(fault), std::string::npos) << message;
@@ -49,8 +50,8 @@ TEST(ByteSource, GivesWhatIsInMemoryAPlainFileOrAGzipFile) {
 
 TEST(ByteSource, NamesAFileThatIsMissingOrAFolder) {
   const TempFolder folder;
-  expect_fault(folder.path() / "absent", "must exist");
-  expect_fault(folder.path(), "must name a regular file");
+  expect_fault<FileError>(folder.path() / "absent", "must exist");
+  expect_fault<FileError>(folder.path(), "must name a regular file");
 }
 
 TEST(Gzip, ReadsTheMembersOfAFileOneAfterTheOther) {

@@ -36,8 +36,9 @@ struct Cifar {
   std::shared_ptr<const ImageDataset> test;
 };
 
-// Throw FormatError, naming the file and the fault, when a file is missing or corrupt, is empty or no whole number of
-// images long, holds more than max_images, or has a label that is no class; ConfigError for a bad scale.
+// Throw FormatError, naming the file and the fault, when a file is corrupt, is empty or no whole number of images long,
+// holds more than max_images, or has a label that is no class; FileError where one is missing or cannot be read;
+// ConfigError for a bad scale.
 Cifar load_cifar10(const Cifar10Options& options);
 Cifar load_cifar100(const Cifar100Options& options);
 

@@ -29,7 +29,7 @@ struct CsvTable {
 // std::from_chars, whatever the locale: decimal, with an exponent or not, inf, nan; a sign and blanks around are fine.
 // Throws FormatError, naming file, line and column, for a field that is no number or beyond double, a wrong number of
 // fields, or a quote that is not closed or stands inside a field; and when there is no header, a name comes twice, or
-// the file is missing, corrupt or too long. ConfigError for a delimiter that cannot be one.
+// the file is corrupt or too long. FileError where it cannot be read, ConfigError for a delimiter that cannot be one.
 CsvTable read_csv(const std::filesystem::path& path, const CsvOptions& options = {});
 
 // The same for a text in memory. `name` stands for the file in error messages.

@@ -26,8 +26,9 @@ struct FashionMnist {
   std::shared_ptr<const ImageDataset> test;
 };
 
-// Throws FormatError, naming the file and the fault, when a file is missing, is not sound IDX, does not hold 28x28
-// images or labels below 10, or when the numbers of images and labels differ; ConfigError for a bad scale.
+// Throws FormatError, naming the file and the fault, when a file is not sound IDX, does not hold 28x28 images or labels
+// below 10, or when the numbers of images and labels differ; FileError where one is missing or cannot be read;
+// ConfigError for a bad scale.
 FashionMnist load_fashion_mnist(const FashionMnistOptions& options = {});
 
 }  // namespace gossamer::data

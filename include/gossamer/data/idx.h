@@ -28,8 +28,8 @@ struct IdxOptions {
 
 // Reads an IDX file, plain or compressed by gzip; the content decides which, not the file's name. Memory grows with the
 // data that is really there, never with what a header claims, and decompression stops at the first surplus byte.
-// Throws FormatError, naming the file and the fault, when the file is missing or unreadable, is not IDX, is truncated
-// or corrupt, declares a size above the limit, or holds bytes after the last element.
+// Throws FormatError, naming the file and the fault, when the file is not IDX, is truncated or corrupt, declares a size
+// above the limit, or holds bytes after the last element; FileError when it is missing or unreadable.
 IdxArray read_idx(const std::filesystem::path& path, const IdxOptions& options = {});
 
 // The same for an uncompressed IDX file that is already in memory. `name` stands for the file in error messages.

@@ -18,8 +18,8 @@ namespace gossamer::data {
 struct ReadTextOptions {
   int64_t max_bytes = int64_t{1} << 30;  // of the text; a longer one is refused
 };
-// The content of a file, plain or compressed by gzip. Throws FormatError, naming the file, when it is missing,
-// unreadable, corrupt or too long.
+// The content of a file, plain or compressed by gzip. Throws FileError, naming the file, when it is missing
+// or unreadable, FormatError when it is corrupt or too long.
 std::string read_text(const std::filesystem::path& path, const ReadTextOptions& options = {});
 
 // Numbers tokens from 0 on, and gives them back.

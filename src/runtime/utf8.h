@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace gossamer::data {
+namespace gossamer::rt {
 
 constexpr size_t kCodePoints = 0x110000;
 
@@ -49,4 +49,4 @@ inline void append_utf8(char32_t c, std::string& text) {
   push(0x80U | (c & 0x3FU));
 }
 
-}  // namespace gossamer::data
+}  // namespace gossamer::rt

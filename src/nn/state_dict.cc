@@ -69,7 +69,7 @@ LoadResult load_entries(std::string_view op, Module& module, const StateDict& di
   std::vector<Assignment> assignments;
   bool lacks_masks = false;
   for (const auto& [name, p] : module.named_parameters()) {
-    const auto refuse_sparse = [&] { reader.fault(name, "dense (requires_dense)", "sparse"); };
+    const auto refuse_sparse = [&, &name = name] { reader.fault(name, "dense (requires_dense)", "sparse"); };
     if (has_csr_entries(dict, name)) {
       if (p.requires_dense()) refuse_sparse();
       if (const auto csr = read_csr_entries(reader, name, p.shape(), p.dtype())) {

@@ -33,9 +33,10 @@ StateDict to_csr_form(const StateDict& dict, const ToCsrOptions& options) {
     const auto found = dict.find(mask_name);
     std::shared_ptr<const CsrPattern> pattern;
     if (found == dict.end()) {
-      const bool prunes = dense.rank() >= 2 && std::ranges::any_of(options.from_zeros, [&](const std::string& glob) {
-                            return glob_match(glob, name);
-                          });
+      const bool prunes =
+          dense.rank() >= 2 && std::ranges::any_of(options.from_zeros, [&name = name](const std::string& glob) {
+            return glob_match(glob, name);
+          });
       if (!prunes) continue;
       pattern = CsrPattern::from_mask(dense.to(DType::boolean));
     } else {

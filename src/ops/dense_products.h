@@ -31,9 +31,11 @@ void dense_forward(const DenseSize& s, const T* x, const T* w, const T* bias, T*
       // Half a megabyte of weights, some 15 microseconds, in whole steps of the kernel.
       constexpr int64_t kWeights = 1 << 17;
       constexpr int64_t kRows = 4;
+      // More than a core's own cache holds.
+      const bool in_memory = s.in * s.out > 1 << 18;
       const int64_t grain = std::max<int64_t>(1, kWeights / s.in / kRows) * kRows;
       return rt::parallel_chunks(s.out, grain, [&](int64_t begin, int64_t end) {
-        kernels::dense_forward_few(end - begin, s.in, w + begin * s.in, s.n, x,
+        kernels::dense_forward_few(end - begin, s.in, w + begin * s.in, in_memory, s.n, x,
                                    bias == nullptr ? nullptr : bias + begin, y + begin, s.out);
       });
     }

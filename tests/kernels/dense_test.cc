@@ -5,7 +5,6 @@
 
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -33,11 +32,11 @@ struct Problem {
   }
 
   // Results with a stride that is one more than the rows; what lies between is untouched.
-  std::vector<float> forward(const float* b) {
+  std::vector<float> forward(const float* b, bool in_memory) {
     const int64_t ld = rows + 1;
     GuardedArray<float> y((samples - 1) * ld + rows);
     for (float& out : y.span()) out = kNaN;
-    dense_forward_few(rows, cols, w.data(), samples, x.data(), b, y.data(), ld);
+    dense_forward_few(rows, cols, w.data(), in_memory, samples, x.data(), b, y.data(), ld);
     std::vector<float> result;
     for (int64_t n = 0; n < samples; ++n) {
       EXPECT_TRUE(n == 0 || std::isnan(y[n * ld - 1]));
@@ -63,11 +62,12 @@ TEST_P(DenseTest, ForwardIsThatOfTheReferenceAtAllSizes) {
           std::vector<double> expected(static_cast<size_t>(rows * samples));
           reference::dense_forward_few(rows, cols, w.data(), samples, x.data(), has_bias ? bias.data() : nullptr,
                                        expected.data(), rows);
-          const std::vector<float> y = p.forward(has_bias ? p.bias.data() : nullptr);
-          for (size_t i = 0; i < expected.size(); ++i) {
-            // Each of cols + 1 operations rounds a partial sum of numbers up to 1.
-            const auto terms = static_cast<double>(cols + 1);
-            ASSERT_NEAR(y[i], expected[i], std::numeric_limits<float>::epsilon() * terms * terms) << i;
+          // Each of cols + 1 operations rounds a partial sum of numbers up to 1.
+          const auto terms = static_cast<double>(cols + 1);
+          const double tolerance = std::numeric_limits<float>::epsilon() * terms * terms;
+          for (const bool in_memory : {false, true}) {
+            const std::vector<float> y = p.forward(has_bias ? p.bias.data() : nullptr, in_memory);
+            for (size_t i = 0; i < expected.size(); ++i) ASSERT_NEAR(y[i], expected[i], tolerance) << i;
           }
         }
       }
@@ -76,33 +76,39 @@ TEST_P(DenseTest, ForwardIsThatOfTheReferenceAtAllSizes) {
 }
 
 TEST_P(DenseTest, ARowHasTheSameBitsInAnyPart) {
-  for (const int64_t samples : {1, 2, 3, 4, 7}) {
-    Problem p(11, 53, samples);
-    const std::vector<float> whole = p.forward(p.bias.data());
-    for (int64_t row = 0; row < p.rows; ++row) {
-      std::vector<float> alone(static_cast<size_t>(samples));
-      dense_forward_few(1, p.cols, p.w.data() + row * p.cols, samples, p.x.data(), p.bias.data() + row, alone.data(),
-                        1);
-      for (int64_t n = 0; n < samples; ++n) {
-        const auto i = static_cast<size_t>(n);
-        ASSERT_EQ(std::memcmp(&alone[i], &whole[i * 11 + static_cast<size_t>(row)], sizeof(float)), 0)
-            << "row " << row << " of sample " << n << " of " << samples;
+  for (const bool in_memory : {false, true}) {
+    for (const int64_t samples : {1, 2, 3, 4, 7}) {
+      Problem p(11, 53, samples);
+      const std::vector<float> whole = p.forward(p.bias.data(), in_memory);
+      for (int64_t row = 0; row < p.rows; ++row) {
+        std::vector<float> alone(static_cast<size_t>(samples));
+        dense_forward_few(1, p.cols, p.w.data() + row * p.cols, in_memory, samples, p.x.data(), p.bias.data() + row,
+                          alone.data(), 1);
+        for (int64_t n = 0; n < samples; ++n) {
+          ASSERT_EQ(alone[static_cast<size_t>(n)], whole[static_cast<size_t>(n * p.rows + row)])
+              << "row " << row << " of sample " << n << " of " << samples;
+        }
       }
     }
   }
 }
 
 TEST_P(DenseTest, AnInfinityReachesItsRowAndItsSampleAlone) {
-  for (const int64_t cols : {7, 16, 50, 53}) {
-    for (int64_t bad = 0; bad < cols; ++bad) {
-      Problem of_w(6, cols, 5);
-      of_w.w[4 * cols + bad] = std::numeric_limits<float>::infinity();
-      std::vector<float> y = of_w.forward(nullptr);
-      for (size_t i = 0; i < y.size(); ++i) ASSERT_EQ(std::isinf(y[i]), i % 6 == 4) << cols << ", " << bad << ", " << i;
-      Problem of_x(6, cols, 5);
-      of_x.x[3 * cols + bad] = std::numeric_limits<float>::infinity();
-      y = of_x.forward(nullptr);
-      for (size_t i = 0; i < y.size(); ++i) ASSERT_EQ(std::isinf(y[i]), i / 6 == 3) << cols << ", " << bad << ", " << i;
+  for (const int64_t samples : {1, 5}) {
+    for (const int64_t cols : {7, 16, 50, 53, 70}) {
+      for (int64_t bad = 0; bad < cols; ++bad) {
+        Problem of_w(6, cols, samples);
+        of_w.w[4 * cols + bad] = std::numeric_limits<float>::infinity();
+        Problem of_x(6, cols, samples);
+        of_x.x[(samples - 1) * cols + bad] = std::numeric_limits<float>::infinity();
+        for (const bool in_memory : {false, true}) {
+          const std::vector<float> y = of_w.forward(nullptr, in_memory);
+          for (size_t i = 0; i < y.size(); ++i) ASSERT_EQ(std::isinf(y[i]), i % 6 == 4) << cols << ", " << bad;
+          const std::vector<float> z = of_x.forward(nullptr, in_memory);
+          const auto last = static_cast<size_t>(samples - 1);
+          for (size_t i = 0; i < z.size(); ++i) ASSERT_EQ(std::isinf(z[i]), i / 6 == last) << cols << ", " << bad;
+        }
+      }
     }
   }
 }

@@ -33,6 +33,7 @@
 #include "gossamer/nn/dropout.h"
 #include "gossamer/nn/embedding.h"
 #include "gossamer/nn/flatten.h"
+#include "gossamer/nn/freeze.h"
 #include "gossamer/nn/generate.h"
 #include "gossamer/nn/init.h"
 #include "gossamer/nn/linear.h"

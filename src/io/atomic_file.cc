@@ -85,7 +85,8 @@ AtomicFile::AtomicFile(const std::filesystem::path& path, std::string_view op)
 mode_t AtomicFile::mode_of_target() const {
   struct stat status {};
   constexpr mode_t kDefault = 0666;
-  if (system_calls().fstatat(folder_.get(), name_.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+  const auto look = [&] { return system_calls().fstatat(folder_.get(), name_.c_str(), &status, AT_SYMLINK_NOFOLLOW); };
+  if (uninterrupted(look) != 0) {
     if (errno == ENOENT) return kDefault;
     fail_to_write(errno);
   }
@@ -144,7 +145,7 @@ bool AtomicFile::lock() const {
     return errno != EWOULDBLOCK;
   }
   struct stat status {};
-  if (system_calls().fstat(file_.get(), &status) != 0) fail_to_write(errno);
+  if (uninterrupted([&] { return system_calls().fstat(file_.get(), &status); }) != 0) fail_to_write(errno);
   return status.st_nlink > 0;
 }
 

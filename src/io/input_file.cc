@@ -26,7 +26,7 @@ InputFile::InputFile(std::filesystem::path path, std::string_view op) : path_(st
     fail_file(op_, errno == ENOENT ? "the file must exist" : "the file must be readable", path_, errno);
   }
   struct stat status {};
-  if (system_calls().fstat(file_.get(), &status) != 0) fail_to_read(errno);
+  if (uninterrupted([&] { return system_calls().fstat(file_.get(), &status); }) != 0) fail_to_read(errno);
   if (!S_ISREG(status.st_mode)) {
     fail<FileError>(op_, "the path must name a regular file", fmt::format("'{}' is none", path_.string()),
                     "check the path");

@@ -1,5 +1,6 @@
 #include "io/atomic_file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -7,7 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <utility>
+#include <memory>
 
 #include "gossamer/error.h"
 #include "io/file_error.h"
@@ -20,6 +21,7 @@ constexpr size_t kBufferBytes = size_t{256} << 10;
 // One call of the system writes less than 2 GiB.
 constexpr size_t kLargestWrite = size_t{1} << 30;
 constexpr std::string_view kSuffix = ".tmp";
+constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
 // Where a path leads: a rename would replace the link.
 std::filesystem::path resolve_links(std::filesystem::path path, std::string_view op) {
@@ -73,8 +75,8 @@ AtomicFile::AtomicFile(const std::filesystem::path& path, std::string_view op)
   prefix_ = fmt::format(".{}.", name_.substr(0, kNameBytes));
 
   const std::filesystem::path parent = path_.has_parent_path() ? path_.parent_path() : ".";
-  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-  folder_ = FileDescriptor(uninterrupted([&] { return system_calls().openat(AT_FDCWD, parent.c_str(), kFlags, 0); }));
+  folder_ =
+      FileDescriptor(uninterrupted([&] { return system_calls().openat(AT_FDCWD, parent.c_str(), kFolderFlags, 0); }));
   if (!folder_.is_open()) fail_file(op_, "the folder of the file must exist and be readable", path_, errno);
 
   remove_leftovers();
@@ -85,7 +87,8 @@ AtomicFile::AtomicFile(const std::filesystem::path& path, std::string_view op)
 mode_t AtomicFile::mode_of_target() const {
   struct stat status {};
   constexpr mode_t kDefault = 0666;
-  if (system_calls().fstatat(folder_.get(), name_.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+  const auto look = [&] { return system_calls().fstatat(folder_.get(), name_.c_str(), &status, AT_SYMLINK_NOFOLLOW); };
+  if (uninterrupted(look) != 0) {
     if (errno == ENOENT) return kDefault;
     fail_to_write(errno);
   }
@@ -96,21 +99,27 @@ mode_t AtomicFile::mode_of_target() const {
   return status.st_mode & mode_t{0777};
 }
 
-// Nothing that goes wrong here concerns the file that is to be written.
+// Nothing that goes wrong here concerns the file that is to be written. (std::filesystem lists folders in functions
+// that end the process when memory runs out.)
 void AtomicFile::remove_leftovers() const {
-  const std::filesystem::path parent = path_.has_parent_path() ? path_.parent_path() : ".";
-  std::error_code error;
-  std::filesystem::directory_iterator entry(parent, error);
-  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    if (!is_temporary(name, prefix_)) continue;
-    constexpr int kFlags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-    const FileDescriptor file(
-        uninterrupted([&] { return system_calls().openat(folder_.get(), name.c_str(), kFlags, 0); }));
-    if (!file.is_open()) continue;
-    if (uninterrupted([&] { return system_calls().flock(file.get(), LOCK_EX | LOCK_NB); }) != 0) continue;
-    uninterrupted([&] { return system_calls().unlinkat(folder_.get(), name.c_str(), 0); });
+  const int list = uninterrupted([&] { return system_calls().openat(folder_.get(), ".", kFolderFlags, 0); });
+  if (list < 0) return;
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(list), closedir);
+  if (entries == nullptr) {
+    static_cast<void>(FileDescriptor(list).close());
+    return;
   }
+  while (const dirent* const entry = readdir(entries.get())) {
+    if (is_temporary(entry->d_name, prefix_)) remove_unless_locked(entry->d_name);
+  }
+}
+
+void AtomicFile::remove_unless_locked(const char* name) const {
+  constexpr int kFlags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  const FileDescriptor file(uninterrupted([&] { return system_calls().openat(folder_.get(), name, kFlags, 0); }));
+  if (!file.is_open()) return;
+  if (uninterrupted([&] { return system_calls().flock(file.get(), LOCK_EX | LOCK_NB); }) != 0) return;
+  uninterrupted([&] { return system_calls().unlinkat(folder_.get(), name, 0); });
 }
 
 void AtomicFile::create() {
@@ -144,7 +153,7 @@ bool AtomicFile::lock() const {
     return errno != EWOULDBLOCK;
   }
   struct stat status {};
-  if (system_calls().fstat(file_.get(), &status) != 0) fail_to_write(errno);
+  if (uninterrupted([&] { return system_calls().fstat(file_.get(), &status); }) != 0) fail_to_write(errno);
   return status.st_nlink > 0;
 }
 

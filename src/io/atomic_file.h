@@ -54,6 +54,7 @@ class AtomicFile {
 
   mode_t mode_of_target() const;
   void remove_leftovers() const;
+  void remove_unless_locked(const char* name) const;
   void create();
   bool lock() const;
   void flush();

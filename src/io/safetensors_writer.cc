@@ -32,7 +32,17 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+void check_header_size(size_t bytes) {
+  if (bytes <= size_t{kLargestHeader}) return;
+  fail<FormatError>(kOp, fmt::format("names and metadata must make a header of at most {} bytes", kLargestHeader),
+                    fmt::format("{}", bytes), "save in several files");
+}
+
 void check(const StateDict& tensors, const SafetensorsOptions& options) {
+  size_t bytes = 0;
+  for (const auto& [name, tensor] : tensors) bytes += name.size();
+  for (const auto& [key, value] : options.metadata) bytes += key.size() + value.size();
+  check_header_size(bytes);
   constexpr std::string_view kMust = "names and texts must be UTF-8";
   for (const auto& [name, tensor] : tensors) {
     if (!tensor.defined()) fail<StateError>(kOp, "tensors must be defined", fmt::format("{} is not", shown(name)));
@@ -83,10 +93,7 @@ std::string header_of(const std::vector<const NamedTensor*>& order, const Safete
   }
   std::string header = fmt::format("{{{}}}", fmt::join(members, ","));
   header.append((8 - header.size() % 8) % 8, ' ');
-  if (std::ssize(header) > kLargestHeader) {
-    fail<FormatError>(kOp, fmt::format("names and metadata must make a header of at most {} bytes", kLargestHeader),
-                      fmt::format("{}", header.size()), "save in several files");
-  }
+  check_header_size(header.size());
   return header;
 }
 

@@ -30,7 +30,7 @@ LIBRARIES = {
     "tbb": ["src/runtime/parallel.cc"], "oneapi": ["src/runtime/parallel.cc"], "cblas.h": ["src/runtime/blas.cc"],
     "fmt": ["src/"],
     "zlib.h": ["src/io/"],
-    "nlohmann": ["src/io/", "src/cli/"],
+    "nlohmann": ["src/cli/"],
     "yaml-cpp": ["src/config/", "src/cli/"],
     "CLI": ["src/cli/"],
 }

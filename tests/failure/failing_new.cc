@@ -1,5 +1,7 @@
 #include "tests/failure/failing_new.h"
 
+#include <malloc.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <new>
@@ -10,6 +12,8 @@ namespace gossamer::test {
 namespace {
 
 std::atomic<int64_t> g_live{0};
+std::atomic<int64_t> g_live_bytes{0};
+std::atomic<int64_t> g_peak_bytes{0};
 std::atomic<int64_t> g_left{0};  // allocations until one fails; 0: none does
 std::atomic<bool> g_from_then_on{false};
 std::atomic<bool> g_fired{false};
@@ -24,7 +28,11 @@ bool fails() {
 }
 
 void* count(void* p) {
-  if (p != nullptr) g_live.fetch_add(1, std::memory_order_relaxed);
+  if (p == nullptr) return p;
+  g_live.fetch_add(1, std::memory_order_relaxed);
+  const auto size = static_cast<int64_t>(malloc_usable_size(p));
+  const int64_t bytes = g_live_bytes.fetch_add(size, std::memory_order_relaxed) + size;
+  for (int64_t peak = g_peak_bytes; peak < bytes && !g_peak_bytes.compare_exchange_weak(peak, bytes);) continue;
   return p;
 }
 
@@ -36,7 +44,9 @@ void* allocate(size_t size, std::align_val_t alignment) {
 }
 
 void release(void* p) {
-  if (p != nullptr) g_live.fetch_sub(1, std::memory_order_relaxed);
+  if (p == nullptr) return;
+  g_live.fetch_sub(1, std::memory_order_relaxed);
+  g_live_bytes.fetch_sub(static_cast<int64_t>(malloc_usable_size(p)), std::memory_order_relaxed);
   std::free(p);
 }
 
@@ -48,6 +58,9 @@ void* or_throw(void* p) {
 }  // namespace
 
 int64_t live_allocations() { return g_live.load(); }
+
+PeakMemory::PeakMemory() : before_(g_live_bytes) { g_peak_bytes = before_; }
+int64_t PeakMemory::bytes() const { return g_peak_bytes - before_; }
 
 FailingNew::FailingNew(int64_t nth, Fails fails) {
   release_cached_memory();  // what is kept would be taken without an allocation

@@ -8,6 +8,16 @@ namespace gossamer::test {
 // Of allocations through operator new, on any thread.
 int64_t live_allocations();
 
+// The most bytes that allocations held at once since it was made, beyond those that lived then.
+class PeakMemory {
+ public:
+  PeakMemory();
+  int64_t bytes() const;
+
+ private:
+  int64_t before_;
+};
+
 enum class Fails { Once, FromThenOn };
 
 // While one lives, the nth allocation throws std::bad_alloc, 1 being the next.

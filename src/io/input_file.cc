@@ -7,16 +7,14 @@
 
 #include "gossamer/error.h"
 #include "io/file_error.h"
+#include "runtime/buffers.h"
 #include "runtime/check.h"
-#include "runtime/parallel.h"
 
 namespace gossamer::io {
 namespace {
 
 // One call of the system reads less than 2 GiB.
 constexpr size_t kLargestRead = size_t{1} << 30;
-// Copying from the page cache takes a millisecond for it.
-constexpr int64_t kParallelGrain = int64_t{8} << 20;
 
 }  // namespace
 
@@ -48,15 +46,12 @@ size_t InputFile::read(std::span<std::byte> out) {
   return done;
 }
 
+// By the calling thread alone: copies from the page cache wait for memory, and a second thread for a processor.
 void InputFile::read_at(int64_t offset, std::span<std::byte> out) const {
-  rt::parallel_chunks(std::ssize(out), kParallelGrain, [&](int64_t begin, int64_t end) {
-    read_part(offset + begin, out.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)));
-  });
-}
-
-void InputFile::read_part(int64_t offset, std::span<std::byte> out) const {
+  const rt::SmallPages filled_once(out.data(), std::ssize(out));
   while (!out.empty()) {
-    const ssize_t n = uninterrupted([&] { return system_calls().pread(file_.get(), out.data(), out.size(), offset); });
+    const ssize_t n = uninterrupted(
+        [&] { return system_calls().pread(file_.get(), out.data(), std::min(out.size(), kLargestRead), offset); });
     if (n < 0) fail_to_read(errno);
     if (n == 0) {
       fail<FileError>(op_, "the file must stay as it is while it is read",

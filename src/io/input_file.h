@@ -25,13 +25,11 @@ class InputFile {
 
   // Fills `out` from where the last call ended, and returns its size, or less at the end of the file.
   size_t read(std::span<std::byte> out);
-  // Fills `out` with what stands at `offset`; a file that ends before has become shorter. Thread-safe; large parts are
-  // read by several threads.
+  // Fills `out` with what stands at `offset`; a file that ends before has become shorter. Thread-safe.
   void read_at(int64_t offset, std::span<std::byte> out) const;
 
  private:
   [[noreturn]] void fail_to_read(int error) const;
-  void read_part(int64_t offset, std::span<std::byte> out) const;
 
   std::filesystem::path path_;
   std::string op_;

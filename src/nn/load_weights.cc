@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "gossamer/dispatch.h"
+#include "gossamer/io/safetensors.h"
+#include "gossamer/nn/attention.h"
 #include "gossamer/nn/dropout.h"
 #include "gossamer/sparse/sparse_parameter.h"
 #include "nn/load_entries.h"
@@ -22,9 +24,7 @@ namespace gossamer::nn {
 
 namespace {
 
-constexpr std::string_view kOp = "load_weights";
-
-StateDict without_prefixes(const StateDict& dict, const std::vector<std::string>& prefixes) {
+StateDict without_prefixes(std::string_view op, const StateDict& dict, const std::vector<std::string>& prefixes) {
   StateDict result;
   std::unordered_map<std::string, std::string> before;
   std::vector<std::string> collisions;
@@ -42,13 +42,14 @@ StateDict without_prefixes(const StateDict& dict, const std::vector<std::string>
     }
   }
   if (!collisions.empty()) {
-    fail<FormatError>(kOp, "names must differ without their prefixes", fmt::format("{}", fmt::join(collisions, ", ")),
+    fail<FormatError>(op, "names must differ without their prefixes", fmt::format("{}", fmt::join(collisions, ", ")),
                       "strip fewer prefixes");
   }
   return result;
 }
 
 bool same_bytes(const Tensor& a, const Tensor& b) {
+  if (!a.defined() || !b.defined()) return a.defined() == b.defined();
   if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
   return dispatch_all(a.dtype(), [&]<class T>() {
     return a.numel() == 0 || std::memcmp(a.data<T>(), b.data<T>(), static_cast<size_t>(a.bytes())) == 0;
@@ -66,7 +67,7 @@ bool holds_bits(const Tensor& mask) {
 // w_orig where the mask is set, 0 elsewhere.
 Tensor masked(const Tensor& original, const Tensor& mask) {
   Tensor weight = original.clone();
-  dispatch_floating(weight.dtype(), kOp, [&]<class T>() {
+  dispatch_floating(weight.dtype(), "load_weights", [&]<class T>() {
     T* const to = weight.mutable_data<T>();
     const auto bits = mask.span<bool>();
     for (size_t i = 0; i < bits.size(); ++i) {
@@ -97,6 +98,20 @@ class Translation {
     }
   }
 
+  // torch.nn.MultiheadAttention has the rows of three projections in one weight.
+  void split_attention() {
+    for (const auto& [path, child] : module_.named_modules()) {
+      if (dynamic_cast<const MultiheadAttention*>(child) == nullptr) continue;
+      for (const std::string kind : {"weight", "weight_orig", "weight_mask", "bias", "bias_orig", "bias_mask"}) {
+        const std::string output = join(path, "proj_output_dense_layer." + kind);
+        if (!dict_.contains(output)) rename(join(path, "out_proj." + kind), output);
+        split_rows(join(path, "in_proj_" + kind),
+                   {join(path, "proj_q_dense_layer." + kind), join(path, "proj_k_dense_layer." + kind),
+                    join(path, "proj_v_dense_layer." + kind)});
+      }
+    }
+  }
+
   void keep_counters_of_dropout() {
     for (const auto& [path, child] : module_.named_modules()) {
       if (dynamic_cast<const Dropout*>(child) == nullptr) continue;
@@ -119,9 +134,9 @@ class Translation {
     if (converts) dict_[name] = given.to(dtype);
   }
 
-  ImportResult finish(bool strict) {
+  ImportResult finish(std::string_view op, bool strict) {
     ImportResult result;
-    static_cast<LoadResult&>(result) = load_entries(kOp, module_, dict_, {.strict = strict}, faults_);
+    static_cast<LoadResult&>(result) = load_entries(op, module_, dict_, {.strict = strict}, faults_);
     result.taken = std::move(taken_);
     return result;
   }
@@ -135,6 +150,26 @@ class Translation {
   template <class... Args>
   void fault(fmt::format_string<Args...> text, Args&&... args) {
     faults_.push_back(fmt::format(text, std::forward<Args>(args)...));
+  }
+
+  void rename(const std::string& from, const std::string& to) {
+    auto entry = dict_.extract(from);
+    if (entry.empty()) return;
+    entry.key() = to;
+    dict_.insert(std::move(entry));
+  }
+
+  // An entry in equal parts, unless these are there or it has none.
+  void split_rows(const std::string& name, const std::vector<std::string>& parts) {
+    const Tensor whole = find(name);
+    const auto count = static_cast<int64_t>(parts.size());
+    if (!whole.defined() || whole.rank() == 0 || whole.dim(0) % count != 0) return;
+    if (std::ranges::any_of(parts, [&](const std::string& part) { return dict_.contains(part); })) return;
+    std::vector<int64_t> dims(whole.shape().begin(), whole.shape().end());
+    dims.front() /= count;
+    const Shape shape(dims);
+    for (int64_t i = 0; i < count; ++i) dict_[parts[static_cast<size_t>(i)]] = whole.alias(shape, i * shape.numel());
+    dict_.erase(name);
   }
 
   // Entries of a parameter under a second name go to the first, unless they are there.
@@ -165,9 +200,7 @@ class Translation {
         return {};
       }
       if (!dict_.contains(mask_name)) fault("'{}' is missing, which '{}' needs", mask_name, original_name);
-      auto entry = dict_.extract(original_name);
-      entry.key() = name;
-      dict_.insert(std::move(entry));
+      rename(original_name, name);
     }
     if (is_csr) return WeightForm::Csr;
     const Tensor weight = find(name);
@@ -199,22 +232,31 @@ class Translation {
   std::map<std::string, WeightForm> taken_;
 };
 
-}  // namespace
-
-ImportResult load_weights(Module& module, const StateDict& dict, const ImportOptions& options) {
+ImportResult load(std::string_view op, Module& module, const StateDict& dict, const ImportOptions& options) {
   const auto parameters = module.named_parameters();
   if (options.from_zeros && std::ranges::none_of(parameters, [&](const auto& named) {
         return (*options.from_zeros)(sparse::SparseParameter(named.first, named.second));
       })) {
-    fail<ConfigError>(kOp, "from_zeros must take a parameter", options.from_zeros->describe() + " takes none",
+    fail<ConfigError>(op, "from_zeros must take a parameter", options.from_zeros->describe() + " takes none",
                       "named_parameters() has their names");
   }
-  Translation translation(module, without_prefixes(dict, options.strip_prefix));
+  Translation translation(module, without_prefixes(op, dict, options.strip_prefix));
   translation.merge_aliases();
+  translation.split_attention();
   translation.keep_counters_of_dropout();
   for (const auto& [name, p] : parameters) translation.take(name, p, options.from_zeros);
   for (const auto& [name, buffer] : module.named_buffers()) translation.convert(name, buffer.dtype());
-  return translation.finish(options.strict);
+  return translation.finish(op, options.strict);
+}
+
+}  // namespace
+
+ImportResult load_weights(Module& module, const StateDict& dict, const ImportOptions& options) {
+  return load("load_weights", module, dict, options);
+}
+
+ImportResult load_weights(Module& module, const std::filesystem::path& path, const ImportOptions& options) {
+  return load(fmt::format("load_weights('{}')", path.string()), module, io::load_safetensors(path), options);
 }
 
 }  // namespace gossamer::nn

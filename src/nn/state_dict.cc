@@ -35,7 +35,8 @@ struct Assignment {
 
 // The present pattern where it is the same, so that its plans are kept.
 std::shared_ptr<const CsrPattern> kept(std::shared_ptr<const CsrPattern> pattern, const Parameter& parameter) {
-  return pattern && parameter.is_csr() && *pattern == *parameter.pattern() ? parameter.pattern() : std::move(pattern);
+  if (pattern && parameter.is_csr() && *pattern == *parameter.pattern()) return parameter.pattern();
+  return pattern;
 }
 
 constexpr std::string_view kNamesRemedy = "strict = false passes over missing and unexpected names";

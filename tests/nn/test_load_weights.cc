@@ -1,10 +1,12 @@
 // load_weights: what PyTorch users write, in one call.
-#include <algorithm>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "gossamer/io/safetensors.h"
 #include "gossamer/nn/activation.h"
+#include "gossamer/nn/attention.h"
 #include "gossamer/nn/batch_norm.h"
 #include "gossamer/nn/container.h"
 #include "gossamer/nn/conv.h"
@@ -14,6 +16,7 @@
 #include "gossamer/nn/load_weights.h"
 #include "gossamer/sparse/configure.h"
 #include "tests/nn/support.h"
+#include "tests/support/files.h"
 
 namespace gossamer::nn::test_load_weights {
 namespace {
@@ -76,6 +79,31 @@ TEST(LoadWeights, GivesTheOutputsOfPyTorchForEveryFormOfItsWeights) {
     net.eval();
     expect_close(net(x), y, 0, 1e-6);
   }
+}
+
+TEST(LoadWeights, SplitsTheProjectionsOfPyTorchsAttention) {
+  const Json c = golden::load("torch_weights.json").at("attention");
+  Generator rng(1);
+  MultiheadAttention attention({.dim = 4, .heads = 2}, rng);
+  const ImportResult result = load_weights(attention, state_of(c));
+  EXPECT_EQ(result.taken.at("proj_k_dense_layer.weight"), WeightForm::Prune);
+  EXPECT_EQ(result.taken.at("proj_v_dense_layer.bias"), WeightForm::Dense);
+  expect_close(attention(golden::tensor_from_json(c.at("x"))), golden::tensor_from_json(c.at("y")), 0, 1e-6);
+}
+
+TEST(LoadWeights, TakesAFileAndNamesItWhereItDoesNotFit) {
+  const Json file = golden::load("torch_weights.json");
+  const Json& c = file.at("cases").at(0);
+  const TempFolder folder;
+  const std::filesystem::path path = folder.path() / "pruned.safetensors";
+  io::save_safetensors(path, state_of(c));
+  Sequential net = network();
+  load_weights(net, path, options_of(c));
+  net.eval();
+  expect_close(net(golden::tensor_from_json(file.at("x"))), golden::tensor_from_json(file.at("y")), 0, 1e-6);
+  const std::string message = message_of<FormatError>([&] { load_weights(net, path); });
+  EXPECT_TRUE(message.starts_with("load_weights(" + quoted(path) + "): the dict must fit the module; ")) << message;
+  EXPECT_THROW(load_weights(net, folder.path() / "none.safetensors"), FileError);
 }
 
 TEST(LoadWeights, OfFloat64IntoFloat32AndBackConvertsThem) {

@@ -1,6 +1,7 @@
 // Weights that other libraries wrote, PyTorch above all.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -41,9 +42,13 @@ struct ImportResult : LoadResult {
 //   - weights come in every WeightForm, in any mix; masks are of any type and hold 0 and 1 only;
 //   - f32 and f64 take each other's values, and i64 those of i32;
 //   - a parameter that has several names may be there under each, with equal elements;
+//   - in_proj_weight, in_proj_bias and out_proj of torch.nn.MultiheadAttention go to the four projections;
 //   - the counter of a Dropout, which PyTorch has not, stays where it is missing.
 // Throws ConfigError where from_zeros takes no parameter.
 ImportResult load_weights(Module& module, const StateDict& dict, const ImportOptions& options = {});
+// The same from a safetensors file, or the index of several (io::load_safetensors, which throws FileError, FormatError
+// and DTypeError besides); messages name the path. Numbers of 16 bits become those of the parameter.
+ImportResult load_weights(Module& module, const std::filesystem::path& path, const ImportOptions& options = {});
 
 }  // namespace gossamer::nn
 #pragma GCC visibility pop

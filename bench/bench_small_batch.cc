@@ -1,6 +1,6 @@
-// Batches of 1 to 8 samples on one thread against OpenBLAS, sgemv for one sample. The sparse product, the same for one
-// sample, and the dense product take turns of one call: the dense weight of a large layer throws the sparse one out of
-// the caches in between, as the layers of a model do.
+// Batches of 1 to 8 samples on one thread against OpenBLAS, sgemv for one sample, and against the library's own dense
+// product. The sparse product, the same for one sample, and the dense products take turns of one call: the dense weight
+// of a large layer throws the sparse one out of the caches in between, as the layers of a model do.
 #include <fmt/format.h>
 
 #include <cstdint>
@@ -25,9 +25,11 @@ void measure(benchmark::State& state, Kernel kernel, const LayerSize& size, doub
       dense.run(kernel, 1);
     }
   };
+  const bool has_own = kernel == Kernel::Forward;
+  const auto own_turn = [&] { has_own ? dense.forward_of_library() : dense_turn(); };
   Contender contenders[] = {{dense_turn, {}},
                             {[&] { products.run(kernel, Layout::BatchFirst); }, {}},
-                            {dense_turn, {}},
+                            {own_turn, {}},
                             {[&] { one.run(kernel, Layout::BatchFirst); }, {}}};
   take_turns(contenders, {.warm = false, .budget_s = 0, .min_rounds = 15});
 
@@ -37,6 +39,10 @@ void measure(benchmark::State& state, Kernel kernel, const LayerSize& size, doub
   state.counters["GB/s"] = static_cast<double>(products.bytes(kernel)) / time / 1e9;
   state.counters["OpenBLAS.GB/s"] = static_cast<double>(dense.bytes(kernel)) / contenders[0].time() / 1e9;
   state.counters["ratio"] = contenders[0].time() / time;
+  if (has_own) {
+    state.counters["own.GB/s"] = static_cast<double>(dense.bytes(kernel)) / contenders[2].time() / 1e9;
+    state.counters["own.ratio"] = contenders[2].time() / time;
+  }
   if (size.n > 1) state.counters["times_one_sample"] = time / contenders[3].time();
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "bench/random.h"
+#include "ops/dense_products.h"
 
 namespace gossamer::bench {
 
@@ -43,6 +44,11 @@ void DenseProducts::forward_one() {
   const auto m = static_cast<blasint>(size_.m), k = static_cast<blasint>(size_.k);
   cblas_sgemv(CblasRowMajor, CblasNoTrans, m, k, 1, std::as_const(w_).data<float>(), k, std::as_const(x_).data<float>(),
               1, 0, y_.mutable_data<float>(), 1);
+}
+
+void DenseProducts::forward_of_library() {
+  dense_forward<float>({size_.n, size_.k, size_.m}, std::as_const(x_).data<float>(), std::as_const(w_).data<float>(),
+                       nullptr, y_.mutable_data<float>());
 }
 
 int64_t DenseProducts::bytes(Kernel kernel) const {

@@ -24,6 +24,8 @@ class DenseProducts {
   void run(Kernel kernel, int threads);
   // The forward product of the first sample alone, as a matrix times a vector.
   void forward_one();
+  // The forward product as the library computes it, which for few samples is not OpenBLAS.
+  void forward_of_library();
   // Bytes that a product has to read and write at least.
   int64_t bytes(Kernel kernel) const;
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "gossamer/autograd.h"
+#include "ops/csr/linear.h"
+#include "parameter/access.h"
 #include "runtime/check.h"
 
 namespace gossamer::nn {
@@ -39,6 +41,12 @@ LinearOptions projection(const MultiheadAttentionOptions& options, int64_t heads
           .dtype = options.dtype};
 }
 
+// x for several projections, of which this is one.
+Tensor shared(const Tensor& x, const Linear& projection) {
+  const CsrWeight& weight = ParameterAccess::weight(projection.weight());
+  return weight.pattern != nullptr ? csr_packed(x, weight) : x;
+}
+
 }  // namespace
 
 MultiheadAttention::MultiheadAttention(const MultiheadAttentionOptions& options, Generator& rng)
@@ -70,10 +78,12 @@ Tensor MultiheadAttention::attend(const Tensor& x, const Tensor& memory, const T
                          ? fmt::format("{} and {}", x.shape().to_string(), memory.shape().to_string())
                          : "undefined");
   }
-  const Tensor q = turned(proj_q_(x), options_.heads, 0);
-  const Tensor k = turned(proj_k_(memory), options_.kv_heads, 0);
+  const Tensor for_q = shared(x, proj_q_);
+  const Tensor for_kv = &memory == &x ? for_q : shared(memory, proj_k_);
+  const Tensor q = turned(proj_q_(for_q), options_.heads, 0);
+  const Tensor k = turned(proj_k_(for_kv), options_.kv_heads, 0);
   const Tensor y = scaled_dot_product_attention(
-      q, k, proj_v_(memory),
+      q, k, proj_v_(for_kv),
       {.causal = options_.causal, .mask = mask, .heads = options_.heads, .kv_heads = options_.kv_heads});
   return proj_output_(y);
 }

@@ -17,6 +17,7 @@
 #include "gossamer/ops.h"
 #include "gossamer/runtime.h"
 #include "ops/column_sums.h"
+#include "ops/csr/linear.h"
 #include "tensor/tiles.h"
 #include "tests/support/errors.h"
 #include "tests/support/golden.h"
@@ -283,6 +284,25 @@ TEST(CsrLinear, GivesTheInputsGradientInTheInputsLayout) {
     const Tensor y = csr_linear(leaf, pattern, uniform({pattern->nnz()}, 2, DType::f32).set_requires_grad());
     y.backward(uniform({100, 40}, 3, DType::f32));
     EXPECT_EQ(TensorTiles::width(leaf.grad()), TensorTiles::width(input));
+  }
+}
+
+TEST(CsrPacked, GivesSeveralProductsTheirTilesAndTakesTheirGradientsTogether) {
+  const PatternPtr pattern = random_pattern(40, 30, 0.2, 1);
+  const auto run = [&](const Tensor& from, bool has_tiles) {
+    const Tensor values = uniform({pattern->nnz()}, 2, DType::f32).to(from.dtype()).set_requires_grad();
+    const CsrWeight weight{.pattern = pattern, .values = values};
+    const Tensor x = from.clone().set_requires_grad();
+    const Tensor in = csr_packed(x, weight);
+    EXPECT_EQ(TensorTiles::width(in) != 0, has_tiles);
+    const Tensor y = add(csr_linear(in, weight, {}), relu(csr_linear(in, weight, {})));
+    y.backward(uniform(y.shape(), 3, DType::f32).to(from.dtype()));
+    return std::vector<Tensor>{y.detach(), x.grad(), values.grad()};
+  };
+  for (const int64_t n : {15, 100}) {
+    const std::vector<Tensor> expected = run(uniform({n, 30}, 1, DType::f32).to(DType::f64), false);
+    const std::vector<Tensor> actual = run(uniform({n, 30}, 1, DType::f32), n == 100);
+    for (size_t i = 0; i < expected.size(); ++i) expect_close(actual[i].to(DType::f64), expected[i], 1e-4, 1e-5);
   }
 }
 

@@ -13,6 +13,7 @@
 #include "ops/csr/gradient_tap.h"
 #include "ops/csr/use.h"
 #include "runtime/check.h"
+#include "tensor/layout.h"
 
 namespace gossamer {
 
@@ -75,6 +76,22 @@ Tensor csr_linear(const Tensor& x, const CsrWeight& weight, const Tensor& bias) 
   const Tensor values = weight.used_values();
   return record<CsrLinearNode>(kOp, use.forward(values, batch, bias), {x, weight.values, bias}, use, weight.tap, batch,
                                values);
+}
+
+Tensor csr_packed(const Tensor& x, const CsrWeight& weight) {
+  // Another layout of the same elements: so is the gradient.
+  struct PackedNode final : Node {
+    Input x{*this};
+
+    Gradients backward(const Tensor& grad) override {
+      return {x.gradient([&] { return grad; })};
+    }
+  };
+
+  if (!x.defined() || x.rank() < 1 || x.shape().back() != weight.pattern->cols()) return x;
+  const CsrUse use(weight, x);
+  if (!use.takes_tiles() || Layout::of(x).is_tiled()) return x;
+  return record<PackedNode>(kOp, use.pack(x), {x});
 }
 
 Tensor csr_linear(const Tensor& x, const std::shared_ptr<const CsrPattern>& pattern, const Tensor& values,

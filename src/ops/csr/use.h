@@ -21,6 +21,7 @@ class CsrUse {
   // Whether x and dY are packed once, by pack(), for the two products that each of them is in. Otherwise the products
   // pack as they go, or need no tiles.
   bool packs_once() const { return packs_once_; }
+  bool takes_tiles() const { return layout_.is_tiled(); }
   // In the layout of the products, without history.
   Tensor pack(const Tensor& batch) const { return layout_.take(batch); }
   // dY for gradients(): in tiles of the right width or in rows.

@@ -9,12 +9,12 @@ the ratios of the turns. With one thread, time is CPU time of that thread. See d
 
 import argparse
 import statistics
-import subprocess
-import sys
 import time
 
 import torch
 import torch.nn.functional as F
+
+from line_program import Program
 
 ROW = 1024
 UNITS = {"Ki": 1 << 10, "Mi": 1 << 20}
@@ -123,20 +123,6 @@ OPS = {
 }
 
 
-class Gossamer:
-    def __init__(self, program, threads, simd):
-        self.process = subprocess.Popen(
-            [program, "--turns", str(threads)] + ([simd] if simd else []), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def seconds(self, op, elements, calls):
-        self.process.stdin.write(f"{op} {elements} {calls}\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            sys.exit(f"{op} with {elements} elements: bench_ops has ended")
-        return float(answer)
-
-
 def torch_seconds(step, calls, threads):
     now = time.thread_time if threads == 1 else time.perf_counter
     start = now()
@@ -150,7 +136,7 @@ def measure(gossamer, op, elements, threads, rounds):
     step = OPS[op](elements)
 
     def ours(calls):
-        return gossamer.seconds(op, elements, calls) / calls
+        return float(gossamer.ask(op, elements, calls)) / calls
 
     def theirs(calls):
         return torch_seconds(step, calls, threads) / calls
@@ -179,7 +165,8 @@ def main():
     arguments = parser.parse_args()
 
     torch.set_num_threads(arguments.threads)
-    gossamer = Gossamer(arguments.program, arguments.threads, arguments.simd)
+    simd = [arguments.simd] if arguments.simd else []
+    gossamer = Program(arguments.program, "--turns", str(arguments.threads), *simd)
     sizes = arguments.sizes.split(",")
     print(f"PyTorch {torch.__version__}, {arguments.threads} thread(s); microseconds of ours / PyTorch's = ratio")
     print(f"{'':14}" + "".join(f"{size:>30}" for size in sizes))

@@ -9,12 +9,13 @@ are CPU seconds. MALLOC_TOP_PAD_=268435456 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESH
 
 import argparse
 import statistics
-import subprocess
 import time
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+
+from line_program import Program
 
 
 class Block(nn.Module):
@@ -61,18 +62,13 @@ class Torch:
         return forward - start, backward - forward, time.process_time() - backward
 
 
-class Gossamer:
+class Gossamer(Program):
     def __init__(self, program, width, batch, sparsity):
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.ask(f"set {width} {batch} {sparsity}")
-
-    def ask(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline()
+        super().__init__(program)
+        self.ask("set", width, batch, sparsity)
 
     def run(self):
-        return tuple(float(seconds) for seconds in self.ask("run").split())
+        return self.seconds("run")
 
 
 def main():

@@ -8,11 +8,12 @@ Needs PyTorch (Debian: python3-torch). One thread; the three sides take turns wi
 
 import argparse
 import statistics
-import subprocess
 import time
 
 import torch
 import torch.nn.functional as F
+
+from line_program import Program
 
 # n, channels, height and width, output channels, kernel, stride, padding, groups
 LAYERS = [
@@ -37,18 +38,13 @@ LAYERS = [
 ]
 
 
-class Gossamer:
+class Gossamer(Program):
     def __init__(self, program, layer, sparsity):
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.ask(" ".join(["set", *map(str, layer), str(sparsity)]))
-
-    def ask(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline()
+        super().__init__(program)
+        self.ask("set", *layer, sparsity)
 
     def run(self):
-        return tuple(float(seconds) for seconds in self.ask("run").split())
+        return self.seconds("run")
 
 
 class Torch:

@@ -12,29 +12,21 @@ one sequence, by default of GPT-2's shape, and PyTorch is not asked.
 import argparse
 import math
 import statistics
-import subprocess
-import sys
 import time
 
+from line_program import Program
 
-class Gossamer:
+
+class Gossamer(Program):
     def __init__(self, program, threads, shape, sparsity, embedding_sparsity=0):
-        self.process = subprocess.Popen([program, str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.ask(" ".join(["set", *map(str, [*shape, sparsity, embedding_sparsity])]))
-
-    def ask(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            sys.exit(f"bench_gpt has ended: {line}")
-        return answer
+        super().__init__(program, str(threads))
+        self.ask("set", *shape, sparsity, embedding_sparsity)
 
     def step(self):
-        return [float(seconds) for seconds in self.ask("step").split()]
+        return self.seconds("step")
 
     def write(self, n):
-        return float(self.ask(f"write {n}"))
+        return float(self.ask("write", n))
 
 
 class Torch:

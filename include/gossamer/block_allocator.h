@@ -23,9 +23,9 @@ struct BlockAllocator {
 
   T* allocate(size_t n) {
     static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
-    return static_cast<T*>(take_block(n * sizeof(T)));
+    return static_cast<T*>(take_block(n * sizeof(T)));  // NOLINT(bugprone-sizeof-expression): T may be a pointer
   }
-  void deallocate(T* data, size_t n) noexcept { give_block(data, n * sizeof(T)); }
+  void deallocate(T* data, size_t n) noexcept { give_block(data, n * sizeof(T)); }  // NOLINT: as above
 
   template <class U>
   bool operator==(const BlockAllocator<U>&) const {

@@ -95,7 +95,7 @@ ImageDataset::ImageDataset(LabeledImages images, const PixelScale& scale) : imag
   }
   for (const int64_t label : images_.labels) {
     if (label < 0 || label >= images_.classes) {
-      fail<ShapeError>(kOp, fmt::format("labels must be in [0, {})", images_.classes), fmt::format("label {}", label));
+      fail<IndexError>(kOp, fmt::format("labels must be in [0, {})", images_.classes), fmt::format("label {}", label));
     }
   }
   if (!std::isfinite(scale.mean) || !std::isfinite(scale.std) || scale.std <= 0) {

@@ -10,11 +10,11 @@
 
 namespace gossamer::data {
 
-// Throws ShapeError unless all are in [0, size).
+// Throws IndexError unless all are in [0, size).
 inline void check_indices(std::string_view op, std::span<const int64_t> indices, int64_t size) {
   for (const int64_t i : indices) {
     if (i < 0 || i >= size) {
-      fail<ShapeError>(op, fmt::format("an index must be in [0, {})", size), fmt::format("index {}", i));
+      fail<IndexError>(op, fmt::format("an index must be in [0, {})", size), fmt::format("index {}", i));
     }
   }
 }

@@ -50,7 +50,8 @@ template <class Options>
 void make_parameters(const Options& options, const Shape& shape, Generator& rng, Parameter& weight, Parameter& bias) {
   Generator after = rng;
   const uint64_t key = after.next_key();
-  const double bound = 1 / std::sqrt(static_cast<double>(shape.numel() / shape[0]));
+  const int64_t inputs = shape.numel() / shape[0];
+  const double bound = 1 / std::sqrt(static_cast<double>(inputs));
   weight = init::make_parameter({.shape = shape, .dtype = options.dtype, .sparsity = options.sparsity},
                                 derive_key(key, "pattern", 0));
   init::uniform(weight, derive_key(key, "weight", 0), {.low = -bound, .high = bound});

@@ -361,7 +361,8 @@ MaskView check_mask(const Tensor& mask, const Tensor& q, const Sizes& size, bool
   BlockVector<int64_t> stride(static_cast<size_t>(scores.rank()), 0);
   int64_t step = 1;
   for (int i = mask.rank() - 1; i >= 0; --i) {
-    if (mask.dim(i) != 1) stride[static_cast<size_t>(i + extra)] = step;
+    const int at = i + extra;
+    if (mask.dim(i) != 1) stride[static_cast<size_t>(at)] = step;
     step *= mask.dim(i);
   }
   MaskView view{.offset = {}, .row = stride[stride.size() - 2], .key = stride[stride.size() - 1]};

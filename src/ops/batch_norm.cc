@@ -249,7 +249,8 @@ struct BatchNormNode final : Node {
   template <class T>
   void gradients(const T* from, const T* dy, T* dx, T* totals) const {
     const ChannelView view = view_of(x.value());
-    const double count = static_cast<double>(x.value().numel() / view.channels);
+    const int64_t samples = x.value().numel() / view.channels;
+    const auto count = static_cast<double>(samples);
     const double* const mean = statistics.get().data<double>();
     const double* const rstd = mean + view.channels;
     const T* const w = data_or_null<T>(weight.value());

@@ -62,8 +62,8 @@ TEST(Datasets, RefuseAnIndexOutsideTheSamples) {
   const TensorDataset tensors(Tensor::zeros({3, 2}), Tensor::zeros({3}, DType::i64));
   const ImageDataset images(two_images());
   for (const int64_t index : {int64_t{-1}, int64_t{3}}) {
-    EXPECT_THROW(tensors.gather(std::vector<int64_t>{0, index}), ShapeError);
-    EXPECT_THROW(images.gather(std::vector<int64_t>{0, index}), ShapeError);
+    EXPECT_THROW(tensors.gather(std::vector<int64_t>{0, index}), IndexError);
+    EXPECT_THROW(images.gather(std::vector<int64_t>{0, index}), IndexError);
   }
 }
 
@@ -117,8 +117,8 @@ TEST(ImageDataset, RefusesCountsAndLabelsThatDoNotFit) {
   EXPECT_THROW(build([](LabeledImages& i) { i.shape = {1, 0, 3}; }), ShapeError);
   EXPECT_THROW(build([](LabeledImages& i) { i.shape = {1, 3}; }), ShapeError);
   EXPECT_THROW(build([](LabeledImages& i) { i.shape = {}; }), ShapeError);
-  EXPECT_THROW(build([](LabeledImages& i) { i.labels[0] = 2; }), ShapeError);
-  EXPECT_THROW(build([](LabeledImages& i) { i.labels[0] = -1; }), ShapeError);
+  EXPECT_THROW(build([](LabeledImages& i) { i.labels[0] = 2; }), IndexError);
+  EXPECT_THROW(build([](LabeledImages& i) { i.labels[0] = -1; }), IndexError);
 }
 
 TEST(ImageDataset, RefusesAScaleThatIsNone) {

@@ -84,7 +84,7 @@ TEST(TextDataset, GivesWindowsAndTheNextTokenOfEach) {
   EXPECT_EQ(batch.x.shape(), Shape({2, 3}));
   EXPECT_TRUE(std::ranges::equal(batch.x.span<int64_t>(), std::vector<int64_t>{104, 105, 106, 100, 101, 102}));
   EXPECT_TRUE(std::ranges::equal(batch.y.span<int64_t>(), std::vector<int64_t>{105, 106, 107, 101, 102, 103}));
-  EXPECT_THROW(dataset.gather(std::vector<int64_t>{3}), ShapeError);
+  EXPECT_THROW(dataset.gather(std::vector<int64_t>{3}), IndexError);
 }
 
 TEST(TextDataset, HasASampleForEachWindowThatFits) {

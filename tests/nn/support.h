@@ -16,11 +16,13 @@
 #include "gossamer/random.h"
 #include "tests/support/errors.h"
 #include "tests/support/golden.h"
+#include "tests/support/tensors.h"
 
 namespace gossamer::nn {
 
 using golden::expect_close;
 using golden::expect_equal;
+using test::uniform;
 
 template <class Entries>
 std::vector<std::string> names_of(const Entries& entries) {
@@ -30,12 +32,6 @@ std::vector<std::string> names_of(const Entries& entries) {
 }
 
 using Names = std::vector<std::string>;
-
-inline Tensor uniform(const Shape& shape, uint64_t key, DType dtype = DType::f32) {
-  Tensor t = Tensor::empty(shape, dtype);
-  fill_uniform(t, key, -1, 1);
-  return t;
-}
 
 // A custom module: two layers as members by value, and a buffer.
 struct Net : Cloneable<Net> {

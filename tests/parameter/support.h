@@ -15,15 +15,9 @@
 #include "gossamer/random.h"
 #include "gossamer/tensor.h"
 #include "tests/support/errors.h"
+#include "tests/support/tensors.h"
 
 namespace gossamer::test {
-
-// Uniform in [-1, 1), a function of the key.
-inline Tensor uniform(const Shape& shape, uint64_t key, DType dtype = DType::f32) {
-  Tensor tensor = Tensor::empty(shape, dtype);
-  fill_uniform(tensor, key, -1, 1);
-  return tensor;
-}
 
 // Each position is a nonzero with probability `density`; 0 and 1 are exact.
 inline std::shared_ptr<const CsrPattern> random_pattern(int64_t rows, int64_t cols, double density, uint64_t key) {

@@ -17,6 +17,13 @@ inline Tensor uniform(const Shape& shape, uint64_t key, DType dtype = DType::f64
   return x;
 }
 
+namespace test {
+// The same in [-1, 1), float as parameters are. An object, so that it is never an overload of the function above.
+inline constexpr auto uniform = [](const Shape& shape, uint64_t key, DType dtype = DType::f32) {
+  return gossamer::uniform(shape, key, dtype);
+};
+}  // namespace test
+
 // A mask in which each element is set with the given probability.
 inline Tensor random_mask(const Shape& shape, uint64_t key, double density) {
   Tensor mask = Tensor::empty(shape, DType::boolean);

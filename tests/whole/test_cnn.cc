@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "examples/cnn_model.h"
+#include "tests/whole/masked_dense.h"
 
 namespace gossamer::test_cnn {
 namespace {
@@ -152,35 +153,14 @@ TEST(Cnn, WithCsrWeightsGivesTheLossesOfMaskedDenseTraining) {
   cnn::Net dense = make_net(5);
   sparse::Group sparsity({{cnn::kSparseWeights, sparse::Static(0.8)}});
   csr.apply(sparsity);
-  std::vector<std::pair<Parameter, Tensor>> masked;
-  for (size_t i = 0; i < csr.parameters().size(); ++i) {
-    const Parameter p = csr.parameters()[i];
-    if (!p.is_csr()) continue;
-    p.set_execution(Execution::Csr);
-    masked.emplace_back(dense.parameters()[i], p.mask().to(DType::f32));
+  for (const Parameter& p : csr.parameters()) {
+    if (p.is_csr()) p.set_execution(Execution::Csr);
   }
-  ASSERT_EQ(masked.size(), 5U);
-  const auto apply_masks = [&] {
-    const NoGrad no_grad;
-    for (auto& [p, mask] : masked) p.values().copy_from(mul(p.values().detach(), mask));
+  const auto sgd = [](const std::vector<Parameter>& parameters) {
+    return optim::SGD(parameters, {.lr = 0.02, .momentum = 0.9});
   };
-  apply_masks();
-  optim::SGD csr_optimizer(csr.parameters(), {.lr = 0.02, .momentum = 0.9});
-  optim::SGD dense_optimizer(dense.parameters(), {.lr = 0.02, .momentum = 0.9});
-  csr_optimizer.apply(sparsity);
-  for (uint64_t step = 0; step < 6; ++step) {
-    const Batch batch = make_batch(step);
-    const Tensor csr_loss = cross_entropy(csr(batch.x), batch.y);
-    const Tensor dense_loss = cross_entropy(dense(batch.x), batch.y);
-    EXPECT_NEAR(csr_loss.item<float>(), dense_loss.item<float>(), 1e-4 * std::abs(dense_loss.item<float>())) << step;
-    csr_optimizer.zero_grad();
-    csr_loss.backward();
-    csr_optimizer.step();
-    dense_optimizer.zero_grad();
-    dense_loss.backward();
-    dense_optimizer.step();
-    apply_masks();
-  }
+  test::expect_losses_of_masked_dense(csr, dense, sparsity, sgd, make_batch,
+                                      {.sparse = 5, .steps = 6, .tolerance = 1e-4F});
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gossamer/gossamer.h"
+#include "tests/whole/masked_dense.h"
 
 namespace gossamer::test_training {
 namespace {
@@ -40,35 +41,12 @@ TEST(Training, OfCsrWeightsGivesTheLossesOfMaskedDenseTraining) {
   nn::Sequential dense = make_mlp(3);
   sparse::Group sparsity({{"*.weight", sparse::Static(0.8)}});
   csr.apply(sparsity);
-  std::vector<std::pair<Parameter, Tensor>> masked;
-  for (size_t i = 0; i < csr.parameters().size(); ++i) {
-    const Parameter p = csr.parameters()[i];
-    if (!p.is_csr()) continue;
-    masked.emplace_back(dense.parameters()[i], p.mask().to(DType::f32));
-    ASSERT_LT(p.nnz(), p.numel() / 4);
-  }
-  ASSERT_EQ(masked.size(), 3U);
-  const auto apply_masks = [&] {
-    NoGrad no_grad;
-    for (auto& [p, mask] : masked) p.values().copy_from(mul(p.values().detach(), mask));
+  const auto adamw = [](const std::vector<Parameter>& parameters) {
+    return optim::AdamW(parameters, {.lr = 1e-2, .weight_decay = 0.01});
   };
-  apply_masks();
-  optim::AdamW csr_optimizer(csr.parameters(), {.lr = 1e-2, .weight_decay = 0.01});
-  optim::AdamW dense_optimizer(dense.parameters(), {.lr = 1e-2, .weight_decay = 0.01});
-  csr_optimizer.apply(sparsity);
-  for (uint64_t step = 0; step < 10; ++step) {
-    const Batch batch = make_batch(step, 48);
-    const Tensor csr_loss = cross_entropy(csr(batch.x), batch.y);
-    const Tensor dense_loss = cross_entropy(dense(batch.x), batch.y);
-    EXPECT_NEAR(csr_loss.item<float>(), dense_loss.item<float>(), 1e-5 * std::abs(dense_loss.item<float>())) << step;
-    csr_optimizer.zero_grad();
-    csr_loss.backward();
-    csr_optimizer.step();
-    dense_optimizer.zero_grad();
-    dense_loss.backward();
-    dense_optimizer.step();
-    apply_masks();
-  }
+  const auto batch_of = [](uint64_t step) { return make_batch(step, 48); };
+  test::expect_losses_of_masked_dense(csr, dense, sparsity, adamw, batch_of,
+                                      {.sparse = 3, .steps = 10, .tolerance = 1e-5F});
 }
 
 // FNV-1a over the bytes of everything that training makes.

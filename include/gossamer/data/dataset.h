@@ -34,7 +34,7 @@ class Dataset {
   // Number of samples.
   virtual int64_t size() const = 0;
   // The samples at `indices`, in their order; an index may come twice. Must be safe to call from several threads at
-  // once and must not depend on earlier calls. Throws ShapeError when an index is outside [0, size()).
+  // once and must not depend on earlier calls. Throws IndexError when an index is outside [0, size()).
   virtual Batch gather(std::span<const int64_t> indices) const = 0;
 
  protected:
@@ -82,8 +82,8 @@ struct PixelScale {
 // Images kept as bytes, a quarter of what floats take; gather() converts a batch at a time.
 class ImageDataset final : public Dataset {
  public:
-  // Throws ShapeError when the shape is not that of an image, the numbers of pixels and labels do not fit or a label is
-  // no class; ConfigError unless scale.mean is finite and scale.std is finite and positive.
+  // Throws ShapeError when the shape is not that of an image or the numbers of pixels and labels do not fit; IndexError
+  // when a label is no class; ConfigError unless scale.mean is finite and scale.std is finite and positive.
   explicit ImageDataset(LabeledImages images, const PixelScale& scale = {});
 
   int64_t size() const override { return static_cast<int64_t>(images_.labels.size()); }

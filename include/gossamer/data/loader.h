@@ -53,7 +53,7 @@ class DataLoader {
 
   // Starts epoch() and counts it up. What the dataset or the transform throws, in whatever thread, is rethrown here or
   // by the iterator's increment, after the batches before it. Throws StateError where a worker cannot be started;
-  // ShapeError where the sampler gives another number of samples than it said, or one that is not there.
+  // ShapeError where the sampler gives another number of samples than it said, IndexError for one that is not there.
   Iterator begin();
   std::default_sentinel_t end() const { return {}; }
 

@@ -15,7 +15,7 @@ namespace gossamer::data {
 // Some samples of another data set, numbered anew.
 class Subset final : public Dataset {
  public:
-  // Throws ConfigError when there is no data set, ShapeError when an index is outside of it; an index may come twice.
+  // Throws ConfigError when there is no data set, IndexError when an index is outside of it; an index may come twice.
   Subset(std::shared_ptr<const Dataset> dataset, std::vector<int64_t> indices);
 
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }

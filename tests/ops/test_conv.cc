@@ -31,7 +31,7 @@ const std::vector<Case> kCases = {
     {{40, 9, 7, 7}, {20, 9, 3, 3}, {.padding = 1}},                           // images side by side
     {{33, 4, 6, 5}, {3, 4, 3, 2}, {.stride = 2, .padding = {1, 0}}},          // the last of them alone
     {{6, 10, 7, 7}, {70, 10, 3, 3}, {.padding = 1}},                          // patches of several images
-    {{3, 66, 9, 9}, {64, 66, 3, 2}, {.stride = 2, .padding = {0, 1}}},        // and of strided ones
+    {{10, 66, 9, 9}, {64, 66, 3, 2}, {.stride = 2, .padding = {0, 1}}},       // and of strided ones
     {{5, 70, 7, 7}, {64, 70, 1, 1}, {}},                                      // and read where they lie
     {{1, 24, 66, 66}, {3, 24, 3, 3}, {.padding = 1}},                         // bands
     {{2, 3, 5, 6}, {70, 3, 3, 3}, {.padding = 1}},                            // two tiles of channels

@@ -83,7 +83,8 @@ struct Sums {
   // each.
   void run() const {
     if (n * groups * area() == 0) return;
-    if (area() <= std::min(kMostPatchArea, out * out / 16)) return by_patches();
+    const bool many = n * area() >= 4 * kConvPositions;
+    if (many && area() <= std::min(kMostPatchArea, out * out / 16)) return by_patches();
     by_shifts();
   }
 

@@ -67,13 +67,13 @@ HWY_INLINE hn::Vec<Tag<T>> LoadFirst(const T* from, int64_t n) {
 // kRows rows of y at kVectors vectors of positions: where kPart is set, the last of them ends at position n.
 template <int kRows, int kVectors, bool kPart, class T>
 HWY_INLINE void Sums(const ConvSource<T>& source, int64_t p, const T* HWY_RESTRICT w, int ldw, const T* bias,
-                     bool accumulate, int64_t n, T* HWY_RESTRICT y) {
+                     bool accumulate, int64_t n, T* HWY_RESTRICT y, int64_t pitch) {
   const Tag<T> d;
   hn::Vec<Tag<T>> sum[kRows][kVectors];
   for (int r = 0; r < kRows; ++r) {
     for (int v = 0; v < kVectors; ++v) {
       if (accumulate) {
-        sum[r][v] = hn::LoadU(d, y + r * kConvPositions + v * kLanes<T>);
+        sum[r][v] = hn::LoadU(d, y + r * pitch + v * kLanes<T>);
       } else {
         sum[r][v] = bias == nullptr ? hn::Zero(d) : hn::Set(d, bias[r]);
       }
@@ -94,34 +94,35 @@ HWY_INLINE void Sums(const ConvSource<T>& source, int64_t p, const T* HWY_RESTRI
     }
   }
   for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[r][v], d, y + r * kConvPositions + v * kLanes<T>);
+    for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[r][v], d, y + r * pitch + v * kLanes<T>);
   }
 }
 
 // kRows rows at all positions.
 template <int kRows, class T>
-void RowsOfTile(const ConvSource<T>& source, const T* w, int ldw, const T* bias, bool accumulate, int64_t n, T* y) {
+void RowsOfTile(const ConvSource<T>& source, const T* w, int ldw, const T* bias, bool accumulate, int64_t n, T* y,
+                int64_t pitch) {
   int64_t p = 0;
   for (; p + 3 * kLanes<T> <= n; p += 3 * kLanes<T>) {
-    Sums<kRows, 3, false>(source, p, w, ldw, bias, accumulate, n, y + p);
+    Sums<kRows, 3, false>(source, p, w, ldw, bias, accumulate, n, y + p, pitch);
   }
   const int64_t rest = n - p;
   if (rest > 2 * kLanes<T>) {
-    Sums<kRows, 3, true>(source, p, w, ldw, bias, accumulate, rest, y + p);
+    Sums<kRows, 3, true>(source, p, w, ldw, bias, accumulate, rest, y + p, pitch);
   } else if (rest > kLanes<T>) {
-    Sums<kRows, 2, true>(source, p, w, ldw, bias, accumulate, rest, y + p);
+    Sums<kRows, 2, true>(source, p, w, ldw, bias, accumulate, rest, y + p, pitch);
   } else if (rest > 0) {
-    Sums<kRows, 1, true>(source, p, w, ldw, bias, accumulate, rest, y + p);
+    Sums<kRows, 1, true>(source, p, w, ldw, bias, accumulate, rest, y + p, pitch);
   }
 }
 
 template <class T>
-void ConvTileOf(const ConvSource<T>& source, const T* w, int rows, const T* bias, bool accumulate, int64_t n, T* y) {
+void ConvTileOf(const ConvSource<T>& source, const T* w, int rows, const T* bias, bool accumulate, int64_t n, T* y,
+                int64_t pitch) {
   int r = 0;
   const auto take = [&]<int kRows>() HWY_ATTR {
     for (; r + kRows <= rows; r += kRows) {
-      RowsOfTile<kRows>(source, w + r, rows, bias == nullptr ? nullptr : bias + r, accumulate, n,
-                        y + r * kConvPositions);
+      RowsOfTile<kRows>(source, w + r, rows, bias == nullptr ? nullptr : bias + r, accumulate, n, y + r * pitch, pitch);
     }
   };
   take.template operator()<kMostRows>();
@@ -241,6 +242,61 @@ void ConvRowGradOf(const ConvSource<T>& source, const T* dy, const ConvRuns& run
   for (; k < source.taps; ++k) RowGrads<1>(source.data, source.offset + k, dy, runs, grad + k);
 }
 
+// Rows of n elements, from kSize to twice as many: the last vector overlaps the ones before.
+template <size_t kSize, class T>
+HWY_INLINE void CopyRowsBy(int64_t rows, int64_t n, const T* HWY_RESTRICT from, int64_t from_stride, T* HWY_RESTRICT to,
+                           int64_t to_stride) {
+  const hn::CappedTag<T, kSize> d;
+  constexpr auto kStep = static_cast<int64_t>(hn::MaxLanes(d));
+  for (int64_t r = 0; r < rows; ++r, from += from_stride, to += to_stride) {
+    for (int64_t i = 0; i + kStep <= n; i += kStep) hn::StoreU(hn::LoadU(d, from + i), d, to + i);
+    hn::StoreU(hn::LoadU(d, from + n - kStep), d, to + n - kStep);
+  }
+}
+
+template <class T>
+HWY_INLINE void CopyRowsOf(int64_t rows, int64_t n, const T* HWY_RESTRICT from, int64_t from_stride, T* HWY_RESTRICT to,
+                           int64_t to_stride) {
+  constexpr size_t kMost = 64 / sizeof(T);
+  if (n >= static_cast<int64_t>(kMost)) return CopyRowsBy<kMost>(rows, n, from, from_stride, to, to_stride);
+  if (n >= static_cast<int64_t>(kMost / 2)) return CopyRowsBy<kMost / 2>(rows, n, from, from_stride, to, to_stride);
+  if (n >= static_cast<int64_t>(kMost / 4)) return CopyRowsBy<kMost / 4>(rows, n, from, from_stride, to, to_stride);
+  for (int64_t r = 0; r < rows; ++r, from += from_stride, to += to_stride) {
+    for (int64_t i = 0; i < n; ++i) to[i] = from[i];
+  }
+}
+
+// The elements [i, n - 1) of a strided row, as many as whole vectors of kSize hold: the last element of a row has none
+// behind it that may be touched.
+template <size_t kSize, bool kSpread, class T>
+HWY_INLINE int64_t EverySecondBy(int64_t i, int64_t n, const T* HWY_RESTRICT from, T* HWY_RESTRICT to) {
+  const hn::CappedTag<T, kSize> d;
+  constexpr auto kStep = static_cast<int64_t>(hn::MaxLanes(d));
+  for (; i + kStep < n; i += kStep) {
+    hn::Vec<decltype(d)> even, odd;
+    if constexpr (kSpread) {
+      hn::LoadInterleaved2(d, to + 2 * i, even, odd);
+      hn::StoreInterleaved2(hn::LoadU(d, from + i), odd, d, to + 2 * i);
+    } else {
+      hn::LoadInterleaved2(d, from + 2 * i, even, odd);
+      hn::StoreU(even, d, to + i);
+    }
+  }
+  return i;
+}
+
+template <bool kSpread, class T>
+HWY_INLINE void EverySecondOf(int64_t rows, int64_t n, const T* HWY_RESTRICT from, int64_t from_stride,
+                              T* HWY_RESTRICT to, int64_t to_stride) {
+  constexpr size_t kMost = 64 / sizeof(T);
+  for (int64_t r = 0; r < rows; ++r, from += from_stride, to += to_stride) {
+    int64_t i = EverySecondBy<kMost, kSpread>(0, n, from, to);
+    i = EverySecondBy<kMost / 2, kSpread>(i, n, from, to);
+    i = EverySecondBy<kMost / 4, kSpread>(i, n, from, to);
+    for (; i < n; ++i) to[kSpread ? 2 * i : i] = from[kSpread ? i : 2 * i];
+  }
+}
+
 template <class T>
 void GatherPatchesOf(const ConvSource<T>& source, int64_t n, int width, T* HWY_RESTRICT tile) {
   const Tag<T> d;
@@ -250,6 +306,19 @@ void GatherPatchesOf(const ConvSource<T>& source, int64_t n, int width, T* HWY_R
     for (; p + kLanes<T> <= n; p += kLanes<T>) hn::StoreU(hn::LoadU(d, from + p), d, tile + p);
     for (; p < n; ++p) tile[p] = from[p];
     for (; p < width; ++p) tile[p] = 0;
+  }
+}
+
+template <class T>
+void GatherRunsOf(const ConvSource<T>& source, const ConvRun* runs, int64_t count, int64_t width, int64_t pitch,
+                  T* HWY_RESTRICT tile) {
+  for (int64_t k = 0; k < source.taps; ++k, tile += pitch) {
+    const T* const data = source.data + source.offset[k];
+    T* to = tile;
+    for (const ConvRun* run = runs; run != runs + count; to += run->n, ++run) {
+      CopyRowsOf(1, run->n, data + run->from, 0, to, 0);
+    }
+    while (to < tile + width) *to++ = 0;
   }
 }
 
@@ -267,26 +336,10 @@ void AddPatchesOf(const T* HWY_RESTRICT tile, int width, const int64_t* HWY_REST
   }
 }
 
-template <class T>
-void CopyRowsOf(int64_t rows, int64_t n, const T* HWY_RESTRICT from, int64_t from_stride, T* HWY_RESTRICT to,
-                int64_t to_stride) {
-  const Tag<T> d;
-  if (n == 0) return;
-  if (n < kLanes<T>) {
-    for (int64_t r = 0; r < rows; ++r) StorePart(LoadPart(from + r * from_stride, n), n, to + r * to_stride);
-    return;
-  }
-  for (int64_t r = 0; r < rows; ++r, from += from_stride, to += to_stride) {
-    for (int64_t i = 0; i + kLanes<T> <= n; i += kLanes<T>) hn::StoreU(hn::LoadU(d, from + i), d, to + i);
-    // The last vector overlaps the one before.
-    hn::StoreU(hn::LoadU(d, from + n - kLanes<T>), d, to + n - kLanes<T>);
-  }
-}
-
 #define GOSSAMER_CONV_KERNELS_OF(T, Suffix)                                                                           \
   void ConvTile##Suffix(const ConvSource<T>& source, const T* w, int rows, const T* bias, bool accumulate, int64_t n, \
-                        T* y) {                                                                                       \
-    ConvTileOf(source, w, rows, bias, accumulate, n, y);                                                              \
+                        T* y, int64_t pitch) {                                                                        \
+    ConvTileOf(source, w, rows, bias, accumulate, n, y, pitch);                                                       \
   }                                                                                                                   \
   void ConvRow##Suffix(const ConvSource<T>& source, const T* w, T bias, int64_t n, T* y) {                            \
     ConvRowOf(source, w, bias, n, y);                                                                                 \
@@ -300,11 +353,23 @@ void CopyRowsOf(int64_t rows, int64_t n, const T* HWY_RESTRICT from, int64_t fro
   void GatherPatches##Suffix(const ConvSource<T>& source, int64_t n, int width, T* tile) {                            \
     GatherPatchesOf(source, n, width, tile);                                                                          \
   }                                                                                                                   \
+  void GatherRuns##Suffix(const ConvSource<T>& source, const ConvRun* runs, int64_t count, int64_t width,             \
+                          int64_t pitch, T* tile) {                                                                   \
+    GatherRunsOf(source, runs, count, width, pitch, tile);                                                            \
+  }                                                                                                                   \
   void AddPatches##Suffix(const T* tile, int width, const int64_t* offset, int64_t taps, int64_t n, T* target) {      \
     AddPatchesOf(tile, width, offset, taps, n, target);                                                               \
   }                                                                                                                   \
   void CopyRows##Suffix(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to, int64_t to_stride) {      \
     CopyRowsOf(rows, n, from, from_stride, to, to_stride);                                                            \
+  }                                                                                                                   \
+  void GatherEverySecond##Suffix(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to,                  \
+                                 int64_t to_stride) {                                                                 \
+    EverySecondOf<false>(rows, n, from, from_stride, to, to_stride);                                                  \
+  }                                                                                                                   \
+  void ScatterEverySecond##Suffix(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to,                 \
+                                  int64_t to_stride) {                                                                \
+    EverySecondOf<true>(rows, n, from, from_stride, to, to_stride);                                                   \
   }
 GOSSAMER_CONV_KERNELS_OF(float, F32)
 GOSSAMER_CONV_KERNELS_OF(double, F64)
@@ -327,18 +392,24 @@ HWY_EXPORT(ConvRowGradF32);
 HWY_EXPORT(ConvRowGradF64);
 HWY_EXPORT(GatherPatchesF32);
 HWY_EXPORT(GatherPatchesF64);
+HWY_EXPORT(GatherRunsF32);
+HWY_EXPORT(GatherRunsF64);
 HWY_EXPORT(AddPatchesF32);
 HWY_EXPORT(AddPatchesF64);
 HWY_EXPORT(CopyRowsF32);
 HWY_EXPORT(CopyRowsF64);
+HWY_EXPORT(GatherEverySecondF32);
+HWY_EXPORT(GatherEverySecondF64);
+HWY_EXPORT(ScatterEverySecondF32);
+HWY_EXPORT(ScatterEverySecondF64);
 
 template <class T>
-void conv_tile(const ConvSource<T>& source, const T* w, int rows, const T* bias, bool accumulate, int64_t n,
-               T* y) noexcept {
+void conv_tile(const ConvSource<T>& source, const T* w, int rows, const T* bias, bool accumulate, int64_t n, T* y,
+               int64_t pitch) noexcept {
   if constexpr (std::is_same_v<T, float>) {
-    HWY_DYNAMIC_DISPATCH(ConvTileF32)(source, w, rows, bias, accumulate, n, y);
+    HWY_DYNAMIC_DISPATCH(ConvTileF32)(source, w, rows, bias, accumulate, n, y, pitch);
   } else {
-    HWY_DYNAMIC_DISPATCH(ConvTileF64)(source, w, rows, bias, accumulate, n, y);
+    HWY_DYNAMIC_DISPATCH(ConvTileF64)(source, w, rows, bias, accumulate, n, y, pitch);
   }
 }
 
@@ -379,6 +450,16 @@ void gather_patches(const ConvSource<T>& source, int64_t n, int width, T* tile) 
 }
 
 template <class T>
+void gather_runs(const ConvSource<T>& source, const ConvRun* runs, int64_t count, int64_t width, int64_t pitch,
+                 T* tile) noexcept {
+  if constexpr (std::is_same_v<T, float>) {
+    HWY_DYNAMIC_DISPATCH(GatherRunsF32)(source, runs, count, width, pitch, tile);
+  } else {
+    HWY_DYNAMIC_DISPATCH(GatherRunsF64)(source, runs, count, width, pitch, tile);
+  }
+}
+
+template <class T>
 void add_patches(const T* tile, int width, const int64_t* offset, int64_t taps, int64_t n, T* target) noexcept {
   if constexpr (std::is_same_v<T, float>) {
     HWY_DYNAMIC_DISPATCH(AddPatchesF32)(tile, width, offset, taps, n, target);
@@ -396,14 +477,37 @@ void copy_rows(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* t
   }
 }
 
-#define GOSSAMER_CONV_KERNELS_OF(T)                                                                   \
-  template void conv_tile(const ConvSource<T>&, const T*, int, const T*, bool, int64_t, T*) noexcept; \
-  template void conv_row(const ConvSource<T>&, const T*, T, int64_t, T*) noexcept;                    \
-  template void conv_weight_grad(const ConvSource<T>&, const T*, int, const ConvRuns&, T*) noexcept;  \
-  template void conv_row_grad(const ConvSource<T>&, const T*, const ConvRuns&, T*) noexcept;          \
-  template void gather_patches(const ConvSource<T>&, int64_t, int, T*) noexcept;                      \
-  template void add_patches(const T*, int, const int64_t*, int64_t, int64_t, T*) noexcept;            \
-  template void copy_rows(int64_t, int64_t, const T*, int64_t, T*, int64_t) noexcept;
+template <class T>
+void gather_every_second(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to,
+                         int64_t to_stride) noexcept {
+  if constexpr (std::is_same_v<T, float>) {
+    HWY_DYNAMIC_DISPATCH(GatherEverySecondF32)(rows, n, from, from_stride, to, to_stride);
+  } else {
+    HWY_DYNAMIC_DISPATCH(GatherEverySecondF64)(rows, n, from, from_stride, to, to_stride);
+  }
+}
+
+template <class T>
+void scatter_every_second(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to,
+                          int64_t to_stride) noexcept {
+  if constexpr (std::is_same_v<T, float>) {
+    HWY_DYNAMIC_DISPATCH(ScatterEverySecondF32)(rows, n, from, from_stride, to, to_stride);
+  } else {
+    HWY_DYNAMIC_DISPATCH(ScatterEverySecondF64)(rows, n, from, from_stride, to, to_stride);
+  }
+}
+
+#define GOSSAMER_CONV_KERNELS_OF(T)                                                                            \
+  template void conv_tile(const ConvSource<T>&, const T*, int, const T*, bool, int64_t, T*, int64_t) noexcept; \
+  template void conv_row(const ConvSource<T>&, const T*, T, int64_t, T*) noexcept;                             \
+  template void conv_weight_grad(const ConvSource<T>&, const T*, int, const ConvRuns&, T*) noexcept;           \
+  template void conv_row_grad(const ConvSource<T>&, const T*, const ConvRuns&, T*) noexcept;                   \
+  template void gather_patches(const ConvSource<T>&, int64_t, int, T*) noexcept;                               \
+  template void gather_runs(const ConvSource<T>&, const ConvRun*, int64_t, int64_t, int64_t, T*) noexcept;     \
+  template void add_patches(const T*, int, const int64_t*, int64_t, int64_t, T*) noexcept;                     \
+  template void copy_rows(int64_t, int64_t, const T*, int64_t, T*, int64_t) noexcept;                          \
+  template void gather_every_second(int64_t, int64_t, const T*, int64_t, T*, int64_t) noexcept;                \
+  template void scatter_every_second(int64_t, int64_t, const T*, int64_t, T*, int64_t) noexcept;
 GOSSAMER_CONV_KERNELS_OF(float)
 GOSSAMER_CONV_KERNELS_OF(double)
 #undef GOSSAMER_CONV_KERNELS_OF

@@ -22,11 +22,11 @@ struct ConvSource {
 };
 
 // y[r][p] = start + Σ_k w[k][r] source[offset[k] + p] for r in [0, rows) and p in [0, n), k ascending. w is
-// [taps][rows]; y has rows of kConvPositions. start is y itself where it accumulates, else bias[r] (null: 0). rows <=
-// kConvRows, n <= kConvPositions.
+// [taps][rows]; rows of y are `pitch` >= kConvPositions apart. start is y itself where it accumulates, else bias[r]
+// (null: 0). rows <= kConvRows, n <= kConvPositions; up to kConvPositions of a row of y are overwritten.
 template <class T>
-void conv_tile(const ConvSource<T>& source, const T* w, int rows, const T* bias, bool accumulate, int64_t n,
-               T* y) noexcept;
+void conv_tile(const ConvSource<T>& source, const T* w, int rows, const T* bias, bool accumulate, int64_t n, T* y,
+               int64_t pitch) noexcept;
 
 // The same for one row of any length n, such as a channel of a depthwise convolution: y[p] = bias + Σ_k w[k]
 // source[offset[k] + p].
@@ -55,6 +55,18 @@ void conv_row_grad(const ConvSource<T>& source, const T* dy, const ConvRuns& run
 template <class T>
 void gather_patches(const ConvSource<T>& source, int64_t n, int width, T* tile) noexcept;
 
+// Consecutive elements of a source.
+struct ConvRun {
+  int64_t from;
+  int64_t n;
+};
+
+// tile[k] = the runs of source + offset[k], one after the other, then 0 up to width. Rows of the tile are `pitch`
+// apart, no less than width and what the runs hold.
+template <class T>
+void gather_runs(const ConvSource<T>& source, const ConvRun* runs, int64_t count, int64_t width, int64_t pitch,
+                 T* tile) noexcept;
+
 // target[offset[k] + p] += tile[k][p] for p in [0, n), k ascending.
 template <class T>
 void add_patches(const T* tile, int width, const int64_t* offset, int64_t taps, int64_t n, T* target) noexcept;
@@ -63,5 +75,14 @@ void add_patches(const T* tile, int width, const int64_t* offset, int64_t taps, 
 // a call of memcpy for each costs as much as its bytes.
 template <class T>
 void copy_rows(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to, int64_t to_stride) noexcept;
+
+// The same for rows of which one has every second element: to[r * to_stride + i] = from[r * from_stride + 2 i].
+template <class T>
+void gather_every_second(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to,
+                         int64_t to_stride) noexcept;
+// to[r * to_stride + 2 i] = from[r * from_stride + i]. What lies between is read and written back.
+template <class T>
+void scatter_every_second(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to,
+                          int64_t to_stride) noexcept;
 
 }  // namespace gossamer::kernels

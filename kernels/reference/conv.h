@@ -8,11 +8,11 @@
 namespace gossamer::kernels::reference {
 
 template <class T>
-void conv_tile(const ConvSource<T>& source, const T* w, int rows, const T* bias, bool accumulate, int64_t n,
-               T* y) noexcept {
+void conv_tile(const ConvSource<T>& source, const T* w, int rows, const T* bias, bool accumulate, int64_t n, T* y,
+               int64_t pitch) noexcept {
   for (int r = 0; r < rows; ++r) {
     for (int64_t p = 0; p < n; ++p) {
-      T& sum = y[r * kConvPositions + p];
+      T& sum = y[r * pitch + p];
       if (!accumulate) sum = bias == nullptr ? T(0) : bias[r];
       for (int64_t k = 0; k < source.taps; ++k) sum += w[k * rows + r] * source.data[source.offset[k] + p];
     }
@@ -52,6 +52,20 @@ void gather_patches(const ConvSource<T>& source, int64_t n, int width, T* tile) 
 }
 
 template <class T>
+void gather_runs(const ConvSource<T>& source, const ConvRun* runs, int64_t count, int64_t width, int64_t pitch,
+                 T* tile) noexcept {
+  for (int64_t k = 0; k < source.taps; ++k) {
+    int64_t at = 0;
+    for (int64_t run = 0; run < count; ++run) {
+      for (int64_t i = 0; i < runs[run].n; ++i) {
+        tile[k * pitch + at++] = source.data[source.offset[k] + runs[run].from + i];
+      }
+    }
+    while (at < width) tile[k * pitch + at++] = 0;
+  }
+}
+
+template <class T>
 void add_patches(const T* tile, int width, const int64_t* offset, int64_t taps, int64_t n, T* target) noexcept {
   for (int64_t k = 0; k < taps; ++k) {
     for (int64_t p = 0; p < n; ++p) target[offset[k] + p] += tile[k * width + p];
@@ -62,6 +76,22 @@ template <class T>
 void copy_rows(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to, int64_t to_stride) noexcept {
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t i = 0; i < n; ++i) to[r * to_stride + i] = from[r * from_stride + i];
+  }
+}
+
+template <class T>
+void gather_every_second(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to,
+                         int64_t to_stride) noexcept {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t i = 0; i < n; ++i) to[r * to_stride + i] = from[r * from_stride + 2 * i];
+  }
+}
+
+template <class T>
+void scatter_every_second(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to,
+                          int64_t to_stride) noexcept {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t i = 0; i < n; ++i) to[r * to_stride + 2 * i] = from[r * from_stride + i];
   }
 }
 

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <vector>
 
@@ -44,6 +46,7 @@ class ConvTest : public testing::SimdTargetTest {};
 GOSSAMER_ON_EVERY_SIMD_TARGET(ConvTest);
 
 constexpr int64_t kReach = 37;
+constexpr int64_t kPitch = kConvPositions + 3;
 
 template <class T>
 void expect_tiles_of_the_reference() {
@@ -51,7 +54,7 @@ void expect_tiles_of_the_reference() {
     const std::vector<int64_t> at = offsets(taps, kReach);
     for (int rows = 1; rows <= kConvRows; ++rows) {
       for (const int64_t n : {1, 3, 4, 5, 8, 9, 15, 16, 17, 24, 31, 32, 33, 47, 48}) {
-        GuardedArray<T> x(n + kReach), w(taps * rows), bias(rows), y(rows * kConvPositions), expected(y.size());
+        GuardedArray<T> x(n + kReach), w(taps * rows), bias(rows), y(rows * kPitch), expected(y.size());
         fill(x, 1);
         fill(w, 2);
         fill(bias, 3);
@@ -61,11 +64,11 @@ void expect_tiles_of_the_reference() {
             SCOPED_TRACE(::testing::Message() << taps << " taps, " << rows << " rows, " << n << " positions");
             fill(y, 4);
             fill(expected, 4);
-            conv_tile(source, w.data(), rows, start, accumulate, n, y.data());
-            reference::conv_tile(source, w.data(), rows, start, accumulate, n, expected.data());
+            conv_tile(source, w.data(), rows, start, accumulate, n, y.data(), kPitch);
+            reference::conv_tile(source, w.data(), rows, start, accumulate, n, expected.data(), kPitch);
             // What lies behind position n of a row is the kernel's to use.
             for (int r = 0; r < rows; ++r) {
-              for (int64_t p = n; p < kConvPositions; ++p) y[r * kConvPositions + p] = expected[r * kConvPositions + p];
+              for (int64_t p = n; p < kConvPositions; ++p) y[r * kPitch + p] = expected[r * kPitch + p];
             }
             expect_near(y, expected, taps);
           }
@@ -167,6 +170,38 @@ void expect_moves_of_the_reference() {
     copy_rows(4, n, from.data(), 53, to.data(), 51);
     reference::copy_rows(4, n, from.data(), 53, expected.data(), 51);
     for (int64_t i = 0; i < to.size(); ++i) ASSERT_EQ(to[i], expected[i]) << i << " of " << n;
+  }
+  // Rows of every second element end with one: none lies behind.
+  for (int64_t n = 1; n <= 50; ++n) {
+    SCOPED_TRACE(n);
+    GuardedArray<T> few(3 * 53 + n), many(3 * 103 + 2 * n - 1), some(few.size()), expected(few.size()),
+        spread(many.size()), expected_spread(many.size());
+    fill(few, 1);
+    fill(many, 2);
+    fill(some, 3);
+    fill(expected, 3);
+    fill(spread, 4);
+    fill(expected_spread, 4);
+    gather_every_second(4, n, many.data(), 103, some.data(), 53);
+    reference::gather_every_second(4, n, many.data(), 103, expected.data(), 53);
+    for (int64_t i = 0; i < some.size(); ++i) ASSERT_EQ(some[i], expected[i]) << i;
+    scatter_every_second(4, n, few.data(), 53, spread.data(), 103);
+    reference::scatter_every_second(4, n, few.data(), 53, expected_spread.data(), 103);
+    for (int64_t i = 0; i < spread.size(); ++i) ASSERT_EQ(spread[i], expected_spread[i]) << i;
+  }
+  // Runs of every length up to beyond two vectors, the last of which ends where the source does.
+  std::vector<ConvRun> runs;
+  int64_t sum = 0;
+  for (int64_t n = 1; n <= 35; ++n) runs.push_back({n / 2, n}), sum += n;
+  for (const int64_t width : {sum - 5, sum + 9}) {
+    GuardedArray<T> x(kReach + 17 + 35), tile((kTaps - 1) * (sum + 11) + std::max(sum, width)), expected(tile.size());
+    fill(x, 1);
+    fill(tile, 2);
+    fill(expected, 2);
+    const ConvSource<T> source{x.data(), at.data(), kTaps};
+    gather_runs(source, runs.data(), std::ssize(runs), width, sum + 11, tile.data());
+    reference::gather_runs(source, runs.data(), std::ssize(runs), width, sum + 11, expected.data());
+    for (int64_t i = 0; i < tile.size(); ++i) ASSERT_EQ(tile[i], expected[i]) << i;
   }
 }
 

@@ -30,6 +30,9 @@ struct Case {
 const std::vector<Case> kCases = {
     {{40, 9, 7, 7}, {20, 9, 3, 3}, {.padding = 1}},                           // images side by side
     {{33, 4, 6, 5}, {3, 4, 3, 2}, {.stride = 2, .padding = {1, 0}}},          // the last of them alone
+    {{6, 10, 7, 7}, {70, 10, 3, 3}, {.padding = 1}},                          // patches of several images
+    {{10, 66, 9, 9}, {64, 66, 3, 2}, {.stride = 2, .padding = {0, 1}}},       // and of strided ones
+    {{5, 70, 7, 7}, {64, 70, 1, 1}, {}},                                      // and read where they lie
     {{1, 24, 66, 66}, {3, 24, 3, 3}, {.padding = 1}},                         // bands
     {{2, 3, 5, 6}, {70, 3, 3, 3}, {.padding = 1}},                            // two tiles of channels
     {{2, 3, 9, 150}, {17, 3, 2, 5}, {.stride = {1, 2}, .dilation = {3, 1}}},  // rows longer than a block
@@ -179,6 +182,67 @@ TEST(Conv, GradientOfSomeRowsIsThatPartOfTheGradient) {
     Tensor part = Tensor::empty({rows, 45}, DType::f64);
     conv_weight_grad_rows(size, first, rows, dy.data<double>(), x.data<double>(), part.mutable_data<double>());
     expect_close(part, w.grad().alias({rows, 45}, first * 45), 1e-12, 1e-12);
+  }
+}
+
+// Of x, NaN or infinity at one place may reach the results and gradients that meet it, and no others: images, rows and
+// channels lie side by side where they are multiplied.
+TEST(Conv, GradientsOfTheWeightAreNaNOnlyWhereATapMeetsOne) {
+  struct Row {
+    Shape x, weight;
+    Conv2dOptions options;
+    double density;
+  };
+  const std::vector<Row> rows = {
+      {{33, 3, 7, 7}, {5, 3, 3, 3}, {.padding = 1}, 1},
+      {{33, 3, 7, 7}, {40, 3, 3, 3}, {.padding = 1}, 0.2},
+      {{33, 3, 7, 7}, {64, 3, 3, 3}, {.padding = 1}, 1},
+      {{9, 4, 9, 9}, {6, 4, 3, 3}, {.stride = 2, .padding = 1}, 1},
+      {{9, 4, 9, 9}, {40, 4, 3, 3}, {.stride = 2, .padding = 1}, 0.2},
+      {{9, 4, 9, 9}, {4, 1, 3, 3}, {.padding = 1, .groups = 4}, 1},
+      {{9, 4, 9, 9}, {4, 1, 3, 3}, {.stride = 2, .padding = 1, .groups = 4}, 1},
+      {{20, 2, 3, 5}, {33, 2, 1, 3}, {.padding = {0, 1}}, 0.2},
+  };
+  for (const Row& row : rows) {
+    // The corners: which taps meet them depends on the padding alone.
+    for (const int64_t place : {int64_t{0}, row.x[3] - 1, row.x[2] * row.x[3] - 1}) {
+      for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+        SCOPED_TRACE(::testing::Message() << row.x.to_string() << " with " << row.weight.to_string() << " and " << bad
+                                          << " at " << place << ", density " << row.density);
+        Tensor x = uniform(row.x, 1, DType::f32);
+        x.mutable_data<float>()[row.x[1] * row.x[2] * row.x[3] + place] = bad;  // channel 0 of image 1
+        const int64_t out = row.weight[0], of_channel = row.weight[2] * row.weight[3];
+        const int64_t cols = row.weight[1] * of_channel;
+        const Tensor mask = random_mask({out, cols}, 5, row.density);
+        const auto pattern = CsrPattern::from_mask(mask);
+        Tensor grad;
+        if (row.density < 1) {
+          const Tensor values = leaf(uniform({pattern->nnz()}, 2, DType::f32));
+          const CsrWeight weight{.pattern = pattern, .values = values, .execution = Execution::Csr};
+          const Tensor y = csr_conv2d(x, weight, row.weight, {}, row.options);
+          y.backward(Tensor::ones(y.shape()));
+          grad = pattern->dense(values.grad());
+        } else {
+          const Tensor w = leaf(uniform(row.weight, 2, DType::f32));
+          const Tensor y = conv2d(x, w, {}, row.options);
+          y.backward(Tensor::ones(y.shape()));
+          grad = w.grad();
+        }
+        const int64_t stride = row.options.stride.h, in_row = place / row.x[3], in_col = place % row.x[3];
+        const auto meets = [&](int64_t at, int64_t k, int64_t padding, int64_t size, int64_t kernel) {
+          const int64_t position = at + padding - k;
+          return position >= 0 && position % stride == 0 && position / stride <= (size + 2 * padding - kernel) / stride;
+        };
+        for (int64_t i = 0; i < grad.numel(); ++i) {
+          const int64_t tap = i % cols % of_channel;
+          const int64_t channel = row.options.groups == 1 ? i % cols / of_channel : i / cols;
+          const bool met = channel == 0 &&
+                           meets(in_row, tap / row.weight[3], row.options.padding.h, row.x[2], row.weight[2]) &&
+                           meets(in_col, tap % row.weight[3], row.options.padding.w, row.x[3], row.weight[3]);
+          ASSERT_EQ(std::isfinite(grad.data<float>()[i]), !(met && mask.data<bool>()[i])) << "weight " << i;
+        }
+      }
+    }
   }
 }
 

@@ -136,6 +136,29 @@ TEST(Tiles, GiveEveryElementwiseOperationTheBitsOfRows) {
   }
 }
 
+// A mask is a function of the key and the logical element, whatever the layout and the number of threads.
+TEST(Tiles, StayThroughDropoutWithTheMaskOfRows) {
+  const auto f = [](In a, In) { return dropout(a, 0.3, 11); };
+  for (const int64_t n : {1, 5, 32, 1500}) {
+    SCOPED_TRACE(n);
+    const Tensor a = awkward({n, 3, 12}, 1), grad = awkward({n, 3, 12}, 3);
+    const std::vector<Tensor> rows = run({"dropout", f}, a, a, grad, [](const Tensor& x) { return x.clone(); });
+    for (const int threads : {1, 2, 3, 8}) {
+      for (const int width : {8, 16, 64}) {
+        std::vector<Tensor> tiles;
+        with_threads(threads, [&] {
+          tiles = run({"dropout", f}, a, a, grad, [=](const Tensor& x) { return TensorTiles::pack(x, width); });
+        });
+        for (size_t i = 0; i < 2; ++i) {  // the result and the gradient of a
+          ASSERT_EQ(TensorTiles::width(tiles[i]), width);
+          expect_zeros_past_the_batch(tiles[i]);
+          expect_same_bits(tiles[i], rows[i]);
+        }
+      }
+    }
+  }
+}
+
 TEST(Tiles, MeetRowsAndOtherWidthsInOneOperation) {
   const Tensor a = awkward({40, 30}, 1);
   const Tensor b = awkward({40, 30}, 2);

@@ -15,6 +15,8 @@ namespace gossamer {
 namespace {
 
 constexpr int64_t kSummedPositions = 2048;
+// Elements of x that a task of the weight gradient reads at a time, where images are far apart.
+constexpr int64_t kTogether = 4096;
 constexpr Shifts::Cut kCut{.channels = 1, .images = 1, .bands = 1};
 
 // Sums of shifted rows of one channel of one image. w is [groups][window].
@@ -48,7 +50,7 @@ struct ChannelSum {
       const T* const from = shifts.spread(source + i * area, 0, 1, 1, band, spread);
       kernels::conv_row<T>({from, shifts.offsets().data(), shifts.taps()}, weights,
                            bias == nullptr ? T(0) : bias[group], n, sums);
-      store_positions<T>(shifts, row, 1, 0, n, 1, sums, 0, to);
+      store_rows<T>(end_row - row, shifts.x().size, sums, shifts.pitch(), to.col, to.data + row * to.row, to.row);
     }
   }
 };
@@ -69,7 +71,7 @@ void run_channels(const ConvSize& s, const std::vector<ChannelSum<T>>& sums) {
 template <class T>
 void depthwise_forward(const ConvSize& s, const T* x, const T* w, const T* bias, T* y) {
   Shifts shifts = Shifts::make<T>(ShiftAxis::forward(s.y), ShiftAxis::forward(s.x), kCut);
-  BlockVector<int64_t> places = shifts.places(s.x.kernel);
+  BlockVector<int64_t> places = tap_places(shifts.y(), shifts.x(), s.x.kernel);
   const ConvTarget<T> target{y, 0, s.out_area(), s.x.out(), 1};
   run_channels<T>(s, {{std::move(shifts), x, w, bias, target, s.window(), std::move(places)}});
 }
@@ -79,31 +81,34 @@ void depthwise_input_grad(const ConvSize& s, const T* dy, const T* w, T* dx) {
   std::vector<ChannelSum<T>> sums;
   for_each_residue(s, dx, [&](ShiftAxis y, ShiftAxis x, const ConvTarget<T>& target) {
     Shifts shifts = Shifts::make<T>(std::move(y), std::move(x), kCut);
-    BlockVector<int64_t> places = shifts.places(s.x.kernel);
+    BlockVector<int64_t> places = tap_places(shifts.y(), shifts.x(), s.x.kernel);
     sums.push_back({std::move(shifts), dy, w, nullptr, target, s.window(), std::move(places)});
   });
   run_channels(s, sums);
 }
 
-// A task owns channels, whose images it adds up in order.
+// A task owns channels that follow one another in memory, and adds up their images in order.
 template <class T>
 void depthwise_weight_grad(const ConvSize& s, const T* dy, const T* x, T* dw) {
   const Shifts shifts = Shifts::make<T>(ShiftAxis::forward(s.y), ShiftAxis::forward(s.x), kCut);
-  rt::parallel_for(s.groups, [&](int64_t group) {
+  // Sums of a call begin at 0: few rows keep them short, and exact.
+  const int64_t rows = std::max<int64_t>(1, kSummedPositions / s.x.out());
+  rt::parallel_chunks(s.groups, std::max<int64_t>(1, kTogether / s.in_area()), [&](int64_t first, int64_t last) {
     const rt::Scratch scratch(shifts.band_size(1) * static_cast<int64_t>(sizeof(T)));
-    T* const grad = dw + group * s.window();
-    std::fill_n(grad, s.window(), T(0));
+    std::fill_n(dw + first * s.window(), (last - first) * s.window(), T(0));
     for (int64_t image = 0; image < s.n; ++image) {
-      const int64_t i = image * s.groups + group;
-      for (int64_t band = 0; band < shifts.bands(); ++band) {
-        const auto [row, end_row] = shifts.rows(band);
-        const T* const source = shifts.spread(x + i * s.in_area(), 0, 1, 1, band, reinterpret_cast<T*>(scratch.data()));
-        // Sums of a call begin at 0: few rows keep them short, and exact.
-        const int64_t rows = std::max<int64_t>(1, kSummedPositions / s.x.out());
-        for (int64_t r = row; r < end_row; r += rows) {
-          kernels::conv_row_grad<T>({source + (r - row) * shifts.pitch(), shifts.offsets().data(), shifts.taps()},
-                                    dy + i * s.out_area() + r * s.x.out(),
-                                    {std::min(rows, end_row - r), s.x.out(), shifts.pitch()}, grad);
+      for (int64_t group = first; group < last; ++group) {
+        const int64_t i = image * s.groups + group;
+        for (int64_t band = 0; band < shifts.bands(); ++band) {
+          const auto [row, end_row] = shifts.rows(band);
+          const T* const source =
+              shifts.spread(x + i * s.in_area(), 0, 1, 1, band, reinterpret_cast<T*>(scratch.data()));
+          for (int64_t r = row; r < end_row; r += rows) {
+            kernels::conv_row_grad<T>({source + (r - row) * shifts.pitch(), shifts.offsets().data(), shifts.taps()},
+                                      dy + i * s.out_area() + r * s.x.out(),
+                                      {std::min(rows, end_row - r), s.x.out(), shifts.pitch()},
+                                      dw + group * s.window());
+          }
         }
       }
     }

@@ -5,6 +5,8 @@
 
 namespace gossamer {
 
+inline bool is_depthwise(const ConvSize& s) { return s.in == 1 && s.out == 1; }
+
 // As in ops/conv/products.h, with one channel in and out of each group.
 template <class T>
 void depthwise_forward(const ConvSize& size, const T* x, const T* w, const T* bias, T* y);

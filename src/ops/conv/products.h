@@ -5,6 +5,9 @@
 
 namespace gossamer {
 
+// Tasks that a product is cut into, whatever the number of threads.
+inline constexpr int64_t kConvTasks = 16;
+
 // y = x * w + bias (null: none). Shapes as in ConvSize, row-major.
 template <class T>
 void conv_forward(const ConvSize& size, const T* x, const T* w, const T* bias, T* y);

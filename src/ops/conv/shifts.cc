@@ -22,9 +22,6 @@ constexpr int64_t kManyPositions = 512;
 // Shorter bands would leave vectors part empty, and read the weights once more each.
 constexpr int64_t kLeastPositions = 96;
 
-int64_t floor_div(int64_t a, int64_t b) { return (a >= 0 ? a : a - b + 1) / b; }
-int64_t ceil_div(int64_t a, int64_t b) { return floor_div(a + b - 1, b); }
-
 void set_range(ShiftAxis& axis) {
   if (axis.taps.empty()) return;
   const auto [least, most] = std::ranges::minmax(axis.taps, {}, &ShiftAxis::Tap::shift);
@@ -51,12 +48,9 @@ int64_t choose_pitch(const ShiftAxis& x) {
 template <class T>
 void copy_every(int64_t step, int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to, int64_t to_stride) {
   if (step == 1) return kernels::copy_rows(rows, n, from, from_stride, to, to_stride);
+  if (step == 2) return kernels::gather_every_second(rows, n, from, from_stride, to, to_stride);
   for (int64_t r = 0; r < rows; ++r, from += from_stride, to += to_stride) {
-    if (step == 2) {
-      for (int64_t i = 0; i < n; ++i) to[i] = from[2 * i];
-    } else {
-      for (int64_t i = 0; i < n; ++i) to[i] = from[step * i];
-    }
+    for (int64_t i = 0; i < n; ++i) to[i] = from[step * i];
   }
 }
 
@@ -86,6 +80,15 @@ ShiftAxis ShiftAxis::input_grad(const ConvAxis& axis, int64_t residue) {
   return to;
 }
 
+BlockVector<int64_t> tap_places(const ShiftAxis& y, const ShiftAxis& x, int64_t kernel_x) {
+  BlockVector<int64_t> places;
+  places.reserve(y.taps.size() * x.taps.size());
+  for (const ShiftAxis::Tap& ty : y.taps) {
+    for (const ShiftAxis::Tap& tx : x.taps) places.push_back(ty.k * kernel_x + tx.k);
+  }
+  return places;
+}
+
 Shifts::Shifts(ShiftAxis y, ShiftAxis x, const Cut& cut, int64_t element_bytes)
     : y_(std::move(y)), x_(std::move(x)), phases_y_(phases(y_)) {
   const auto whole = [](const ShiftAxis& axis) {
@@ -105,9 +108,9 @@ Shifts::Shifts(ShiftAxis y, ShiftAxis x, const Cut& cut, int64_t element_bytes)
   const int64_t row_bytes = std::max<int64_t>(1, cut.channels * planes * image_pitch_ * element_bytes);
   if (!direct_ && y_.size > 0) {
     const int64_t fitting = kBandBytes / (row_bytes * (y_.size + span));
-    images_ = choose_images(std::min({fitting, cut.images, kMostImages}));
+    images_ = cut.all ? cut.images : choose_images(std::min({fitting, cut.images, kMostImages}));
   }
-  const int64_t most_rows = direct_ ? y_.size : kBandBytes / row_bytes - span;
+  const int64_t most_rows = direct_ || cut.all ? y_.size : kBandBytes / row_bytes - span;
   const int64_t bands = ceil_div(y_.size, std::max<int64_t>(1, most_rows));
   const int64_t wanted = std::min(cut.bands, y_.size * pitch() / kLeastPositions);
   bands_ = std::max<int64_t>(1, std::min(y_.size, std::max(bands, wanted)));
@@ -141,15 +144,6 @@ int64_t Shifts::choose_images(int64_t most) const {
   return best;
 }
 
-BlockVector<int64_t> Shifts::places(int64_t kernel_x) const {
-  BlockVector<int64_t> places;
-  places.reserve(static_cast<size_t>(taps()));
-  for (const ShiftAxis::Tap& ty : y_.taps) {
-    for (const ShiftAxis::Tap& tx : x_.taps) places.push_back(ty.k * kernel_x + tx.k);
-  }
-  return places;
-}
-
 template <class T>
 const T* Shifts::spread(const T* from, int64_t image_stride, int64_t images, int64_t channels, int64_t band,
                         T* to) const {
@@ -166,23 +160,16 @@ const T* Shifts::spread(const T* from, int64_t image_stride, int64_t images, int
       const int64_t behind = std::clamp(ceil_div(y_.source - phase_y, y_.step), inside, last);
       for (const Columns& columns : phases_x_) {
         T* const rows_begin = plane + (inside - first) * pitch();
-        std::fill(plane, rows_begin, T(0));
+        std::fill(plane, plane + plane_, T(0));
         for (int64_t i = 0; i < images_; ++i) {
           T* const row = rows_begin + i * image_pitch_;
           // Sides of images that are not there: what is summed there is dropped, but it is read.
           const int64_t n = i < images ? columns.end - columns.begin : 0;
-          for (int64_t v = inside; v < behind; ++v) {
-            T* const at = row + (v - inside) * pitch();
-            for (int64_t j = 0; j < columns.begin; ++j) at[j] = T(0);
-            for (int64_t j = columns.begin + n; j < image_pitch_; ++j) at[j] = T(0);
-          }
           if (n == 0 || inside == behind) continue;
           const T* const source = channel + i * image_stride + (y_.step * inside + phase_y) * x_.source +
                                   x_.step * (columns.begin + x_.first) + columns.phase;
           copy_every(x_.step, behind - inside, n, source, y_.step * x_.source, row + columns.begin, pitch());
         }
-        T* const rows_end = rows_begin + (behind - inside) * pitch();
-        std::fill(rows_end, plane + (last - first) * pitch() + rest_, T(0));
         plane += plane_;
       }
     }

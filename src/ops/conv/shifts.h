@@ -11,6 +11,10 @@
 
 namespace gossamer {
 
+// Rounded down and up, of any a and b > 0.
+constexpr int64_t floor_div(int64_t a, int64_t b) { return (a >= 0 ? a : a - b + 1) / b; }
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return floor_div(a + b - 1, b); }
+
 // One axis of a convolution.
 struct ConvAxis {
   int64_t in;
@@ -57,6 +61,9 @@ struct ShiftAxis {
   static ShiftAxis input_grad(const ConvAxis& axis, int64_t residue);
 };
 
+// The place of each tap in a window of `kernel_x` columns.
+BlockVector<int64_t> tap_places(const ShiftAxis& y, const ShiftAxis& x, int64_t kernel_x);
+
 // Bands of consecutive rows of the sums, and the part of a source [channels, y.source, x.source] that one reads, spread
 // so that taps are shifts: zeros where the source ends, a plane for each phase. Small images lie side by side, so that
 // vectors of positions are full.
@@ -66,6 +73,7 @@ class Shifts {
     int64_t channels;  // of a source
     int64_t images;    // most that may lie side by side
     int64_t bands;     // wanted, as far as there are rows
+    bool all = false;  // so many images and one band, whatever they take
   };
   template <class T>
   static Shifts make(ShiftAxis y, ShiftAxis x, const Cut& cut) {
@@ -75,8 +83,6 @@ class Shifts {
   const ShiftAxis& y() const { return y_; }
   const ShiftAxis& x() const { return x_; }
   int64_t taps() const { return static_cast<int64_t>(y_.taps.size() * x_.taps.size()); }
-  // The place of each tap in a window of `kernel_x` columns.
-  BlockVector<int64_t> places(int64_t kernel_x) const;
 
   int64_t bands() const { return bands_; }
   // Rows [first, second) of a band.

@@ -37,21 +37,22 @@ void for_each_run(const Shifts& shifts, int64_t first, int64_t images, int64_t p
   }
 }
 
+// to[r * to_stride + i * col] = from[r * from_stride + i] for r in [0, rows) and i in [0, n).
+template <class T>
+void store_rows(int64_t rows, int64_t n, const T* from, int64_t from_stride, int64_t col, T* to, int64_t to_stride) {
+  if (col == 1) return kernels::copy_rows<T>(rows, n, from, from_stride, to, to_stride);
+  if (col == 2) return kernels::scatter_every_second<T>(rows, n, from, from_stride, to, to_stride);
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t i = 0; i < n; ++i) to[r * to_stride + i * col] = from[r * from_stride + i];
+  }
+}
+
 // Stores positions [p, p + n) of `channels` channels, `stride` apart.
 template <class T>
 void store_positions(const Shifts& shifts, int64_t first, int64_t images, int64_t p, int64_t n, int64_t channels,
                      const T* from, int64_t stride, const ConvTarget<T>& to) {
   for_each_run(shifts, first, images, p, n, to, [&](T* target, int64_t at, int64_t count) {
-    if (to.col == 1) return kernels::copy_rows<T>(channels, count, from + at, stride, target, to.channel);
-    for (int64_t c = 0; c < channels; ++c) {
-      const T* const run = from + c * stride + at;
-      T* const place = target + c * to.channel;
-      if (to.col == 2) {
-        for (int64_t i = 0; i < count; ++i) place[2 * i] = run[i];
-      } else {
-        for (int64_t i = 0; i < count; ++i) place[i * to.col] = run[i];
-      }
-    }
+    store_rows(channels, count, from + at, stride, to.col, target, to.channel);
   });
 }
 

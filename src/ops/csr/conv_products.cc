@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
+#include <utility>
 
+#include "gossamer/block_allocator.h"
 #include "kernels/csr.h"
 #include "ops/conv/sums.h"
 #include "ops/csr/part_sums.h"
@@ -13,7 +16,7 @@ namespace gossamer {
 
 namespace {
 
-constexpr int kMostPositions = 64;
+constexpr int64_t kMostPositions = 64;
 
 // The bands of a batch, cut into at least kTasks as far as there are images, and into `wanted` bands of each.
 template <class T>
@@ -24,7 +27,7 @@ Shifts shifts_of(const ConvSize& s, int64_t wanted) {
 
 // The narrowest tile that holds n positions.
 int width_of(int64_t n) {
-  int width = kMostPositions;
+  int width = static_cast<int>(kMostPositions);
   while (width / 2 >= n && width > 8) width /= 2;
   return width;
 }
@@ -47,6 +50,41 @@ void gather_dy(const ConvSize& s, const Shifts& shifts, int64_t first, int64_t i
   for_each_run(shifts, first, images, p, n, from, [&](const T* run, int64_t at, int64_t count) {
     kernels::copy_rows(s.out, count, run, from.channel, tile + at, width);
   });
+}
+
+// Results of a band that a tile holds without those between images and rows, whose taps would read what belongs to
+// others: a NaN there times 0 is not 0.
+template <class T>
+struct FullTile {
+  BlockVector<kernels::ConvRun> runs;  // in the band
+  BlockVector<const T*> dy;            // of each run, in the first channel
+  int64_t n = 0;
+};
+
+// Calls f(tile) for the tiles of kMostPositions results, the last one shorter.
+template <class T, class F>
+void for_each_full_tile(const ConvSize& s, const Shifts& shifts, int64_t first, int64_t rows, int64_t images,
+                        const T* dy, const F& f) {
+  const ConvTarget<const T> from{dy, s.out * s.out_area(), s.out_area(), s.x.out(), 1};
+  FullTile<T> tile;
+  const auto take = [&] {
+    f(std::as_const(tile));
+    tile.runs.clear();
+    tile.dy.clear();
+    tile.n = 0;
+  };
+  for_each_run(shifts, first, images, 0, shifts.positions(rows, images), from,
+               [&](const T* run, int64_t at, int64_t count) {
+                 for (int64_t i = 0; i < count;) {
+                   const int64_t n = std::min(count - i, kMostPositions - tile.n);
+                   tile.runs.push_back({at + i, n});
+                   tile.dy.push_back(run + i);
+                   tile.n += n;
+                   i += n;
+                   if (tile.n == kMostPositions) take();
+                 }
+               });
+  if (tile.n > 0) take();
 }
 
 int64_t images_of(const ConvSize& s, const Shifts& shifts, int64_t group) {
@@ -161,9 +199,15 @@ void csr_conv_weight_grad(const ConvSize& s, const kernels::CsrStream& w, const 
         const int64_t rows = shifts.rows(band).second - row;
         const T* const source =
             shifts.spread(x + group * shifts.images() * image_size, image_size, images, s.in, band, spread);
-        for_each_tile(shifts.positions(rows, images), [&](int64_t p, int64_t n, int width) {
-          gather_dy(s, shifts, row, images, p, n, width, dy_images, dy_tile);
-          kernels::gather_patches<T>({source + p, shifts.offsets().data(), taps}, n, width, patches);
+        for_each_full_tile(s, shifts, row, rows, images, dy_images, [&](const FullTile<T>& tile) {
+          const int width = width_of(tile.n);
+          std::fill_n(dy_tile, s.out * width, T(0));
+          T* to = dy_tile;
+          for (size_t i = 0; i < tile.runs.size(); to += tile.runs[i++].n) {
+            kernels::copy_rows(s.out, tile.runs[i].n, tile.dy[i], s.out_area(), to, width);
+          }
+          kernels::gather_runs<T>({source, shifts.offsets().data(), taps}, tile.runs.data(), std::ssize(tile.runs),
+                                  width, width, patches);
           for (int64_t block = block_begin; block < block_end; ++block) {
             weight_grad_block(w, block, 0, w.panels(), dy_tile, patches, width, accumulate, sums.of(part), {});
           }

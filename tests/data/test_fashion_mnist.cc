@@ -38,9 +38,10 @@ class FashionMnistFolder : public ::testing::Test {
 
   FashionMnist load() const { return load_fashion_mnist({.folder = folder_.path()}); }
 
-  // Checks that loading is a FormatError that says all of `parts`.
+  // Checks that loading is an E that says all of `parts`.
+  template <class E = FormatError>
   void expect_fault(const std::vector<std::string>& parts) const {
-    const std::string message = message_of<FormatError>([this] { load(); });
+    const std::string message = message_of<E>([this] { load(); });
     for (const std::string& part : parts) EXPECT_TRUE(contains(message, part)) << message << "\nlacks: " << part;
   }
 
@@ -72,7 +73,7 @@ TEST_F(FashionMnistFolder, NamesEachMissingFileAndTheRemedy) {
   for (const std::string name : {"train-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}) {
     const auto aside = folder_.path() / "aside";
     std::filesystem::rename(folder_.path() / name, aside);
-    expect_fault({path(name), "missing", "dataset-fashion-mnist", ".folder"});
+    expect_fault<FileError>({path(name), "missing", "dataset-fashion-mnist", ".folder"});
     std::filesystem::rename(aside, folder_.path() / name);
   }
 }

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "gossamer/version.h"
+
 #pragma GCC visibility push(default)
 namespace gossamer {
 

@@ -4,6 +4,8 @@
 
 #include <stdexcept>
 
+#include "gossamer/version.h"
+
 #pragma GCC visibility push(default)
 namespace gossamer {
 

@@ -1,6 +1,8 @@
 // The whole library.
 #pragma once
 
+#include "gossamer/version.h"  // before all others: below C++20 it says so
+
 #include "gossamer/autograd.h"
 #include "gossamer/block_allocator.h"
 #include "gossamer/config.h"

@@ -9,10 +9,12 @@
 #include "gossamer/csr_pattern.h"
 #include "gossamer/tensor.h"
 
-// Internal; before the pragma, so that the library does not export it.
+// Internal; before the pragma, so that the library does not export them.
 namespace gossamer {
 struct ParameterAccess;
-}
+class ParameterSnapshot;
+class PreparedChange;
+}  // namespace gossamer
 
 #pragma GCC visibility push(default)
 namespace gossamer {

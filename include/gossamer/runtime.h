@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "gossamer/version.h"
+
 #pragma GCC visibility push(default)
 namespace gossamer {
 

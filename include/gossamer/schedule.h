@@ -14,6 +14,8 @@
 #include <variant>
 #include <vector>
 
+#include "gossamer/version.h"
+
 #pragma GCC visibility push(default)
 namespace gossamer {
 

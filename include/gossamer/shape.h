@@ -8,6 +8,8 @@
 #include <span>
 #include <string>
 
+#include "gossamer/version.h"
+
 #pragma GCC visibility push(default)
 namespace gossamer {
 

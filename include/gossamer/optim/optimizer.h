@@ -23,7 +23,8 @@
 // Internals; before the pragma, so that the library does not export them.
 namespace gossamer::optim {
 struct ParameterRecord;  // a parameter with its states and its number of updates
-class StepFollower;      // what takes part in every step, such as a sparsity algorithm
+struct OptimizerAccess;
+class StepFollower;  // what takes part in every step, such as a sparsity algorithm
 }  // namespace gossamer::optim
 
 #pragma GCC visibility push(default)

@@ -7,11 +7,12 @@
 
 #include "gossamer/sparse/drop_and_grow.h"
 
-#pragma GCC visibility push(default)
+// Internal; before the pragma, so that the library does not export it.
 namespace gossamer {
 struct GradientSums;
 }
 
+#pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
 struct RigLOptions {

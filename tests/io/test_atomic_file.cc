@@ -92,6 +92,21 @@ TEST(AtomicFile, EverySystemCallThatFailsLeavesTheOldFileOrTheNewOneAndSaysWhy) 
   EXPECT_EQ(passed_over, (std::set<std::string>{"openat", "flock", "close"}));
 }
 
+TEST(AtomicFile, DoesWithoutASyncOfTheFolderWhereTheFileSystemHasNone) {
+  const TempFolder folder;
+  const fs::path path = folder.path() / "a.bin";
+  std::vector<std::string> calls;
+  {
+    const FailingCalls counting(0, Fault::Error);
+    AtomicFile(path, kOp).commit();
+    calls = FailingCalls::calls();
+  }
+  const auto last_sync = std::ranges::find(calls.rbegin(), calls.rend(), "fsync");
+  const FailingCalls failing(calls.rend() - last_sync, Fault::Error, EINVAL);
+  AtomicFile(path, kOp).commit();
+  EXPECT_TRUE(FailingCalls::fired() && fs::exists(path));
+}
+
 TEST(AtomicFile, EverySystemCallThatIsInterruptedOrDoesAPartGoesOn) {
   const TempFolder folder;
   const fs::path path = folder.path() / "model.safetensors";

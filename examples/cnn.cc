@@ -29,6 +29,7 @@ constexpr const char* kUsage = R"(usage: cnn [OPTIONS]
   --sparsity S       share of zeros in the blocks, [0, 1)  (0: dense; 0.9 with --demo or --algorithm)
   --algorithm NAME   rigl, static, set or gmp              (rigl)
   --config FILE      a YAML file of sparse::configure() in place of the two
+  --width N          channels of the first stage           (32)
   --epochs N         passes over the training images       (3)
   --batch N          images of a step                      (128)
   --lr RATE          the largest of the one-cycle schedule (0.1)
@@ -47,6 +48,7 @@ struct Options {
   std::optional<double> sparsity;
   std::string algorithm;
   std::string config;
+  int64_t width = cnn::NetOptions().width;
   int64_t epochs = 3;
   int64_t batch = 128;
   double lr = 0.1;
@@ -85,6 +87,8 @@ Options parse(int argc, char** argv) {
       options.algorithm = value;
     else if (name == "--config")
       options.config = value;
+    else if (name == "--width")
+      options.width = number<int64_t>(name, value, 1, 4096);
     else if (name == "--epochs")
       options.epochs = number<int64_t>(name, value, 1, kMany);
     else if (name == "--batch")
@@ -275,7 +279,7 @@ void run(const Options& options) {
   };
   const auto make_net = [&] {
     gs::Generator rng(static_cast<uint64_t>(options.seed));
-    return cnn::Net({}, rng);
+    return cnn::Net({.width = options.width}, rng);
   };
 
   cnn::Net net = make_net();

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <compare>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
@@ -46,7 +45,7 @@ KeyOf<T> key_of(T value) {
 struct WideItem {
   uint64_t key;
   int64_t index;
-  auto operator<=>(const WideItem&) const = default;
+  bool operator<(const WideItem& other) const { return key != other.key ? key < other.key : index < other.index; }
 
   static WideItem of(uint64_t key, int64_t index) { return {key, index}; }
 };
@@ -54,7 +53,7 @@ struct WideItem {
 // Both in one word: halves the memory and the time of large lines.
 struct NarrowItem {
   uint64_t key_and_index;
-  auto operator<=>(const NarrowItem&) const = default;
+  bool operator<(const NarrowItem& other) const { return key_and_index < other.key_and_index; }
 
   static constexpr int64_t kMostElements = int64_t{1} << 32;
   static NarrowItem of(uint32_t key, int64_t i) { return {uint64_t{key} << 32 | static_cast<uint64_t>(i)}; }

@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <new>
 #include <vector>
@@ -16,7 +18,7 @@ namespace gossamer::rt {
 
 namespace {
 
-constexpr std::align_val_t kAlignment{64};
+constexpr size_t kAlignment = 64;
 // Sizes are rounded up to this, so that almost equal ones meet.
 constexpr int64_t kRounding = int64_t{4} << 10;
 
@@ -118,10 +120,17 @@ Keeper& keeper() {
 
 }  // namespace
 
-// Through operator new, so that an application that replaces it sees every byte of the library.
+// Through operator new, so that an application that replaces it sees every byte of the library. Aligned by hand: glibc
+// asks itself for more than it hands out aligned, so that memory that came back never fits the next request of its
+// size. The heap of a small GPT grew to 42 MiB in 5000 steps, with 3 in use.
 std::byte* new_buffer(int64_t bytes) {
   const auto allocate = [bytes] {
-    auto* const data = static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes), kAlignment));
+    auto* const block = static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes) + kAlignment));
+    const size_t offset = kAlignment - reinterpret_cast<uintptr_t>(block) % kAlignment;
+    std::byte* const data = block + offset;
+    data[-1] = std::byte(offset);
+    ASAN_POISON_MEMORY_REGION(block, offset);
+    ASAN_POISON_MEMORY_REGION(data + bytes, kAlignment - offset);
     ask_for(Pages::Huge, data, bytes);
     return data;
   };
@@ -133,7 +142,11 @@ std::byte* new_buffer(int64_t bytes) {
   }
 }
 
-void delete_buffer(std::byte* data) noexcept { ::operator delete(data, kAlignment); }
+void delete_buffer(std::byte* data) noexcept {
+  if (data == nullptr) return;
+  ASAN_UNPOISON_MEMORY_REGION(data - 1, 1);
+  ::operator delete(data - std::to_integer<size_t>(data[-1]));
+}
 
 std::byte* take_buffer(int64_t bytes) {
   const int64_t capacity = capacity_for(bytes);

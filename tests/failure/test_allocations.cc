@@ -13,18 +13,6 @@
 namespace gossamer::test::test_allocations {
 namespace {
 
-using Act = std::function<void(World&)>;
-
-// `act` on a world after some steps of training, and after `prepare`.
-std::function<Scene()> scene(
-    const WorldOptions& options, const Act& act, const Act& prepare = [](World&) {}) {
-  return [=] {
-    auto world = std::make_shared<World>(options);
-    prepare(*world);
-    return Scene{[=] { act(*world); }, [=] { return world->digest(); }};
-  };
-}
-
 std::vector<WorldOptions> worlds() {
   std::vector<WorldOptions> all;
   for (const std::string& algorithm : algorithm_names()) {

@@ -16,17 +16,6 @@
 namespace gossamer::test::test_callbacks {
 namespace {
 
-using Act = std::function<void(World&)>;
-
-std::function<Scene()> scene(
-    const WorldOptions& options, const Act& act, const Act& prepare = [](World&) {}) {
-  return [=] {
-    auto world = std::make_shared<World>(options);
-    prepare(*world);
-    return Scene{[=] { act(*world); }, [=] { return world->digest(); }};
-  };
-}
-
 TEST(ThrowingCallback, OfAnAlgorithmLeavesStepsUndone) {
   for (const std::string& algorithm : algorithm_names()) {
     for (const int steps : {2, 3}) {

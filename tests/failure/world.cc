@@ -306,6 +306,14 @@ std::string World::digest() const {
   return bytes;
 }
 
+std::function<Scene()> scene(const WorldOptions& options, const Act& act, const Act& prepare) {
+  return [=] {
+    auto world = std::make_shared<World>(options);
+    prepare(*world);
+    return Scene{[=] { act(*world); }, [=] { return world->digest(); }};
+  };
+}
+
 namespace {
 
 // What the library keeps is no leak.

@@ -52,13 +52,18 @@ std::unique_ptr<nn::Sequential> make_model(const WorldOptions& options, Generato
 std::shared_ptr<sparse::SparsityAlgorithm> make_algorithm(const WorldOptions& options);
 std::unique_ptr<optim::Optimizer> make_optimizer(std::string_view name, const std::vector<Parameter>& parameters);
 
-// Fails every allocation of `act` in turn, once and from then on: what it throws must be std::bad_alloc and leave
-// `digest` as it was; whenever it succeeds, and in the end it does, the digest must be that of a run in which nothing
-// failed; afterwards nothing more must live than before.
 struct Scene {
   std::function<void()> act;
   std::function<std::string()> digest;
 };
+// `act` on a world after some steps of training, and after `prepare`.
+using Act = std::function<void(World&)>;
+std::function<Scene()> scene(
+    const WorldOptions& options, const Act& act, const Act& prepare = [](World&) {});
+
+// Fails every allocation of `act` in turn, once and from then on: what it throws must be std::bad_alloc and leave
+// `digest` as it was; whenever it succeeds, and in the end it does, the digest must be that of a run in which nothing
+// failed; afterwards nothing more must live than before.
 void fail_every_allocation(const std::function<Scene()>& make);
 // The same with callbacks, whose exception must come out.
 void fail_every_callback(const std::function<Scene()>& make);

@@ -20,13 +20,6 @@ namespace {
 using testing::fill_uniform;
 using testing::GuardedArray;
 
-template <class T>
-void fill(GuardedArray<T>& x, uint32_t seed) {
-  std::vector<float> floats(static_cast<size_t>(x.size()));
-  fill_uniform(floats, seed);
-  for (int64_t i = 0; i < x.size(); ++i) x[i] = static_cast<T>(floats[static_cast<size_t>(i)]);
-}
-
 // Taps in no order, all within `reach`, the largest among them.
 std::vector<int64_t> offsets(int64_t taps, int64_t reach) {
   std::vector<int64_t> list;
@@ -55,15 +48,15 @@ void expect_tiles_of_the_reference() {
     for (int rows = 1; rows <= kConvRows; ++rows) {
       for (const int64_t n : {1, 3, 4, 5, 8, 9, 15, 16, 17, 24, 31, 32, 33, 47, 48}) {
         GuardedArray<T> x(n + kReach), w(taps * rows), bias(rows), y(rows * kPitch), expected(y.size());
-        fill(x, 1);
-        fill(w, 2);
-        fill(bias, 3);
+        fill_uniform(x.span(), 1);
+        fill_uniform(w.span(), 2);
+        fill_uniform(bias.span(), 3);
         const ConvSource<T> source{x.data(), at.data(), taps};
         for (const T* start : {static_cast<const T*>(nullptr), static_cast<const T*>(bias.data())}) {
           for (const bool accumulate : {false, true}) {
             SCOPED_TRACE(::testing::Message() << taps << " taps, " << rows << " rows, " << n << " positions");
-            fill(y, 4);
-            fill(expected, 4);
+            fill_uniform(y.span(), 4);
+            fill_uniform(expected.span(), 4);
             conv_tile(source, w.data(), rows, start, accumulate, n, y.data(), kPitch);
             reference::conv_tile(source, w.data(), rows, start, accumulate, n, expected.data(), kPitch);
             // What lies behind position n of a row is the kernel's to use.
@@ -89,8 +82,8 @@ void expect_rows_of_the_reference() {
     const std::vector<int64_t> at = offsets(taps, kReach);
     for (int64_t n = 0; n < 150; n += n < 40 ? 1 : 13) {
       GuardedArray<T> x(n + kReach), w(taps), y(n), expected(n);
-      fill(x, 1);
-      fill(w, 2);
+      fill_uniform(x.span(), 1);
+      fill_uniform(w.span(), 2);
       const ConvSource<T> source{x.data(), at.data(), taps};
       conv_row(source, w.data(), T(0.5), n, y.data());
       reference::conv_row(source, w.data(), T(0.5), n, expected.data());
@@ -111,23 +104,23 @@ void expect_gradients_of_the_reference() {
     for (const ConvRuns& runs : {ConvRuns{1, 1, 1}, ConvRuns{3, 5, 6}, ConvRuns{2, 16, 19}, ConvRuns{4, 37, 37}}) {
       const std::vector<int64_t> at = offsets(taps, kReach);
       GuardedArray<T> x((runs.rows - 1) * runs.pitch + runs.n + kReach);
-      fill(x, 1);
+      fill_uniform(x.span(), 1);
       const ConvSource<T> source{x.data(), at.data(), taps};
       const int64_t positions = runs.rows * runs.n;
       for (const int width : {16, 32, 48, 64}) {
         SCOPED_TRACE(::testing::Message() << taps << " taps, " << runs.rows << " x " << runs.n << ", width " << width);
         GuardedArray<T> dy(positions * width), grad(taps * width), expected(taps * width);
-        fill(dy, 2);
-        fill(grad, 3);
-        fill(expected, 3);
+        fill_uniform(dy.span(), 2);
+        fill_uniform(grad.span(), 3);
+        fill_uniform(expected.span(), 3);
         conv_weight_grad(source, dy.data(), width, runs, grad.data());
         reference::conv_weight_grad(source, dy.data(), width, runs, expected.data());
         expect_near(grad, expected, positions);
       }
       GuardedArray<T> dy(positions), grad(taps), expected(taps);
-      fill(dy, 2);
-      fill(grad, 3);
-      fill(expected, 3);
+      fill_uniform(dy.span(), 2);
+      fill_uniform(grad.span(), 3);
+      fill_uniform(expected.span(), 3);
       conv_row_grad(source, dy.data(), runs, grad.data());
       reference::conv_row_grad(source, dy.data(), runs, expected.data());
       expect_near(grad, expected, positions);
@@ -149,10 +142,10 @@ void expect_moves_of_the_reference() {
       if (n > width) continue;
       SCOPED_TRACE(::testing::Message() << n << " of " << width);
       GuardedArray<T> x(n + kReach), tile(kTaps * width), expected(kTaps * width), target(n + kReach), sums(n + kReach);
-      fill(x, 1);
-      fill(tile, 2);
-      fill(target, 3);
-      fill(sums, 3);
+      fill_uniform(x.span(), 1);
+      fill_uniform(tile.span(), 2);
+      fill_uniform(target.span(), 3);
+      fill_uniform(sums.span(), 3);
       add_patches(tile.data(), width, at.data(), kTaps, n, target.data());
       reference::add_patches(tile.data(), width, at.data(), kTaps, n, sums.data());
       for (int64_t i = 0; i < sums.size(); ++i) ASSERT_EQ(target[i], sums[i]) << i;
@@ -164,9 +157,9 @@ void expect_moves_of_the_reference() {
   }
   for (int64_t n = 0; n <= 50; ++n) {
     GuardedArray<T> from(3 * 53 + n), to(3 * 51 + n), expected(3 * 51 + n);
-    fill(from, 1);
-    fill(to, 2);
-    fill(expected, 2);
+    fill_uniform(from.span(), 1);
+    fill_uniform(to.span(), 2);
+    fill_uniform(expected.span(), 2);
     copy_rows(4, n, from.data(), 53, to.data(), 51);
     reference::copy_rows(4, n, from.data(), 53, expected.data(), 51);
     for (int64_t i = 0; i < to.size(); ++i) ASSERT_EQ(to[i], expected[i]) << i << " of " << n;
@@ -176,12 +169,12 @@ void expect_moves_of_the_reference() {
     SCOPED_TRACE(n);
     GuardedArray<T> few(3 * 53 + n), many(3 * 103 + 2 * n - 1), some(few.size()), expected(few.size()),
         spread(many.size()), expected_spread(many.size());
-    fill(few, 1);
-    fill(many, 2);
-    fill(some, 3);
-    fill(expected, 3);
-    fill(spread, 4);
-    fill(expected_spread, 4);
+    fill_uniform(few.span(), 1);
+    fill_uniform(many.span(), 2);
+    fill_uniform(some.span(), 3);
+    fill_uniform(expected.span(), 3);
+    fill_uniform(spread.span(), 4);
+    fill_uniform(expected_spread.span(), 4);
     gather_every_second(4, n, many.data(), 103, some.data(), 53);
     reference::gather_every_second(4, n, many.data(), 103, expected.data(), 53);
     for (int64_t i = 0; i < some.size(); ++i) ASSERT_EQ(some[i], expected[i]) << i;
@@ -195,9 +188,9 @@ void expect_moves_of_the_reference() {
   for (int64_t n = 1; n <= 35; ++n) runs.push_back({n / 2, n}), sum += n;
   for (const int64_t width : {sum - 5, sum + 9}) {
     GuardedArray<T> x(kReach + 17 + 35), tile((kTaps - 1) * (sum + 11) + std::max(sum, width)), expected(tile.size());
-    fill(x, 1);
-    fill(tile, 2);
-    fill(expected, 2);
+    fill_uniform(x.span(), 1);
+    fill_uniform(tile.span(), 2);
+    fill_uniform(expected.span(), 2);
     const ConvSource<T> source{x.data(), at.data(), kTaps};
     gather_runs(source, runs.data(), std::ssize(runs), width, sum + 11, tile.data());
     reference::gather_runs(source, runs.data(), std::ssize(runs), width, sum + 11, expected.data());

@@ -22,13 +22,6 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr int64_t kMaxLength = 70;  // more than four vectors of 16
 
-template <class T>
-void fill(GuardedArray<T>& x, uint32_t seed) {
-  std::vector<float> floats(static_cast<size_t>(x.size()));
-  fill_uniform(floats, seed);
-  for (int64_t i = 0; i < x.size(); ++i) x[i] = static_cast<T>(floats[static_cast<size_t>(i)]);
-}
-
 class ReduceTest : public testing::SimdTargetTest {};
 GOSSAMER_ON_EVERY_SIMD_TARGET(ReduceTest);
 
@@ -36,8 +29,8 @@ template <class T>
 void expect_sums_of_the_reference() {
   for (int64_t n = 0; n <= kMaxLength; ++n) {
     GuardedArray<T> x(n), y(n);
-    fill(x, 1);
-    fill(y, 2);
+    fill_uniform(x.span(), 1);
+    fill_uniform(y.span(), 2);
     const double tolerance = 1e-15 * static_cast<double>(n);
     EXPECT_NEAR(sum(n, x.data()), reference::sum(n, x.data()), tolerance) << n;
     EXPECT_NEAR(dot(n, x.data(), y.data()), reference::dot(n, x.data(), y.data()), tolerance) << n;
@@ -56,7 +49,7 @@ void expect_exponentials_of_the_reference(double shift) {
   constexpr T kEpsilon = std::numeric_limits<T>::epsilon();
   for (int64_t n = 0; n <= kMaxLength; ++n) {
     GuardedArray<T> x(n);
-    fill(x, 3);
+    fill_uniform(x.span(), 3);
     for (int64_t i = 0; i < n; ++i) x[i] = 30 * x[i] + static_cast<T>(shift);
     GuardedArray<T> y(n), expected(n);
     const double actual_sum = exp_minus(n, x.data(), shift, y.data());

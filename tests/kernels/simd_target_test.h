@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <random>
-#include <span>
 #include <string>
 
 #include "kernels/simd.h"
@@ -27,10 +26,12 @@ class SimdTargetTest : public ::testing::TestWithParam<int64_t> {
 
 inline std::string target_name(const ::testing::TestParamInfo<int64_t>& info) { return hwy::TargetName(info.param); }
 
-inline void fill_uniform(std::span<float> values, uint32_t seed) {
+// Floats in [-scale, scale), also of doubles.
+template <class Range>
+void fill_uniform(Range&& values, uint32_t seed, float scale = 1) {
   std::mt19937 generator(seed);
   std::uniform_real_distribution<float> uniform(-1.0f, 1.0f);
-  for (float& value : values) value = uniform(generator);
+  for (auto& value : values) value = scale * uniform(generator);
 }
 
 }  // namespace gossamer::kernels::testing

@@ -24,13 +24,6 @@ class SoftmaxTest : public testing::SimdTargetTest {};
 GOSSAMER_ON_EVERY_SIMD_TARGET(SoftmaxTest);
 
 template <class T>
-void fill(GuardedArray<T>& x, uint32_t seed, float scale) {
-  std::vector<float> floats(static_cast<size_t>(x.size()));
-  fill_uniform(floats, seed);
-  for (int64_t i = 0; i < x.size(); ++i) x[i] = static_cast<T>(scale * floats[static_cast<size_t>(i)]);
-}
-
-template <class T>
 void expect_near(const GuardedArray<T>& actual, const GuardedArray<T>& expected, T scale) {
   const T tolerance = 8 * std::numeric_limits<T>::epsilon() * scale;
   for (int64_t i = 0; i < actual.size(); ++i) {
@@ -43,8 +36,8 @@ template <class T>
 void expect_rows_of_the_reference() {
   for (int64_t n = 1; n <= kMaxLength; ++n) {
     GuardedArray<T> x(n), dy(n), y(n), dx(n), expected(n), expected_dx(n);
-    fill(x, 1, 20);
-    fill(dy, 2, 1);
+    fill_uniform(x.span(), 1, 20);
+    fill_uniform(dy.span(), 2);
     for (int64_t i = 0; i < n; ++i) x[i] += 500;
 
     softmax(n, x.data(), y.data());
@@ -77,7 +70,7 @@ TEST_P(SoftmaxTest, ARowWithNanIsNanAndAnImpossibleEntryIsZero) {
   for (const int64_t n : {1, 5, 16, 40}) {
     for (int64_t at = 0; at < n; ++at) {
       GuardedArray<float> x(n), y(n);
-      fill(x, 3, 1);
+      fill_uniform(x.span(), 3);
       x[at] = std::numeric_limits<float>::quiet_NaN();
       softmax(n, x.data(), y.data());
       for (int64_t i = 0; i < n; ++i) ASSERT_TRUE(std::isnan(y[i])) << n << " at " << at;

@@ -73,6 +73,18 @@ TEST(Buffers, KeptNeverExceedTheirNumber) {
   EXPECT_EQ(cached_memory(), kKeptBuffers * kSmallestKeptBuffer);
 }
 
+TEST(Buffers, ThatAreSmallServeTheNextOfTheirSize) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer's allocator gives freed memory out late";
+  constexpr int64_t kSmall = kSmallestKeptBuffer / 4;
+  std::vector<std::byte*> row;
+  for (int i = 0; i < 64; ++i) row.push_back(take_buffer(kSmall));
+  std::byte* const between = row[40];
+  give_buffer(between, kSmall);
+  row[40] = take_buffer(kSmall);
+  EXPECT_EQ(row[40], between);
+  for (std::byte* const data : row) give_buffer(data, kSmall);
+}
+
 TEST(Buffers, ThatAreNewAreNotKept) {
   const int64_t before = cached_memory();
   std::byte* const data = new_buffer(kMiB);

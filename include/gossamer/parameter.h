@@ -113,6 +113,9 @@ class Parameter {
   // Replaces pattern and elements, as a checkpoint does: `pattern` null makes it dense. `dense` has the parameter's
   // shape and dtype (ShapeError, DTypeError). The gradient is cleared; slot arrays of survivors stay.
   void assign(const Tensor& dense, std::shared_ptr<const CsrPattern> pattern) const;
+  // The same from the values of the pattern's nonzeros, [nnz] in row-major order: nothing dense is made. StateError
+  // without a pattern.
+  void assign_canonical(const Tensor& values, std::shared_ptr<const CsrPattern> pattern) const;
 
   // All 0 as long as the pattern did not change. Becoming CSR is the first change.
   const ChangeCounts& last_change() const;

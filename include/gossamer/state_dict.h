@@ -14,6 +14,19 @@ namespace gossamer {
 // ordered as bytes.
 using StateDict = std::map<std::string, Tensor>;
 
+// How a StateDict holds a sparse weight `w`. Loading takes either, mixed as they come; sparse_forms.h converts.
+enum class SparseForm {
+  Dense,  // w in its dense shape, 0 where pruned, and w_mask, bool, of the same shape: what other tools expect
+  // Compact. Of the matrix [dim 0, the rest], which for rank 0 and 1 has one row: w.crow_indices [rows + 1] and
+  // w.col_indices [nnz], both i32 where nnz is below 2^31, else both i64; w.values [nnz], row-major; and w.shape, i64
+  // [rank], the dense shape.
+  Csr,
+};
+
+struct StateDictOptions {
+  SparseForm form = SparseForm::Dense;
+};
+
 struct LoadOptions {
   bool strict = true;  // names that are missing or unexpected are an error
 };

@@ -28,6 +28,17 @@ void gather_slots(const Tensor& from, const std::vector<int64_t>& source, Tensor
   });
 }
 
+void check_assigned(const char* function, const Parameter& parameter, const Tensor& values, const Shape& shape) {
+  if (values.defined() && values.shape() == shape && values.dtype() == parameter.dtype()) return;
+  const std::string op = fmt::format("Parameter::{}('{}')", function, parameter.name());
+  if (!values.defined() || values.shape() != shape) {
+    fail<ShapeError>(op, fmt::format("the value must have shape {}", shape.to_string()),
+                     values.defined() ? values.shape().to_string() : "an undefined tensor");
+  }
+  fail<DTypeError>(op, fmt::format("the value must be {}", dtype_name(parameter.dtype())), dtype_name(values.dtype()),
+                   "convert with .to(dtype)");
+}
+
 Tensor leaf(Tensor values, bool requires_grad) {
   values.set_requires_grad(requires_grad);
   return values;
@@ -41,33 +52,40 @@ PreparedChange::PreparedChange(const Parameter& parameter, TopologyChange change
   plan_memory();
 }
 
-PreparedChange PreparedChange::assignment(const Parameter& parameter, const Tensor& dense,
-                                          std::shared_ptr<const CsrPattern> pattern) {
-  const std::string op = fmt::format("Parameter::assign('{}')", parameter.name());
-  if (!dense.defined() || dense.shape() != parameter.shape()) {
-    fail<ShapeError>(op, fmt::format("the value must have shape {}", parameter.shape().to_string()),
-                     dense.defined() ? dense.shape().to_string() : "an undefined tensor");
-  }
-  if (dense.dtype() != parameter.dtype()) {
-    fail<DTypeError>(op, fmt::format("the value must be {}", dtype_name(parameter.dtype())), dtype_name(dense.dtype()),
-                     "convert with .to(dtype)");
-  }
-  const MatrixSize size = as_matrix(parameter.shape());
-  const bool becomes_dense = pattern == nullptr;
-  TopologyChange change{becomes_dense ? CsrPattern::full(size.rows, size.cols) : std::move(pattern)};
+template <class F>
+PreparedChange PreparedChange::assigning(const Parameter& parameter, std::shared_ptr<const CsrPattern> pattern,
+                                         Becomes becomes, F&& gather) {
+  TopologyChange change{std::move(pattern)};
   parameter.check(change);
   PreparedChange prepared;
   prepared.assigns_ = true;
   prepared.plan(parameter, change);
-  if (becomes_dense) {
+  if (becomes == Becomes::Dense) {
     prepared.pattern_ = nullptr;
     prepared.slots_ = parameter.shape();
   }
   prepared.filled_ = true;
-  prepared.values_ = leaf(change.pattern->gather(dense).alias(prepared.slots_), parameter.requires_grad());
+  prepared.values_ = leaf(gather(*change.pattern).alias(prepared.slots_), parameter.requires_grad());
   prepared.plan_memory();
   if (prepared.reusable_.empty()) prepared.source_ = std::vector<int64_t>();  // nothing is left to move
   return prepared;
+}
+
+PreparedChange PreparedChange::assignment(const Parameter& parameter, const Tensor& dense,
+                                          std::shared_ptr<const CsrPattern> pattern) {
+  check_assigned("assign", parameter, dense, parameter.shape());
+  const MatrixSize size = as_matrix(parameter.shape());
+  const Becomes becomes = pattern ? Becomes::Csr : Becomes::Dense;
+  if (!pattern) pattern = CsrPattern::full(size.rows, size.cols);
+  return assigning(parameter, std::move(pattern), becomes, [&](const CsrPattern& p) { return p.gather(dense); });
+}
+
+PreparedChange PreparedChange::canonical_assignment(const Parameter& parameter, const Tensor& values,
+                                                    std::shared_ptr<const CsrPattern> pattern) {
+  parameter.check({pattern});
+  check_assigned("assign_canonical", parameter, values, Shape{pattern->nnz()});
+  return assigning(parameter, std::move(pattern), Becomes::Csr,
+                   [&](const CsrPattern& p) { return p.from_canonical(values); });
 }
 
 void PreparedChange::plan(const Parameter& parameter, TopologyChange change) {

@@ -19,9 +19,11 @@ class PreparedChange {
   // What Parameter::apply does. Throws what Parameter::check throws. The contents are those of commit(): they may
   // change until then.
   PreparedChange(const Parameter& parameter, TopologyChange change);
-  // What Parameter::assign does; throws what it throws.
+  // What Parameter::assign and assign_canonical do; they throw what these throw.
   static PreparedChange assignment(const Parameter& parameter, const Tensor& dense,
                                    std::shared_ptr<const CsrPattern> pattern);
+  static PreparedChange canonical_assignment(const Parameter& parameter, const Tensor& values,
+                                             std::shared_ptr<const CsrPattern> pattern);
 
   const Parameter& parameter() const { return parameter_; }
   // Null where the parameter becomes dense.
@@ -35,7 +37,12 @@ class PreparedChange {
   void commit() noexcept;
 
  private:
+  enum class Becomes { Dense, Csr };
   PreparedChange() = default;
+  // `gather` gives the new values of the pattern's slots.
+  template <class F>
+  static PreparedChange assigning(const Parameter& parameter, std::shared_ptr<const CsrPattern> pattern,
+                                  Becomes becomes, F&& gather);
   void plan(const Parameter& parameter, TopologyChange change);
   void plan_memory();
   // For each array that moves, in the order of commit(): whether its memory can be handed on.

@@ -149,6 +149,11 @@ void Parameter::assign(const Tensor& dense, std::shared_ptr<const CsrPattern> pa
   PreparedChange::assignment(*this, dense, std::move(pattern)).commit();
 }
 
+void Parameter::assign_canonical(const Tensor& values, std::shared_ptr<const CsrPattern> pattern) const {
+  check_defined("Parameter::assign_canonical");
+  PreparedChange::canonical_assignment(*this, values, std::move(pattern)).commit();
+}
+
 void Parameter::validate() const {
   check_defined("Parameter::validate");
   const State& s = *state_;

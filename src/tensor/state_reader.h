@@ -35,8 +35,11 @@ class StateReader {
 
   // Notes what is wrong with an entry.
   void fault(std::string_view name, std::string_view must, std::string_view given) {
-    faults_.push_back(fmt::format("'{}' must be {}, not {}", name, must, given));
+    fault(fmt::format("'{}' must be {}, not {}", name, must, given));
   }
+
+  void fault(std::string_view name, std::string_view what) { fault(fmt::format("'{}' {}", name, what)); }
+  void fault(std::string text) { faults_.push_back(std::move(text)); }
 
   // What was passed over. Throws FormatError where there was any fault, or, with strict, a name that is missing or was
   // not looked for. `remedy_of_names` takes the place of the remedy where names do not fit.

@@ -16,9 +16,9 @@ ROWS = [["kernels"], ["runtime"], ["config"], ["tensor"], ["autograd"], ["ops"],
 
 # include/gossamer/<file> -> layer; include/gossamer/<layer>/ and src/<layer>/ speak for themselves.
 PUBLIC_HEADERS = {
-    "error.h": "runtime", "runtime.h": "runtime", "block_allocator.h": "runtime", "config.h": "config", "schedule.h": "config",
-    "tensor.h": "tensor", "shape.h": "tensor", "dtype.h": "tensor", "random.h": "tensor", "csr_pattern.h": "tensor",
-    "state_dict.h": "tensor",
+    "error.h": "runtime", "runtime.h": "runtime", "block_allocator.h": "runtime", "config.h": "config", "glob.h": "config",
+    "schedule.h": "config", "tensor.h": "tensor", "shape.h": "tensor", "dtype.h": "tensor", "random.h": "tensor", "csr_pattern.h": "tensor",
+    "state_dict.h": "tensor", "sparse_forms.h": "tensor",
     "autograd.h": "autograd", "gradcheck.h": "autograd", "ops.h": "ops",
     "parameter.h": "parameter", "functional.h": "parameter", "metrics.h": "data",
 }

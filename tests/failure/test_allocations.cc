@@ -186,6 +186,10 @@ TEST(FailedAllocation, LeavesChangesOfAPatternUndone) {
   fail_every_allocation(of_parameter([](const Parameter& p) { p.apply({p.pattern()}); }));
   fail_every_allocation(of_parameter([=](const Parameter& p) { p.assign(p.dense(), every_third(p)); }));
   fail_every_allocation(of_parameter([](const Parameter& p) { p.assign(p.dense(), nullptr); }));
+  fail_every_allocation(of_parameter([=](const Parameter& p) {
+    const auto pattern = every_third(p);
+    p.assign_canonical(Tensor::ones({pattern->nnz()}), pattern);
+  }));
   fail_every_allocation(of_parameter([](const Parameter& p) { p.assign(p.dense(), p.pattern()); }));
   fail_every_allocation(of_parameter([](const Parameter& p) { sparse::SparseParameter("w", p).set_mask(p.mask()); }));
   fail_every_allocation(of_parameter([=](const Parameter& p) {
@@ -212,7 +216,9 @@ TEST(FailedAllocation, LeavesStatesUndoneThatAreLoadedOverOthers) {
     const auto model = other.model->state_dict();
     const auto optimizer = other.optimizer->state_dict();
     const auto sparsity = other.sparsity->state_dict();
+    const auto csr = other.model->state_dict({.form = SparseForm::Csr});
     fail_every_allocation(scene(options, [&](World& w) { w.model->load_state_dict(model); }));
+    fail_every_allocation(scene(options, [&](World& w) { w.model->load_state_dict(csr); }));
     const Act with_model = [&](World& w) { w.model->load_state_dict(model); };
     fail_every_allocation(scene(
         options, [&](World& w) { w.optimizer->load_state_dict(optimizer); }, with_model));
@@ -227,6 +233,8 @@ TEST(FailedAllocation, LeavesClonesClippingRatesAndStatesUndone) {
     const WorldOptions options{.algorithm = algorithm};
     fail_every_allocation(scene(options, [](World& w) { w.model->clone(); }));
     fail_every_allocation(scene(options, [](World& w) { w.model->state_dict(); }));
+    fail_every_allocation(scene(options, [](World& w) { w.model->state_dict({.form = SparseForm::Csr}); }));
+    fail_every_allocation(scene(options, [](World& w) { nn::load_weights(*w.model, w.model->state_dict()); }));
     fail_every_allocation(scene(options, [](World& w) { w.optimizer->state_dict(); }));
     fail_every_allocation(scene(options, [](World& w) { w.sparsity->state_dict(); }));
     fail_every_allocation(scene(

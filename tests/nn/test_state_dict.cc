@@ -1,5 +1,6 @@
 // state_dict and load_state_dict: what is saved, what is restored, and what is refused.
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -166,6 +167,12 @@ TEST(StateDict, RefusesMasksOfAnotherTypeOrShape) {
     EXPECT_TRUE(
         contains(message_of<FormatError>([&] { net.load_state_dict(dict); }), "'fc1.weight_mask' must be bool [3, 4]"));
   }
+  Tensor bytes = Tensor::ones({3, 4}, DType::boolean);
+  *reinterpret_cast<uint8_t*>(bytes.mutable_data<bool>() + 5) = 2;
+  StateDict dict = make_net(2).state_dict();
+  dict["fc1.weight_mask"] = bytes;
+  EXPECT_TRUE(contains(message_of<FormatError>([&] { net.load_state_dict(dict); }),
+                       "'fc1.weight_mask' must have bytes of 0 and 1: element 5 is 2"));
   expect_unchanged(net, before);
 }
 

@@ -219,6 +219,34 @@ TEST(ParameterAssign, GoesFromDenseToCsrAndBack) {
   }
 }
 
+TEST(ParameterAssign, OfRowMajorValuesIsThatOfTheDenseTensorWhichHoldsThem) {
+  for (const Shape& shape : {Shape{5, 7}, Shape{11}, Shape{2, 3, 4, 2}}) {
+    const MatrixSize size = as_matrix(shape);
+    const auto pattern = random_pattern(size.rows, size.cols, 0.4, 62);
+    const Tensor dense = uniform(shape, 63);
+    const Tensor mask = pattern->mask();
+    std::vector<float> values;
+    for (int64_t i = 0; i < dense.numel(); ++i) {
+      if (mask.data<bool>()[i]) values.push_back(dense.data<float>()[i]);
+    }
+    for (const Parameter& p : {Parameter(uniform(shape, 60), "w"), random_csr(shape, 0.5, 61)}) {
+      const auto array = ParameterAccess::make_slot_array(p);
+      array->data.fill(2);
+      const Parameter expected = p.clone();
+      const auto expected_array = ParameterAccess::make_slot_array(expected);
+      expected_array->data.fill(2);
+      p.values().set_grad(Tensor::ones(p.values().shape()));
+      p.assign_canonical(Tensor::from(values, {pattern->nnz()}), pattern);
+      expected.assign(dense, pattern);
+      EXPECT_EQ(p.pattern(), pattern);
+      expect_equal(p.values(), expected.values());
+      expect_equal(array->data, expected_array->data);
+      EXPECT_FALSE(p.grad().defined());
+      EXPECT_TRUE(p.requires_grad());
+    }
+  }
+}
+
 TEST(ParameterAssign, WrongValuesAreRefusedAndChangeNothing) {
   const Parameter p = random_csr({4, 6}, 0.5, 70);
   const auto pattern = p.pattern();
@@ -227,6 +255,13 @@ TEST(ParameterAssign, WrongValuesAreRefusedAndChangeNothing) {
   EXPECT_THROW(p.assign(Tensor(), nullptr), ShapeError);
   EXPECT_THROW(p.assign(uniform({4, 6}, 71, DType::f64), nullptr), DTypeError);
   EXPECT_THROW(p.assign(uniform({4, 6}, 71), random_pattern(6, 4, 0.5, 72)), ShapeError);
+  const auto other = random_pattern(4, 6, 0.5, 72);
+  EXPECT_THROW(p.assign_canonical(uniform({other->nnz()}, 71), nullptr), StateError);
+  EXPECT_THROW(p.assign_canonical(uniform({other->nnz() + 1}, 71), other), ShapeError);
+  EXPECT_THROW(p.assign_canonical(uniform({4, 6}, 71), other), ShapeError);
+  EXPECT_THROW(p.assign_canonical(Tensor(), other), ShapeError);
+  EXPECT_THROW(p.assign_canonical(uniform({other->nnz()}, 71, DType::f64), other), DTypeError);
+  EXPECT_THROW(p.assign_canonical(uniform({other->nnz()}, 71), random_pattern(6, 4, 0.5, 72)), ShapeError);
   EXPECT_EQ(p.pattern(), pattern);
   expect_equal(p.dense(), before);
 }

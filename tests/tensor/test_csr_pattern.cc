@@ -11,6 +11,7 @@
 
 #include "gossamer/csr_pattern.h"
 #include "gossamer/error.h"
+#include "tensor/csr/entries.h"
 #include "tensor/csr/stream.h"
 #include "tensor/csr/walk.h"
 #include "tests/support/errors.h"
@@ -46,6 +47,12 @@ TEST(CsrPattern, RefusesArraysThatAreNoMatrixAndNamesTheFault) {
   has(message_of<ConfigError>([&] { create(2, 3, {0, 1, 2}, {2, -1}); }), "row 1 has -1");
   has(message_of<ConfigError>([&] { create(1, 3, {0, 2}, {1, 1}); }), "row 0 has 1 after 1");
   has(message_of<ConfigError>([&] { create(1, 3, {0, 2}, {2, 1}); }), "row 0 has 1 after 2");
+}
+
+TEST(CsrEntries, HaveNarrowIndicesWhileTheseCountTheNonzeros) {
+  EXPECT_EQ(csr_index_dtype(0), DType::i32);
+  EXPECT_EQ(csr_index_dtype((int64_t{1} << 31) - 1), DType::i32);
+  EXPECT_EQ(csr_index_dtype(int64_t{1} << 31), DType::i64);
 }
 
 TEST(CsrPattern, RefusesPositionsOutsideOrOutOfOrder) {

@@ -69,5 +69,34 @@ TEST(SparseMemory, OfPruningAndOfSummariesIsBelowThatOfADenseMask) {
       kMaskBytes);
 }
 
+// Peak of allocated bytes above what is there.
+template <class F>
+int64_t peak_of(F f) {
+  const int64_t before = test::live_bytes();
+  test::reset_peak();
+  f();
+  return test::peak_bytes() - before;
+}
+
+TEST(SparseMemory, OfStateDictsInCsrFormIsThatOfTheNonzeros) {
+  Generator rng(1);
+  const nn::LinearOptions options{.in = kSize, .out = kSize, .bias = false, .sparsity = 0.99};
+  nn::Linear from(options, rng);
+  nn::Linear sparse(options, rng);
+  StateDict dict;
+  const int64_t saving = peak_of([&] { dict = from.state_dict({.form = SparseForm::Csr}); });
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : dict) bytes += tensor.bytes();
+  const auto load_into = [&](nn::Linear& layer) { return peak_of([&] { layer.load_state_dict(dict); }); };
+  const int64_t loading = load_into(sparse);
+  RecordProperty("dict_bytes", std::to_string(bytes));
+  RecordProperty("saving_peak_bytes", std::to_string(saving));
+  RecordProperty("loading_peak_bytes", std::to_string(loading));
+  EXPECT_LE(saving, bytes * 5 / 4) << bytes;
+  // The new pattern and values stand beside the old ones, and what was found out on the way.
+  EXPECT_LE(loading, bytes * 5 / 2) << bytes;
+  EXPECT_LE(bytes * 5 / 2, kMaskBytes / 4);
+}
+
 }  // namespace
 }  // namespace gossamer::test_sparse_memory

@@ -28,7 +28,9 @@ namespace gossamer::nn {
 
 using gossamer::LoadOptions;
 using gossamer::LoadResult;
+using gossamer::SparseForm;
 using gossamer::StateDict;
+using gossamer::StateDictOptions;
 
 // Movable, not copyable (clone()). Names, parameters and flags live in a registry that moves along, so a module may be
 // moved, with its members, after it was registered in another; registries and Parameters outlive the modules. A module
@@ -69,16 +71,16 @@ class Module {
   // Gives parameters() to the algorithm, which makes those that it wants CSR.
   void apply(sparse::SparsityAlgorithm& algorithm);
 
-  // Copies of all parameters and buffers: "fc1.weight" is a parameter in its dense shape, 0 where pruned, or a buffer.
-  // A CSR parameter has its mask beside it, "fc1.weight_mask", bool, of the same shape.
-  StateDict state_dict() const;
-  // Takes up parameters, patterns and buffers. A parameter with a mask beside it becomes CSR with that pattern; one
-  // without a mask keeps its form: a dense one is dense, and for a CSR one the mask counts as missing. Gradients are
-  // cleared; optimizer states of the connections that stay are kept. Warns about values other than 0 where a mask is 0,
-  // which are dropped. Throws FormatError that lists all faults, with
-  // nothing changed: names missing or unexpected (unless strict = false: what is missing keeps its value, and a CSR
-  // parameter without a mask takes the values at its own pattern), another shape or dtype, a mask for a parameter with
-  // requires_dense.
+  // Copies of all parameters and buffers by name, "fc1.weight"; CSR parameters in the form that the options say
+  // (state_dict.h), "fc1.weight" and "fc1.weight_mask" by default.
+  StateDict state_dict(const StateDictOptions& options = {}) const;
+  // Takes up parameters, patterns and buffers. A parameter that the dict holds sparse, in either form, becomes CSR with
+  // that pattern; one that it holds dense keeps its form, and where that is CSR the mask counts as missing. Gradients
+  // are cleared; optimizer states of the connections that stay are kept. Warns about values other than 0 where a mask
+  // is 0, which are dropped. Throws FormatError that lists all faults, with nothing changed: names missing or
+  // unexpected (unless strict = false: what is missing keeps its value, and a CSR parameter without a mask takes the
+  // values at its own pattern), another shape or dtype, a weight in both forms, CSR entries that are incomplete or no
+  // pattern, a sparse weight for a parameter with requires_dense. load_weights.h is for files of other libraries.
   LoadResult load_state_dict(const StateDict& dict, const LoadOptions& options = {});
 
  protected:

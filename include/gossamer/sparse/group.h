@@ -10,14 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "gossamer/glob.h"
 #include "gossamer/sparse/algorithm.h"
 
 #pragma GCC visibility push(default)
 namespace gossamer::sparse {
 
-// Whether `name` matches a glob: * any run of bytes, ? one byte, [abc] [a-z] one of, [!abc] none of. Case counts, dots
-// are ordinary characters, the whole name must match, and the locale does not matter.
-bool glob_match(const std::string& pattern, const std::string& name);
+using gossamer::glob_match;
 
 // Which parameters an entry of a Group takes: those that match a glob, one of several globs, or a predicate.
 class ParameterFilter {

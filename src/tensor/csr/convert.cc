@@ -7,6 +7,7 @@
 
 #include "gossamer/csr_pattern.h"
 #include "runtime/check.h"
+#include "tensor/csr/arrays.h"
 #include "tensor/csr/walk.h"
 #include "tensor/dispatch.h"
 
@@ -27,14 +28,7 @@ Csr CsrPattern::csr() const {
   Csr csr;
   csr.row_ptr.resize(static_cast<size_t>(rows_ + 1));
   csr.col_idx.resize(static_cast<size_t>(nnz_));
-  parallel_row_blocks(*this, [&](const CsrWalk& walk, int64_t block) {
-    auto to = csr.col_idx.begin() + walk.slot_begin(block);
-    walk.for_each([&](const SlotPosition& p) {
-      ++csr.row_ptr[static_cast<size_t>(p.row + 1)];
-      *to++ = static_cast<int32_t>(p.col);
-    });
-  });
-  for (size_t row = 1; row < csr.row_ptr.size(); ++row) csr.row_ptr[row] += csr.row_ptr[row - 1];
+  write_csr(*this, csr.row_ptr.data(), csr.col_idx.data());
   return csr;
 }
 

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <limits>
 
 #include "runtime/check.h"
+#include "tensor/csr/arrays.h"
 #include "tensor/csr/stream.h"
 #include "tensor/mask_bytes.h"
 
@@ -28,21 +28,6 @@ void check_size(int64_t rows, int64_t cols) {
   static_cast<void>(Shape({rows, cols}));
 }
 
-// The smallest i of [0, n) for which holds(i) is false, or n.
-template <class F>
-int64_t first_failure(int64_t n, const F& holds) {
-  std::atomic<int64_t> first = n;
-  parallel_runs(n, [&](int64_t begin, int64_t end) {
-    int64_t i = begin;
-    while (i < end && holds(i)) ++i;
-    if (i == end) return;
-    int64_t seen = first.load();
-    while (i < seen && !first.compare_exchange_weak(seen, i)) {
-    }
-  });
-  return first.load();
-}
-
 }  // namespace
 
 MatrixSize as_matrix(const Shape& shape) {
@@ -58,30 +43,22 @@ CsrPattern::~CsrPattern() = default;
 std::shared_ptr<const CsrPattern> CsrPattern::create(int64_t rows, int64_t cols, std::span<const int64_t> row_ptr,
                                                      std::span<const int32_t> col_idx) {
   check_size(rows, cols);
-  const int64_t nnz = static_cast<int64_t>(col_idx.size());
   if (static_cast<int64_t>(row_ptr.size()) != rows + 1) {
     fail<ShapeError>(kOp, fmt::format("row_ptr must have rows + 1 = {} elements", rows + 1),
                      fmt::format("{}", row_ptr.size()));
   }
-  const auto ascends = [&](int64_t row) { return row_ptr[row] <= row_ptr[row + 1]; };
-  if (row_ptr.front() != 0 || row_ptr.back() != nnz || first_failure(rows, ascends) != rows) {
-    fail<ConfigError>(kOp, fmt::format("row_ptr must ascend from 0 to nnz = {}", nnz),
-                      fmt::format("it starts at {} and ends at {}", row_ptr.front(), row_ptr.back()));
+  if (const auto fault = csr_fault(cols, row_ptr, col_idx)) {
+    const bool columns = fault->in == CsrFault::In::Columns;
+    fail<ConfigError>(kOp, fmt::format("{} must {}", columns ? "columns" : "row_ptr", fault->must), fault->given,
+                      columns ? "sort the columns of each row" : "");
   }
-  // The first column of a row that does not follow the one before it, or its end.
-  const auto misplaced = [&](int64_t row) {
-    int64_t before = -1;
-    int64_t i = row_ptr[row];
-    for (; i < row_ptr[row + 1] && col_idx[i] > before && col_idx[i] < cols; ++i) before = col_idx[i];
-    return i;
-  };
-  if (const int64_t row = first_failure(rows, [&](int64_t r) { return misplaced(r) == row_ptr[r + 1]; }); row != rows) {
-    const int64_t i = misplaced(row);
-    fail<ConfigError>(kOp, fmt::format("columns must ascend strictly within [0, {})", cols),
-                      fmt::format("row {} has {} after {}", row, col_idx[i], i == row_ptr[row] ? -1 : col_idx[i - 1]),
-                      "sort the columns of each row");
-  }
-  std::shared_ptr<CsrPattern> pattern(new CsrPattern(rows, cols, nnz));
+  return CsrPatternAccess::of_checked(rows, cols, row_ptr, col_idx);
+}
+
+std::shared_ptr<const CsrPattern> CsrPatternAccess::of_checked(int64_t rows, int64_t cols,
+                                                               std::span<const int64_t> row_ptr,
+                                                               std::span<const int32_t> col_idx) {
+  std::shared_ptr<CsrPattern> pattern(new CsrPattern(rows, cols, static_cast<int64_t>(col_idx.size())));
   if (!pattern->full_) {
     pattern->stream_ = std::make_unique<StreamPlan>(build_stream(rows, cols, row_ptr, col_idx));
   }

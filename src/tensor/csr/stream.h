@@ -50,6 +50,9 @@ struct StreamPlan {
 StreamPlan build_stream(int64_t rows, int64_t cols, std::span<const int64_t> row_ptr, std::span<const int32_t> col_idx);
 
 struct CsrPatternAccess {
+  // CsrPattern::create without its checks.
+  static std::shared_ptr<const CsrPattern> of_checked(int64_t rows, int64_t cols, std::span<const int64_t> row_ptr,
+                                                      std::span<const int32_t> col_idx);
   // Of a pattern that is not full.
   static kernels::CsrStream stream(const CsrPattern& pattern);
   // The stream of the transposed matrix, built at the first call and kept. Thread-safe.

@@ -1,9 +1,9 @@
 #include <fnmatch.h>
 #include <locale.h>
 
-#include "gossamer/sparse/group.h"
+#include "gossamer/glob.h"
 
-namespace gossamer::sparse {
+namespace gossamer {
 
 namespace {
 
@@ -32,4 +32,4 @@ bool glob_match(const std::string& pattern, const std::string& name) {
   return fnmatch(pattern.c_str(), name.c_str(), FNM_NOESCAPE) == 0;
 }
 
-}  // namespace gossamer::sparse
+}  // namespace gossamer

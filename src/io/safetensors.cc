@@ -67,7 +67,8 @@ struct Safetensors::Contents {
   }
 
   const SafetensorsEntry* find(std::string_view name) const {
-    const auto at = std::ranges::lower_bound(header.entries, name, {}, &SafetensorsEntry::name);
+    const auto at = std::ranges::partition_point(
+        header.entries, [&](const SafetensorsEntry& entry) { return entry.name.compare(name) < 0; });
     return at == header.entries.end() || at->name != name ? nullptr : &*at;
   }
 

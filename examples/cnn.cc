@@ -37,6 +37,9 @@ constexpr const char* kUsage = R"(usage: cnn [OPTIONS]
   --threads N        threads                               (all cores)
   --demo             trains dense, then sparse, and compares
   --json FILE        also writes the figures to a file
+  --save FILE        writes the run to a file after each epoch; not with --demo
+  --resume FILE      goes on from such a file, with the same options
+  --stop-at N        epochs to stop after                  (--epochs)
 )";
 
 constexpr double kMean = 0.2860;  // of the training pixels, and their standard deviation
@@ -56,6 +59,9 @@ struct Options {
   int64_t threads = 0;
   bool demo = false;
   std::string json;
+  std::string save;
+  std::string resume;
+  int64_t stop_at = 0;  // 0: after all epochs
 };
 
 template <class T>
@@ -101,11 +107,20 @@ Options parse(int argc, char** argv) {
       options.threads = number<int64_t>(name, value, 1, 256);
     else if (name == "--json")
       options.json = value;
+    else if (name == "--save")
+      options.save = value;
+    else if (name == "--resume")
+      options.resume = value;
+    else if (name == "--stop-at")
+      options.stop_at = number<int64_t>(name, value, 1, kMany);
     else
       throw std::invalid_argument("'" + name + "' is unknown; see --help");
   }
   if (!options.config.empty() && (options.sparsity || !options.algorithm.empty())) {
     throw std::invalid_argument("--config takes the place of --sparsity and --algorithm; see --help");
+  }
+  if (options.demo && !(options.save.empty() && options.resume.empty())) {
+    throw std::invalid_argument("--demo trains two networks, which --save and --resume do not; see --help");
   }
   return options;
 }
@@ -184,10 +199,16 @@ Figures train(cnn::Net& net, gs::sparse::Group& sparsity, const Data& data, cons
                                            RandomHorizontalFlip()})});
   const int64_t steps = options.epochs * loader.size();
   gs::optim::LrScheduler scheduler(optimizer, gs::optim::lr::OneCycle{.max_lr = options.lr, .total_steps = steps});
+  int64_t step = 0;
+  gs::train::Checkpoint run;
+  run.add("model", net).add("optimizer", optimizer).add("sparsity", sparsity).add("schedule", scheduler);
+  run.add("loader", loader).add("step", step);
+  if (!options.resume.empty()) run.load(options.resume);
+  const int64_t last = options.stop_at > 0 ? std::min(options.stop_at, options.epochs) : options.epochs;
   Figures figures;
   double seconds = 0;
   int64_t images = 0;
-  for (int64_t epoch = 1, step = 0; epoch <= options.epochs; ++epoch) {
+  for (int64_t epoch = loader.epoch() + 1; epoch <= last; ++epoch) {
     gs::metrics::Throughput throughput;
     gs::metrics::Mean loss_mean;
     for (const Batch& batch : loader) {
@@ -211,8 +232,9 @@ Figures train(cnn::Net& net, gs::sparse::Group& sparsity, const Data& data, cons
     std::printf("epoch %lld: loss %.3f, validation accuracy %.2f %%, %.0f images/s\n", static_cast<long long>(epoch),
                 loss_mean.value(), 100 * accuracy(net, data.validation), throughput.value());
     std::fflush(stdout);
+    if (!options.save.empty()) run.save(options.save);
   }
-  figures.per_s = static_cast<double>(images) / seconds;
+  if (images > 0) figures.per_s = static_cast<double>(images) / seconds;
   figures.test_accuracy = accuracy(net, data.test);
   return figures;
 }

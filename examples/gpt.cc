@@ -1,5 +1,6 @@
 // Trains a small GPT on a text, character by character, dense or sparse, and lets it write. With --demo it does both
-// from the same initial values and compares. gpt --help lists the options; docs/transformers.md explains the model.
+// from the same initial values and compares. --save and --resume make a run of several pieces. gpt --help lists the
+// options; docs/transformers.md explains the model.
 #include "gpt_model.h"
 
 #include <CLI/CLI.hpp>
@@ -35,6 +36,9 @@ struct Options {
   int threads = 0;
   bool demo = false;
   std::string json;
+  std::string save;
+  std::string resume;
+  int64_t stop_at = 0;  // 0: at the last step
 };
 
 struct Text {
@@ -139,7 +143,13 @@ Result train(Gpt& model, gs::sparse::Group sparsity, const Text& text, const Opt
   Result result;
   double seconds = 0;
   int64_t step = 0;
-  while (step < options.steps) {
+  gs::train::Checkpoint checkpoint;
+  checkpoint.add("model", model).add("optimizer", optimizer).add("sparsity", sparsity).add("schedule", scheduler);
+  checkpoint.add("loader", loader).add("step", step);
+  if (!options.resume.empty()) checkpoint.load(options.resume);
+  const int64_t first = step;
+  const int64_t last = options.stop_at > 0 ? std::min(options.stop_at, options.steps) : options.steps;
+  while (step < last) {
     for (const gs::data::Batch& batch : loader) {
       const auto start = Clock::now();
       const gs::Tensor loss = gs::cross_entropy(gs::flatten(model(batch.x), {.end_dim = 1}), gs::flatten(batch.y));
@@ -149,18 +159,19 @@ Result train(Gpt& model, gs::sparse::Group sparsity, const Text& text, const Opt
       optimizer.step();
       scheduler.step(optimizer);
       seconds += std::chrono::duration<double>(Clock::now() - start).count();
-      result.per_s = static_cast<double>(++step * batch.y.numel()) / seconds;
+      result.per_s = static_cast<double>((++step - first) * batch.y.numel()) / seconds;
 
       int64_t bytes = optimizer.state_bytes();
       for (const gs::Parameter& p : parameters) bytes += p.value_bytes() + p.index_bytes() + p.grad_bytes();
       result.state_bytes = std::max(result.state_bytes, bytes);
-      if (step % report == 0 || step == options.steps) {
+      if (step % report == 0 || step == last) {
+        if (!options.save.empty()) checkpoint.save(options.save);
         std::printf("%-8s step %5lld   loss %.3f   validation %.3f   %.0f tokens/s\n", label,
                     static_cast<long long>(step), loss.item<double>(), validate(model, text, options, 64),
                     result.per_s);
         std::fflush(stdout);
       }
-      if (step == options.steps) break;
+      if (step == last) break;
     }
   }
   result.validation_loss = validate(model, text, options, text.validation->size());
@@ -276,6 +287,9 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--threads", options.threads, "default: all cores")->check(CLI::PositiveNumber);
   CLI::Option* demo = app.add_flag("--demo", options.demo, "train dense as well, and compare");
   app.add_option("--json", options.json, "also write the figures of --demo to this file")->needs(demo);
+  app.add_option("--save", options.save, "file for the run, after each tenth of the steps")->excludes(demo);
+  app.add_option("--resume", options.resume, "a file of --save to go on from, with the same options")->excludes(demo);
+  app.add_option("--stop-at", options.stop_at, "step to stop at; a run in pieces goes on by --resume")->check(positive);
 }
 
 }  // namespace

@@ -96,3 +96,5 @@
 #include "gossamer/sparse_forms.h"
 #include "gossamer/state_dict.h"
 #include "gossamer/tensor.h"
+#include "gossamer/train/checkpoint.h"
+#include "gossamer/train/checkpoint_manager.h"

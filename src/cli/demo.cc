@@ -69,7 +69,12 @@ void run_demo(const DemoOptions& options) {
   }
   {
     nn::Sequential sparse = make_network(options.seed);
-    report.sparse = train(sparse, &sparsity, data, {.label = "RigL", .epochs = options.epochs, .seed = options.seed});
+    report.sparse = train(sparse, &sparsity, data,
+                          {.label = "RigL",
+                           .epochs = options.epochs,
+                           .seed = options.seed,
+                           .save = options.save,
+                           .resume = options.resume});
     report.layers = describe_layers(sparsity);
   }
   fmt::print("steps   timing dense against CSR weights\n");

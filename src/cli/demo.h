@@ -14,6 +14,9 @@ struct DemoOptions {
   int64_t epochs = 8;
   uint64_t seed = 1;
   double sparsity = 0.9;
+  // Files of the sparse run, none where empty: written after each epoch; gone on from.
+  std::filesystem::path save = {};
+  std::filesystem::path resume = {};
 };
 
 // Prints to standard output. Throws Error for bad options, missing data, lost output or a JSON file that cannot be

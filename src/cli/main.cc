@@ -61,6 +61,8 @@ int run(int argc, char** argv) {
       ->capture_default_str();
   demo->add_option("--threads", threads, "number of threads; default: all cores")->check(CLI::PositiveNumber);
   demo->add_option("--json", options.json, "also write the figures to this file");
+  demo->add_option("--save", options.save, "write the sparse run to this file after each epoch");
+  demo->add_option("--resume", options.resume, "go on from such a file, with the same options");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

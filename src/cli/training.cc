@@ -14,6 +14,7 @@
 #include "gossamer/nn/linear.h"
 #include "gossamer/ops.h"
 #include "gossamer/random.h"
+#include "gossamer/train/checkpoint.h"
 
 namespace gossamer::cli {
 
@@ -68,7 +69,11 @@ TrainingResult train(nn::Module& model, sparse::SparsityAlgorithm* sparsity, con
   TrainingResult result;
   TrainingFigures figures;
   metrics::Throughput throughput;
-  for (int64_t epoch = 1; epoch <= options.epochs; ++epoch) {
+  train::Checkpoint run;
+  run.add("model", model).add("optimizer", optimizer).add("loader", loader).add("step", figures.step);
+  if (sparsity != nullptr) run.add("sparsity", *sparsity);
+  if (!options.resume.empty()) run.load(options.resume);
+  for (int64_t epoch = loader.epoch() + 1; epoch <= options.epochs; ++epoch) {
     figures.epoch = epoch;
     metrics::Mean loss;
     metrics::Accuracy accuracy;
@@ -89,6 +94,7 @@ TrainingResult train(nn::Module& model, sparse::SparsityAlgorithm* sparsity, con
       progress.step(figures);
     }
     progress.end_epoch(figures);
+    if (!options.save.empty()) run.save(options.save);
   }
   progress.finish(figures);
   result.images_per_s = figures.images_per_s;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 
 #include "gossamer/data/fashion_mnist.h"
@@ -18,6 +19,9 @@ struct TrainingOptions {
   std::string label;  // begins the lines of progress
   int64_t epochs = 1;
   uint64_t seed = 0;  // of the order of the images
+  // Files of the run, none where empty: written after each epoch; gone on from.
+  std::filesystem::path save = {};
+  std::filesystem::path resume = {};
 };
 
 struct TrainingResult {

@@ -1,6 +1,5 @@
 #include "io/atomic_file.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -8,10 +7,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <memory>
 
 #include "gossamer/error.h"
 #include "io/file_error.h"
+#include "io/folder.h"
 #include "runtime/check.h"
 
 namespace gossamer::io {
@@ -54,7 +53,40 @@ std::string temporary_name(std::string_view prefix) {
   return fmt::format("{}{}.{}{}", prefix, getpid(), next.fetch_add(1, std::memory_order_relaxed), kSuffix);
 }
 
+std::string temporary_prefix(const std::string& target) {
+  // Leaves room for the rest within the 255 bytes that a name may have.
+  constexpr size_t kNameBytes = 200;
+  return fmt::format(".{}.", target.substr(0, kNameBytes));
+}
+
+FileDescriptor open_folder_of(const std::filesystem::path& target) {
+  const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : ".";
+  return FileDescriptor(
+      uninterrupted([&] { return system_calls().openat(AT_FDCWD, folder.c_str(), kFolderFlags, 0); }));
+}
+
+void remove_unless_locked(const FileDescriptor& folder, const char* name) {
+  constexpr int kFlags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  const FileDescriptor file(uninterrupted([&] { return system_calls().openat(folder.get(), name, kFlags, 0); }));
+  if (!file.is_open()) return;
+  if (uninterrupted([&] { return system_calls().flock(file.get(), LOCK_EX | LOCK_NB); }) != 0) return;
+  uninterrupted([&] { return system_calls().unlinkat(folder.get(), name, 0); });
+}
+
+// Nothing that goes wrong here concerns a file that is to be written.
+void remove_temporaries(const FileDescriptor& folder, std::string_view prefix) {
+  int ignored = 0;
+  for (const std::string& name : names_in(folder.get(), ".", ignored)) {
+    if (is_temporary(name, prefix)) remove_unless_locked(folder, name.c_str());
+  }
+}
+
 }  // namespace
+
+void remove_leftovers(const std::filesystem::path& target) {
+  const FileDescriptor folder = open_folder_of(target);
+  if (folder.is_open()) remove_temporaries(folder, temporary_prefix(target.filename().string()));
+}
 
 void AtomicFile::Temporary::hold(const FileDescriptor& folder, std::string& name) noexcept {
   folder_ = &folder;
@@ -70,16 +102,11 @@ void AtomicFile::Temporary::remove() noexcept {
 AtomicFile::AtomicFile(const std::filesystem::path& path, std::string_view op)
     : op_(op), path_(resolve_links(path, op)), name_(path_.filename().string()) {
   if (name_.empty() || name_ == "." || name_ == "..") fail_file(op_, "the path must name a file", path_, EISDIR);
-  // Leaves room for the rest within the 255 bytes that a name may have.
-  constexpr size_t kNameBytes = 200;
-  prefix_ = fmt::format(".{}.", name_.substr(0, kNameBytes));
-
-  const std::filesystem::path parent = path_.has_parent_path() ? path_.parent_path() : ".";
-  folder_ =
-      FileDescriptor(uninterrupted([&] { return system_calls().openat(AT_FDCWD, parent.c_str(), kFolderFlags, 0); }));
+  prefix_ = temporary_prefix(name_);
+  folder_ = open_folder_of(path_);
   if (!folder_.is_open()) fail_file(op_, "the folder of the file must exist and be readable", path_, errno);
 
-  remove_leftovers();
+  remove_temporaries(folder_, prefix_);
   create();
   buffer_.reserve(kBufferBytes);
 }
@@ -97,29 +124,6 @@ mode_t AtomicFile::mode_of_target() const {
                     "check the path");
   }
   return status.st_mode & mode_t{0777};
-}
-
-// Nothing that goes wrong here concerns the file that is to be written. (std::filesystem lists folders in functions
-// that end the process when memory runs out.)
-void AtomicFile::remove_leftovers() const {
-  const int list = uninterrupted([&] { return system_calls().openat(folder_.get(), ".", kFolderFlags, 0); });
-  if (list < 0) return;
-  const std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(list), closedir);
-  if (entries == nullptr) {
-    static_cast<void>(FileDescriptor(list).close());
-    return;
-  }
-  while (const dirent* const entry = readdir(entries.get())) {
-    if (is_temporary(entry->d_name, prefix_)) remove_unless_locked(entry->d_name);
-  }
-}
-
-void AtomicFile::remove_unless_locked(const char* name) const {
-  constexpr int kFlags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-  const FileDescriptor file(uninterrupted([&] { return system_calls().openat(folder_.get(), name, kFlags, 0); }));
-  if (!file.is_open()) return;
-  if (uninterrupted([&] { return system_calls().flock(file.get(), LOCK_EX | LOCK_NB); }) != 0) return;
-  uninterrupted([&] { return system_calls().unlinkat(folder_.get(), name, 0); });
 }
 
 void AtomicFile::create() {

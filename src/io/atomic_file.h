@@ -53,8 +53,6 @@ class AtomicFile {
   };
 
   mode_t mode_of_target() const;
-  void remove_leftovers() const;
-  void remove_unless_locked(const char* name) const;
   void create();
   bool lock() const;
   void flush();
@@ -71,5 +69,9 @@ class AtomicFile {
   Temporary temporary_;
   std::vector<std::byte> buffer_;
 };
+
+// Removes the temporary files that writers of this target left who are gone. An AtomicFile does it by itself; this is
+// for targets that are not written again. What goes wrong is passed over.
+void remove_leftovers(const std::filesystem::path& target);
 
 }  // namespace gossamer::io

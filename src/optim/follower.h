@@ -1,5 +1,5 @@
 // What takes part in every step of an optimizer, after its rule: sparsity algorithms, of which this layer knows
-// nothing.
+// nothing. And what layers above see of an optimizer.
 #pragma once
 
 #include <memory>
@@ -41,6 +41,7 @@ class StepFollower {
 
 struct OptimizerAccess {
   static void follow(Optimizer& optimizer, std::shared_ptr<StepFollower> follower);
+  static const std::vector<std::shared_ptr<ParameterRecord>>& records(const Optimizer& optimizer);
 };
 
 }  // namespace gossamer::optim

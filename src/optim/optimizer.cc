@@ -120,6 +120,10 @@ void Optimizer::add_after_step(std::function<void(Optimizer&)> f, bool may_throw
   after_step_.push_back({std::move(f), may_throw});
 }
 
+const std::vector<std::shared_ptr<ParameterRecord>>& OptimizerAccess::records(const Optimizer& optimizer) {
+  return optimizer.records_;
+}
+
 void OptimizerAccess::follow(Optimizer& optimizer, std::shared_ptr<StepFollower> follower) {
   std::erase_if(optimizer.followers_, [](const auto& other) { return !other->alive(); });
   optimizer.followers_.push_back(std::move(follower));

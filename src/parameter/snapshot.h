@@ -1,4 +1,4 @@
-// A parameter as it was: for a step that runs code which may throw after weights moved.
+// A parameter as it was: for steps and loads whose later part may throw after weights moved.
 #pragma once
 
 #include <memory>
@@ -11,11 +11,14 @@
 
 namespace gossamer {
 
-// Copies of values and slot arrays; pattern, gradient and what the tap retained are held as they are, since a change of
-// the pattern leaves arrays alone that somebody else holds.
+// Pattern, gradient and what the tap retained are held as they are, since a change of the pattern leaves arrays alone
+// that somebody else holds. Values and slot arrays are copied where elements may be written, and held as well where
+// arrays are only replaced, as Parameter::assign does.
 class ParameterSnapshot {
  public:
-  explicit ParameterSnapshot(const Parameter& parameter);
+  enum class Elements { Copied, Held };
+
+  explicit ParameterSnapshot(const Parameter& parameter, Elements elements = Elements::Copied);
   // Once.
   void restore() noexcept;
 
@@ -23,12 +26,12 @@ class ParameterSnapshot {
   struct Saved {
     std::shared_ptr<SlotArray> array;
     Tensor held;
-    Tensor copy;
+    Tensor copy;  // undefined where the elements are held
   };
 
   Parameter parameter_;
   CsrWeight weight_;
-  Tensor values_;  // a copy
+  Tensor values_;  // a copy, or undefined
   Tensor grad_;
   ChangeCounts last_change_;
   GradientTap tap_;

@@ -38,4 +38,9 @@ class SparsityAlgorithm::Saved {
   bool kept_ = false;
 };
 
+// Opens Saved to layers above.
+struct SavedAlgorithm : SparsityAlgorithm {
+  using SparsityAlgorithm::Saved;
+};
+
 }  // namespace gossamer::sparse

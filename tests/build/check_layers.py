@@ -12,7 +12,7 @@ import sys
 
 # The layers, from the bottom up; those of one row are equals, and do not include each other.
 ROWS = [["kernels"], ["runtime"], ["config"], ["tensor"], ["autograd"], ["ops"], ["io"], ["parameter"], ["optim"],
-        ["sparse"], ["nn", "data"], ["cli"]]
+        ["sparse"], ["nn", "data"], ["train"], ["cli"]]
 
 # include/gossamer/<file> -> layer; include/gossamer/<layer>/ and src/<layer>/ speak for themselves.
 PUBLIC_HEADERS = {

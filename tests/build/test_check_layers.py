@@ -33,6 +33,7 @@ class CheckLayers(unittest.TestCase):
 
     def test_names_file_line_and_rule_of_an_include_from_above(self):
         self.assert_violation("src/tensor/a.cc", '"ops/csr.h"', "layer tensor must not include layer ops")
+        self.assert_violation("src/nn/a.cc", '"gossamer/train/checkpoint.h"', "layer nn must not include layer train")
         self.assert_violation("src/sparse/a.cc", '"gossamer/nn/module.h"', "layer sparse must not include layer nn")
         self.assert_violation("include/gossamer/tensor.h", '"gossamer/ops.h"', "layer tensor must not include layer ops")
 

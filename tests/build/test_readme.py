@@ -1,13 +1,14 @@
-# The program in the README is the example that is built and run, and so are the projects in docs/install.md.
+# The programs in the README and in docs are the examples that are built and run, and so are the projects in docs/install.md.
 import pathlib
 import sys
 
 root = pathlib.Path(sys.argv[1])
-program = (root / "examples/quickstart.cc").read_text()
-if "```cpp\n" + program + "```" not in (root / "README.md").read_text():
-    sys.exit("README.md: the program must be examples/quickstart.cc, letter for letter")
-if len(program.splitlines()) >= 60:
-    sys.exit("examples/quickstart.cc: must be under 60 lines")
+for page, example in [("README.md", "quickstart.cc"), ("docs/checkpoints.md", "resume.cc")]:
+    program = (root / "examples" / example).read_text()
+    if "```cpp\n" + program + "```" not in (root / page).read_text():
+        sys.exit(f"{page}: the program must be examples/{example}, letter for letter")
+    if len(program.splitlines()) >= 60:
+        sys.exit(f"examples/{example}: must be under 60 lines")
 
 install = (root / "docs/install.md").read_text()
 for name in ["pkg-config/build.sh", "make/Makefile", "cmake/CMakeLists.txt", "cmake-fetch/CMakeLists.txt", "meson/meson.build"]:

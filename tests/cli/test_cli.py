@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 PROGRAM = sys.argv.pop(1)
@@ -87,6 +88,22 @@ class Cli(unittest.TestCase):
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertIn("dense/CSR", result.stdout)
             self.assertTrue(os.path.getsize(report) > 0)
+
+    def test_a_demo_that_was_killed_goes_on_from_its_file_with_the_same_bits(self):
+        with tempfile.TemporaryDirectory() as folder:
+            whole, pieces = os.path.join(folder, "whole"), os.path.join(folder, "pieces")
+            options = ["demo", "--epochs", "2", "--data", self.data]
+            self.assertEqual(run(*options, "--save", whole).returncode, 0)
+            killed = subprocess.Popen([PROGRAM, *options, "--save", pieces], stdout=subprocess.DEVNULL)
+            while not os.path.exists(pieces):
+                self.assertIsNone(killed.poll())
+                time.sleep(0.01)
+            killed.kill()
+            killed.wait()
+            result = run(*options, "--resume", pieces, "--save", pieces, "--threads", "2")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            with open(whole, "rb") as a, open(pieces, "rb") as b:
+                self.assertTrue(a.read() == b.read())
 
     def test_ctrl_c_ends_the_line_of_the_bar_and_the_program(self):
         controller, terminal = pty.openpty()

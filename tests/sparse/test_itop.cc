@@ -59,6 +59,26 @@ TEST(Itop, OfADenseOrFullStartIsOneForEver) {
   EXPECT_EQ(itop.rate(full), 1);
 }
 
+TEST(Itop, RemembersThroughItsStateWhatWasAliveBefore) {
+  const Parameter p = random_csr({7, 10}, 0.3, 1, DType::f32, "p");
+  const Parameter full = dense_parameter("full", {4, 5}, 2);
+  InTimeOverParameterization before({p, full});
+  std::set<int64_t> ever;
+  for (const int64_t at : positions_of(*p.pattern())) ever.insert(at);
+  p.apply({CsrPattern::from_positions(7, 10, std::vector<int64_t>{0, 33, 69})});
+  ever.insert({0, 33, 69});
+  full.apply({CsrPattern::from_positions(4, 5, std::vector<int64_t>{3})});
+  InTimeOverParameterization after({p, full});
+  after.load_state_dict(before.state_dict());
+  after.record();
+  EXPECT_EQ(after.num_explored(p), static_cast<double>(ever.size()));
+  EXPECT_EQ(after.rate(full), 1);
+  StateDict dict = after.state_dict();
+  dict["explored.p"] = Tensor::from<int64_t>({0, int64_t{1} << 6}, {2});  // position 70 of 70
+  EXPECT_TRUE(contains(message_of<FormatError>([&] { after.load_state_dict(dict); }), "'explored.p'"));
+  EXPECT_EQ(after.num_explored(p), static_cast<double>(ever.size()));
+}
+
 TEST(Itop, EstimatesLargeParametersClosely) {
   // 2^34 positions; patterns of 400,000 at random, of which few meet.
   constexpr int64_t kSize = int64_t{1} << 17;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gossamer/parameter.h"
+#include "gossamer/state_dict.h"
 
 #pragma GCC visibility push(default)
 namespace gossamer::sparse {
@@ -35,6 +36,12 @@ class InTimeOverParameterization {
   double rate() const;
 
   bool tracks(const Parameter& parameter) const { return find(parameter) != nullptr; }
+
+  //   explored.<parameter>   i64, the bits, 64 to a word; none where every position has been alive
+  // Throws StateError unless all parameters have names that differ.
+  StateDict state_dict() const;
+  // Takes up a state_dict(). Throws FormatError listing everything that does not fit, before anything changes.
+  void load_state_dict(const StateDict& dict);
 
  private:
   struct History {

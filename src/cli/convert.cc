@@ -1,0 +1,65 @@
+// gossamer convert: the same weights in another form.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/forms.h"
+#include "cli/globs.h"
+#include "cli/options.h"
+#include "cli/tensor_file.h"
+#include "gossamer/io/safetensors.h"
+#include "gossamer/sparse_forms.h"
+#include "runtime/check.h"
+#include "runtime/table.h"
+
+namespace gossamer::cli {
+
+namespace {
+
+struct ConvertOptions {
+  std::filesystem::path in, out;
+  std::string form = "dense";
+  std::vector<std::string> from_zeros;
+};
+
+void convert(const ConvertOptions& options) {
+  check_output("convert", options.out);
+  const TensorFile file(options.in);
+  const std::vector<Weight> weights = find_weights(file);
+  std::vector<std::string> dense;
+  for (const Weight& w : weights) {
+    if (w.form == nn::WeightForm::Dense && w.shape.rank() >= 2) dense.push_back(w.name);
+  }
+  check_globs("--from-zeros", options.from_zeros, dense);
+  StateDict dict = read_weights(file, weights);
+  if (!options.from_zeros.empty()) dict = to_csr_form(dict, {.from_zeros = options.from_zeros});
+  dict = in_form(dict, options.form);
+  io::save_safetensors(options.out, dict, {.metadata = file.metadata()});
+  tell_widened_types(file);
+  fmt::print("{}: {}, {} tensors\n", options.out.string(),
+             rt::kib(static_cast<int64_t>(std::filesystem::file_size(options.out))), dict.size());
+}
+
+}  // namespace
+
+Run add_convert(CLI::App& app) {
+  const auto options = std::make_shared<ConvertOptions>();
+  app.add_option("IN", options->in, "a safetensors file, or the .index.json of several")->required();
+  app.add_option("OUT", options->out, "the file to write, .safetensors")->required();
+  app.add_option("--form", options->form,
+                 "of sparse weights: dense (w and w_mask), csr, or zeros (w alone, 0 where pruned)")
+      ->check(one_of(kForms))
+      ->capture_default_str();
+  app.add_option("--from-zeros", options->from_zeros,
+                 "dense weights whose name matches this glob become sparse where they are 0; may come several times")
+      ->allow_extra_args(false);
+  return [options] { convert(*options); };
+}
+
+}  // namespace gossamer::cli

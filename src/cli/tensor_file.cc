@@ -1,0 +1,188 @@
+#include "cli/tensor_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "gossamer/dispatch.h"
+#include "gossamer/error.h"
+#include "runtime/check.h"
+
+namespace gossamer::cli {
+
+namespace {
+
+using nn::WeightForm;
+
+constexpr std::string_view kCrow = ".crow_indices", kCol = ".col_indices", kValues = ".values", kShape = ".shape";
+constexpr std::string_view kMask = "_mask", kOrig = "_orig";
+
+bool is_float(std::string_view dtype) { return dtype.starts_with("F") || dtype.starts_with("BF"); }
+
+std::string operator+(const std::string& name, std::string_view suffix) { return std::string(name).append(suffix); }
+
+// The name without the suffix, or "".
+std::string stem(const std::string& name, std::string_view suffix) {
+  return name.ends_with(suffix) ? name.substr(0, name.size() - suffix.size()) : "";
+}
+
+Shape to_shape(const Tensor& sizes) {
+  const Tensor as_i64 = sizes.to(DType::i64);
+  const auto span = as_i64.span<int64_t>();
+  return Shape(std::vector<int64_t>(span.begin(), span.end()));
+}
+
+Weight csr_weight(const TensorFile& file, std::string name) {
+  const auto& tensors = file.tensors();
+  if (!tensors.contains(name + kShape)) {
+    fail<FormatError>("weights",
+                      fmt::format("'{}{}' must be there, since the other arrays do not say the columns", name, kShape),
+                      "it is missing");
+  }
+  const TensorInfo& values = tensors.at(name + kValues);
+  const Shape shape = to_shape(file.tensor(name + kShape));
+  const int64_t count = values.shape.numel();
+  const int64_t size = count == 0 ? 4 : values.bytes / count;
+  return {std::move(name), WeightForm::Csr, values.dtype, shape, shape.numel() * size, size};
+}
+
+// Whether a tensor has all parts of a form, and which weight they make.
+bool is_csr(const std::map<std::string, TensorInfo>& tensors, const std::string& weight) {
+  return !weight.empty() && tensors.contains(weight + kCrow) && tensors.contains(weight + kCol) &&
+         tensors.contains(weight + kValues);
+}
+
+bool has_mask(const std::map<std::string, TensorInfo>& tensors, const std::string& values, const std::string& mask) {
+  const auto found = tensors.find(values);
+  return found != tensors.end() && tensors.contains(mask) && is_float(found->second.dtype);
+}
+
+// Where the mask is 0, so becomes the weight.
+Tensor masked(const Tensor& original, const Tensor& mask) {
+  Tensor result = original.clone();
+  const auto bits = mask.span<bool>();
+  dispatch_floating(result.dtype(), "masked", [&]<class T>() {
+    T* to = result.mutable_data<T>();
+    for (size_t i = 0; i < bits.size(); ++i) {
+      if (!bits[i]) to[i] = 0;
+    }
+  });
+  return result;
+}
+
+Tensor to_bits(const Tensor& mask, const std::string& name) {
+  const Tensor bits = mask.to(DType::boolean);
+  const Tensor before = mask.to(DType::f64), after = bits.to(DType::f64);
+  if (!std::ranges::equal(before.span<double>(), after.span<double>())) {
+    fail<FormatError>("weights", fmt::format("'{}' must hold 0 and 1 only", name), "it holds others");
+  }
+  return bits;
+}
+
+}  // namespace
+
+TensorFile::TensorFile(const std::filesystem::path& path) {
+  if (!path.string().ends_with(".index.json")) {
+    add(io::Safetensors::open(path));
+    return;
+  }
+  // This refuses all that is wrong with the index.
+  io::load_safetensors(path);
+  std::ifstream text(path);
+  std::set<std::string> names;
+  const nlohmann::json index = nlohmann::json::parse(text);
+  for (const auto& [tensor, file] : index.at("weight_map").items()) names.insert(file.get<std::string>());
+  for (const std::string& name : names) add(io::Safetensors::open(path.parent_path() / name));
+}
+
+void TensorFile::add(const io::Safetensors& file) {
+  for (const io::SafetensorsEntry& entry : file.entries()) {
+    infos_[entry.name] = {std::string(entry.dtype), entry.shape, entry.end - entry.begin};
+    files_.emplace(entry.name, file);
+  }
+  metadata_.insert(file.metadata().begin(), file.metadata().end());
+}
+
+Tensor TensorFile::tensor(const std::string& name) const { return files_.at(name).tensor(name); }
+
+StateDict TensorFile::state_dict() const {
+  StateDict dict;
+  for (const auto& [name, file] : files_) dict.emplace(name, file.tensor(name));
+  return dict;
+}
+
+std::vector<Weight> find_weights(const TensorFile& file) {
+  const auto& tensors = file.tensors();
+  std::vector<Weight> weights;
+  for (const auto& [name, info] : tensors) {
+    if (const std::string weight = stem(name, kCrow); is_csr(tensors, weight)) {
+      weights.push_back(csr_weight(file, weight));
+      continue;
+    }
+    const auto is_part = [&name = name, &tensors](std::string_view suffix) {
+      return is_csr(tensors, stem(name, suffix));
+    };
+    if (is_part(kCol) || is_part(kValues) || is_part(kShape)) continue;
+    const std::string masked_name = stem(name, kMask);
+    if (has_mask(tensors, masked_name, name) || has_mask(tensors, masked_name + kOrig, name)) continue;
+    const std::string pruned_name = stem(name, kOrig);
+    Weight weight{name, WeightForm::Dense, info.dtype, info.shape, info.bytes};
+    if (const int64_t count = info.shape.numel(); count > 0) weight.value_size = info.bytes / count;
+    if (!pruned_name.empty() && has_mask(tensors, name, pruned_name + kMask)) {
+      weight.name = pruned_name;
+      weight.form = WeightForm::Prune;
+    } else if (has_mask(tensors, name, name + kMask)) {
+      weight.form = WeightForm::Mask;
+    }
+    weights.push_back(std::move(weight));
+  }
+  std::ranges::sort(weights, {}, &Weight::name);
+  return weights;
+}
+
+StateDict read_weights(const TensorFile& file, const std::vector<Weight>& weights) {
+  StateDict dict = file.state_dict();
+  for (const Weight& weight : weights) {
+    if (weight.form != WeightForm::Mask && weight.form != WeightForm::Prune) continue;
+    const std::string mask_name = weight.name + kMask;
+    Tensor& mask = dict.at(mask_name);
+    if (mask.shape() != weight.shape) {
+      fail<FormatError>("weights",
+                        fmt::format("'{}' must have the shape of its weight, {}", mask_name, weight.shape.to_string()),
+                        mask.shape().to_string());
+    }
+    mask = to_bits(mask, mask_name);
+    if (weight.form == WeightForm::Prune) {
+      const auto original = dict.find(weight.name + kOrig);
+      if (!dict.emplace(weight.name, masked(original->second, mask)).second) {
+        fail<FormatError>("weights", fmt::format("'{}' must have one form", weight.name),
+                          fmt::format("'{}{}' is beside it", weight.name, kOrig));
+      }
+      dict.erase(original);
+    }
+  }
+  return dict;
+}
+
+void check_output(std::string_view op, const std::filesystem::path& path) {
+  if (path.extension() == ".safetensors") return;
+  fail<ConfigError>(op, "the output must end in .safetensors", fmt::format("'{}'", path.string()));
+}
+
+void tell_widened_types(const TensorFile& file) {
+  constexpr std::pair<std::string_view, std::string_view> kWidened[] = {
+      {"F16", "F32"}, {"BF16", "F32"}, {"I8", "I32"}, {"U8", "I32"}, {"I16", "I32"}, {"U16", "I32"}, {"U32", "I64"}};
+  for (const auto& [from, to] : kWidened) {
+    if (std::ranges::any_of(file.tensors(), [&from = from](const auto& t) { return t.second.dtype == from; })) {
+      fmt::print(stderr, "gossamer: warning: tensors of {} are written as {}\n", from, to);
+    }
+  }
+}
+
+}  // namespace gossamer::cli

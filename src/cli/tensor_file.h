@@ -1,0 +1,68 @@
+// A file of tensors, and the weights in it, in whatever form they were written.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gossamer/io/safetensors.h"
+#include "gossamer/nn/load_weights.h"
+#include "gossamer/shape.h"
+#include "gossamer/state_dict.h"
+
+namespace gossamer::cli {
+
+struct TensorInfo {
+  std::string dtype;  // as the file spells it
+  Shape shape;
+  int64_t bytes = 0;
+};
+
+// A safetensors file, or the index of several.
+class TensorFile {
+ public:
+  // Throws FileError, FormatError.
+  explicit TensorFile(const std::filesystem::path& path);
+
+  const std::map<std::string, TensorInfo>& tensors() const { return infos_; }
+  // Of all files together.
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  // As Safetensors::tensor(), which says what becomes of other types.
+  Tensor tensor(const std::string& name) const;
+  StateDict state_dict() const;
+
+ private:
+  void add(const io::Safetensors& file);
+
+  std::map<std::string, TensorInfo> infos_;
+  std::map<std::string, std::string> metadata_;
+  std::map<std::string, io::Safetensors> files_;  // by the name of the tensor
+};
+
+struct Weight {
+  std::string name;
+  nn::WeightForm form;  // Zeros never
+  std::string dtype;    // of its values
+  Shape shape;
+  int64_t dense_bytes = 0;
+  int64_t value_size = 0;  // bytes
+};
+
+// All weights, and tensors that are none, in one list by name; masks, indices and shapes belong to their weights.
+// Throws FormatError for a weight in CSR form without its shape.
+std::vector<Weight> find_weights(const TensorFile& file);
+
+// All tensors, where weights pruned by torch.nn.utils.prune became w and w_mask, and masks bool. Throws FormatError
+// for a mask of another shape than its weight, or with elements other than 0 and 1.
+StateDict read_weights(const TensorFile& file, const std::vector<Weight>& weights);
+
+// Refuses a name that does not end in ".safetensors": other programs go by it.
+void check_output(std::string_view op, const std::filesystem::path& path);
+
+// Types of the file that it keeps no longer when it is written again: a line on standard error for each.
+void tell_widened_types(const TensorFile& file);
+
+}  // namespace gossamer::cli

@@ -12,18 +12,11 @@
 #include "gossamer/data/idx.h"
 #include "gossamer/error.h"
 #include "tests/data/support.h"
+#include "tests/support/corpus.h"
 #include "tests/support/golden.h"
 
 namespace gossamer::data::test_idx {
 namespace {
-
-Bytes from_hex(const std::string& hex) {
-  Bytes bytes;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
-    bytes.push_back(static_cast<uint8_t>(std::stoi(hex.substr(i, 2), nullptr, 16)));
-  }
-  return bytes;
-}
 
 template <class T>
 std::vector<T> values(const IdxArray& array) {

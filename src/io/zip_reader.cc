@@ -21,8 +21,6 @@
 namespace gossamer::io {
 namespace {
 
-using namespace zip;
-
 // Bytes of the parts, without what varies.
 constexpr int64_t kMemberHead = 30, kDirectoryHead = 46, kEnd = 22, kEnd64 = 56, kLocator64 = 20;
 
@@ -110,7 +108,7 @@ class DirectoryReader {
     if (end < 0) wrong("a zip archive must end with its directory", fmt::format("{} bytes", archive_.size()));
     const std::string bytes = bytes_at(end, kEnd);
     Fields fields(bytes);
-    if (fields.u32() != kEndMark) {
+    if (fields.u32() != zip::kEndMark) {
       wrong("a zip archive must end with its directory, without a comment", "it is truncated, goes on or is none");
     }
     if (fields.u16() != 0 || fields.u16() != 0) wrong("an archive must have one part", "several");
@@ -137,7 +135,7 @@ class DirectoryReader {
   // What stands before the end of an archive with numbers of 64 bits; false where nothing does.
   bool read_end64(int64_t end, uint16_t entries, uint32_t size, uint32_t begin, int64_t& directory_end) {
     constexpr std::string_view kMust = "the end of an archive with 64-bit numbers must be whole";
-    const bool asked = entries == kAll16 || size == kAll32 || begin == kAll32;
+    const bool asked = entries == zip::kAll16 || size == zip::kAll32 || begin == zip::kAll32;
     const int64_t at = end - kLocator64 - kEnd64;
     if (at < 0) {
       if (asked) wrong(kMust, "it is cut");
@@ -146,20 +144,20 @@ class DirectoryReader {
     const std::string bytes = bytes_at(at, kEnd64 + kLocator64);
     Fields fields(bytes);
     Fields locator(std::string_view(bytes).substr(kEnd64));
-    if (locator.u32() != kLocator64Mark) {
+    if (locator.u32() != zip::kLocator64Mark) {
       if (asked) wrong(kMust, "it is missing");
       return false;
     }
     if (locator.u32() != 0 || locator.u64() != static_cast<uint64_t>(at) || locator.u32() != 1 ||
-        fields.u32() != kEnd64Mark || fields.u64() != kEnd64 - 12) {
+        fields.u32() != zip::kEnd64Mark || fields.u64() != kEnd64 - 12) {
       wrong(kMust, "it is damaged or extended");
     }
     fields.u16();  // of the writer
     fields.u16();
     if (fields.u32() != 0 || fields.u32() != 0) wrong("an archive must have one part", "several");
     const uint64_t here = fields.u64(), entries64 = fields.u64(), size64 = fields.u64(), begin64 = fields.u64();
-    const bool agrees = here == entries64 && (entries == kAll16 || entries == entries64) &&
-                        (size == kAll32 || size == size64) && (begin == kAll32 || begin == begin64);
+    const bool agrees = here == entries64 && (entries == zip::kAll16 || entries == entries64) &&
+                        (size == zip::kAll32 || size == size64) && (begin == zip::kAll32 || begin == begin64);
     if (!agrees) wrong(kMust, "it says other than the short form of it");
     entries_ = checked(entries64, "the number of entries");
     directory_bytes_ = checked(size64, "the size of the directory");
@@ -172,17 +170,17 @@ class DirectoryReader {
   // stand there in the head of a member, never in the directory.
   void read_extra(std::string_view extra, std::initializer_list<uint64_t*> numbers) const {
     bool asked = false;
-    for (const uint64_t* number : numbers) asked = asked || *number == kAll32;
+    for (const uint64_t* number : numbers) asked = asked || *number == zip::kAll32;
     bool found = false;
     for (Fields fields(extra); fields.left() > 0;) {
       if (fields.left() < 4) wrong("extra fields must be whole", "one is cut");
       const uint16_t id = fields.u16(), size = fields.u16();
       if (size > fields.left()) wrong("extra fields must be whole", "one is cut");
       Fields field(fields.text(size));
-      if (id != kZip64Extra) continue;
+      if (id != zip::kZip64Extra) continue;
       if (std::exchange(found, true)) wrong("an entry must have one field of 64-bit numbers", "two");
       for (uint64_t* number : numbers) {
-        if (*number != kAll32) continue;
+        if (*number != zip::kAll32) continue;
         if (field.left() < 8) wrong("a field of 64-bit numbers must hold all that are asked for", "fewer");
         *number = field.u64();
       }
@@ -190,12 +188,8 @@ class DirectoryReader {
     if (asked && !found) wrong("an entry must hold the 64-bit numbers it asks for", "none");
   }
 
-  ZipMember read_entry(Fields& fields) {
-    if (fields.left() < kDirectoryHead || fields.u32() != kDirectoryMark) {
-      wrong("the directory must consist of entries", "something else");
-    }
-    fields.u16();  // the version that wrote it
-    fields.u16();  // the version that reads it: what the entry needs shows below
+  static Head read_head(Fields& fields) {
+    fields.u16();  // the version that reads it: what is needed for that shows in the rest
     Head head;
     head.flags = fields.u16();
     head.method = fields.u16();
@@ -203,6 +197,15 @@ class DirectoryReader {
     head.crc = fields.u32();
     head.packed = fields.u32();
     head.size = fields.u32();
+    return head;
+  }
+
+  ZipMember read_entry(Fields& fields) {
+    if (fields.left() < kDirectoryHead || fields.u32() != zip::kDirectoryMark) {
+      wrong("the directory must consist of entries", "something else");
+    }
+    fields.u16();  // the version that wrote it
+    Head head = read_head(fields);
     const uint16_t name_bytes = fields.u16(), extra_bytes = fields.u16(), comment_bytes = fields.u16();
     const uint16_t part = fields.u16();
     fields.u16();  // attributes
@@ -235,7 +238,7 @@ class DirectoryReader {
     if (name.empty() || name.find('\0') != std::string::npos) {
       wrong("members must have names without NUL", fmt::format("{}", shown(name)));
     }
-    if (!is_ascii(name) && ((flags & kUtf8) == 0 || !rt::is_utf8(name))) {
+    if (!zip::is_ascii(name) && ((flags & zip::kUtf8) == 0 || !rt::is_utf8(name))) {
       wrong("names of members must be UTF-8, and marked as such", shown(name));
     }
     if (!names_.insert(name).second) wrong("names of members must differ", fmt::format("{} twice", shown(name)));
@@ -245,7 +248,7 @@ class DirectoryReader {
     if ((head.flags & kEncrypted) != 0) {
       origin_.refuse("members must not be encrypted", fmt::format("{} is", shown(name)), "write it without a password");
     }
-    if ((head.flags & ~(kDeflateLevel | kDescriptorFollows | kUtf8)) != 0) {
+    if ((head.flags & ~(kDeflateLevel | kDescriptorFollows | zip::kUtf8)) != 0) {
       wrong("members must be plain", fmt::format("{} has flags {:#06x}", shown(name), head.flags));
     }
     constexpr uint16_t kStored = 0, kDeflated = 8;
@@ -277,14 +280,7 @@ class DirectoryReader {
     const std::string bytes = bytes_at(begin, kMemberHead);
     Fields fields(bytes);
     const uint32_t mark = fields.u32();
-    fields.u16();  // the version that reads it
-    Head head;
-    head.flags = fields.u16();
-    head.method = fields.u16();
-    fields.u32();  // time and date
-    head.crc = fields.u32();
-    head.packed = fields.u32();
-    head.size = fields.u32();
+    Head head = read_head(fields);
     const int64_t name_bytes = fields.u16(), extra_bytes = fields.u16();
     const int64_t data = begin + kMemberHead + name_bytes + extra_bytes;
     if (data > directory_ || static_cast<int64_t>(entry.packed) > directory_ - data) outside();
@@ -294,7 +290,7 @@ class DirectoryReader {
     read_extra(std::string_view(rest).substr(found.size()), {&head.size, &head.packed});
     // Where a descriptor follows the data, the writer did not know the sizes yet.
     const bool follows = (entry.flags & kDescriptorFollows) != 0;
-    const bool agrees = mark == kMemberMark && found == name && head.flags == entry.flags &&
+    const bool agrees = mark == zip::kMemberMark && found == name && head.flags == entry.flags &&
                         head.method == entry.method &&
                         (follows || (head.crc == entry.crc && head.packed == entry.packed && head.size == entry.size));
     if (!agrees) {

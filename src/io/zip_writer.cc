@@ -12,8 +12,6 @@
 namespace gossamer::io {
 namespace {
 
-using namespace zip;
-
 constexpr uint16_t kVersion = 20, kVersion64 = 45;
 constexpr uint16_t kDate = 0x0021;  // the first day that a zip archive knows: equal arrays make equal files
 
@@ -38,7 +36,7 @@ class Fields {
   std::string bytes_;
 };
 
-uint16_t flags_of(std::string_view name) { return is_ascii(name) ? 0 : kUtf8; }
+uint16_t flags_of(std::string_view name) { return zip::is_ascii(name) ? 0 : zip::kUtf8; }
 
 }  // namespace
 
@@ -55,11 +53,11 @@ void ZipWriter::add(std::string_view name, std::initializer_list<std::span<const
   }
   const bool large = member.size >= zip64_from_;
   Fields head;
-  head.u32(kMemberMark).u16(large ? kVersion64 : kVersion).u16(flags_of(name)).u16(0);
+  head.u32(zip::kMemberMark).u16(large ? kVersion64 : kVersion).u16(flags_of(name)).u16(0);
   head.u16(0).u16(kDate).u32(member.crc);
-  for (int i = 0; i < 2; ++i) head.u32(large ? kAll32 : member.size);
+  for (int i = 0; i < 2; ++i) head.u32(large ? zip::kAll32 : member.size);
   head.u16(name.size()).u16(large ? 20 : 0).text(name);
-  if (large) head.u16(kZip64Extra).u16(16).u64(member.size).u64(member.size);
+  if (large) head.u16(zip::kZip64Extra).u16(16).u64(member.size).u64(member.size);
   write(head.bytes());
   for (const auto part : parts) {
     file_.write(part);
@@ -78,27 +76,27 @@ void ZipWriter::finish() {
     const size_t extra_bytes = extra.bytes().empty() ? 0 : 4 + extra.bytes().size();
     Fields entry;
     const uint16_t version = large || far ? kVersion64 : kVersion;
-    entry.u32(kDirectoryMark).u16(version).u16(version).u16(flags_of(member.name)).u16(0);
+    entry.u32(zip::kDirectoryMark).u16(version).u16(version).u16(flags_of(member.name)).u16(0);
     entry.u16(0).u16(kDate).u32(member.crc);
-    for (int i = 0; i < 2; ++i) entry.u32(large ? kAll32 : member.size);
+    for (int i = 0; i < 2; ++i) entry.u32(large ? zip::kAll32 : member.size);
     entry.u16(member.name.size()).u16(extra_bytes).u16(0).u16(0).u16(0).u32(0);
-    entry.u32(far ? kAll32 : member.begin).text(member.name);
-    if (extra_bytes > 0) entry.u16(kZip64Extra).u16(extra.bytes().size()).text(extra.bytes());
+    entry.u32(far ? zip::kAll32 : member.begin).text(member.name);
+    if (extra_bytes > 0) entry.u16(zip::kZip64Extra).u16(extra.bytes().size()).text(extra.bytes());
     write(entry.bytes());
   }
   const uint64_t size = at_ - begin, count = members_.size();
-  if (count >= kAll16 || size >= zip64_from_ || begin >= zip64_from_) {
+  if (count >= zip::kAll16 || size >= zip64_from_ || begin >= zip64_from_) {
     const uint64_t end64 = at_;
     Fields end;
-    end.u32(kEnd64Mark).u64(44).u16(kVersion64).u16(kVersion64).u32(0).u32(0);
+    end.u32(zip::kEnd64Mark).u64(44).u16(kVersion64).u16(kVersion64).u32(0).u32(0);
     end.u64(count).u64(count).u64(size).u64(begin);
-    end.u32(kLocator64Mark).u32(0).u64(end64).u32(1);
+    end.u32(zip::kLocator64Mark).u32(0).u64(end64).u32(1);
     write(end.bytes());
   }
   Fields end;
-  end.u32(kEndMark).u16(0).u16(0);
-  for (int i = 0; i < 2; ++i) end.u16(std::min<uint64_t>(count, kAll16));
-  end.u32(size >= zip64_from_ ? kAll32 : size).u32(begin >= zip64_from_ ? kAll32 : begin).u16(0);
+  end.u32(zip::kEndMark).u16(0).u16(0);
+  for (int i = 0; i < 2; ++i) end.u16(std::min<uint64_t>(count, zip::kAll16));
+  end.u32(size >= zip64_from_ ? zip::kAll32 : size).u32(begin >= zip64_from_ ? zip::kAll32 : begin).u16(0);
   write(end.bytes());
 }
 

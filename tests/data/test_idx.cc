@@ -40,7 +40,7 @@ TEST(Idx, AgreesWithEveryVerdictOfTheCorpusInMemoryPlainAndCompressed) {
   for (const auto& test_case : corpus.at("cases")) {
     SCOPED_TRACE(test_case.at("id").get<std::string>() + ": " + test_case.at("note").get<std::string>());
     const std::string expect = test_case.at("expect");
-    const Bytes bytes = from_hex(test_case.at("hex"));
+    const Bytes bytes = corpus_bytes(test_case);
     const auto plain = folder.write("case", bytes);
     const auto compressed = folder.write("case.gz", gzip_bytes(bytes));
     if (expect.starts_with("accept")) {

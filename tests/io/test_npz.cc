@@ -238,6 +238,19 @@ TEST(Npz, WritesArraysThatItReadsAgain) {
   EXPECT_TRUE(load_npz(file).empty());
 }
 
+TEST(Npz, NamesTheMemberThatIsNoArray) {
+  const TempFolder folder;
+  const auto path = folder.path() / "a.npz";
+  AtomicFile file(path, "test");
+  ZipWriter writer(file);
+  const std::string junk = "junk";
+  writer.add("layer/w.npy", {std::as_bytes(std::span(junk))});
+  writer.finish();
+  file.commit();
+  expect_in(fmt::format("the file must begin with \\x93NUMPY; '{}: layer/w.npy'", path.string()),
+            message_of<FormatError>([&] { load_npz(path); }));
+}
+
 TEST(Zip, HoldsSizesAndPlacesOf64Bits) {
   const TempFolder folder;
   const Tensor array = Tensor::from({1.0F, 2.0F}, {2});

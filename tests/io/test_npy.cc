@@ -59,7 +59,8 @@ const std::map<std::string, std::string> kRefused = {
 
 TEST(Npy, AgreesWithEveryVerdictOfTheCorpusInMemoryAndFromAFile) {
   const TempFolder folder;
-  for (const golden::Json& c : golden::load("npy_corpus.json").at("cases")) {
+  const golden::Json corpus = golden::load("npy_corpus.json");
+  for (const golden::Json& c : corpus.at("cases")) {
     const std::string id = c.at("id"), expect = c.at("expect");
     SCOPED_TRACE(id + ": " + c.at("note").get<std::string>());
     const Bytes bytes = corpus_bytes(c);

@@ -9,8 +9,9 @@
 #include <map>
 #include <thread>
 
-#include "bench/pattern_file.h"
 #include "bench/patterns.h"
+#include "gossamer/io/matrix_market.h"
+#include "gossamer/io/smtx.h"
 #include "gossamer/runtime.h"
 #include "runtime/check.h"
 
@@ -70,6 +71,12 @@ std::vector<T> by_name(const char* option, const All& all, const Name& name_of, 
     found.push_back(*match);
   }
   return found;
+}
+
+std::shared_ptr<const CsrPattern> read_pattern(const std::filesystem::path& file) {
+  if (file.extension() == ".mtx") return io::load_matrix_market(file).pattern;
+  if (file.extension() == ".smtx") return io::load_smtx(file);
+  fail<ConfigError>("--pattern", "the file's name must end in .mtx or .smtx", fmt::format("'{}'", file.string()));
 }
 
 void read_user_pattern(const Given& given, Options& options) {

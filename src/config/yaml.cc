@@ -20,6 +20,7 @@
 
 #include "gossamer/config.h"
 #include "runtime/check.h"
+#include "runtime/integer_text.h"
 
 namespace gossamer {
 
@@ -44,7 +45,7 @@ std::optional<Config> integer_in(std::string_view text) {
   const std::string_view number = hexadecimal ? digits.substr(2) : (negative ? text : digits);
   const auto parse = [&]<class T>(T value) -> std::optional<Config> {
     const char* const end = number.data() + number.size();
-    const auto [stop, error] = std::from_chars(number.data(), end, value, hexadecimal ? 16 : 10);
+    const auto [stop, error] = rt::integer_from(number, value, hexadecimal ? 16 : 10);
     return error == std::errc() && stop == end ? std::optional(Config(value)) : std::nullopt;
   };
   const auto value = parse(int64_t{0});

@@ -1,6 +1,7 @@
 #include "gossamer/data/text.h"
 
 #include <algorithm>
+#include <bitset>
 #include <cmath>
 #include <numeric>
 #include <utility>
@@ -42,14 +43,22 @@ Vocabulary Vocabulary::bytes() { return {}; }
 
 Vocabulary Vocabulary::characters(std::string_view text) {
   constexpr std::string_view kOp = "Vocabulary::characters";
-  std::vector<bool> seen(rt::kCodePoints);
-  for (size_t at = 0; at < text.size();) seen[next_code_point(kOp, text, at)] = true;
+  constexpr size_t kPage = 1024;  // most are empty, and passed over as a whole
+  std::vector<std::bitset<kPage>> seen(rt::kCodePoints / kPage);
+  for (size_t at = 0; at < text.size();) {
+    const char32_t c = next_code_point(kOp, text, at);
+    seen[c / kPage].set(c % kPage);
+  }
   Vocabulary vocabulary;
   vocabulary.ascii_.fill(-1);
-  for (char32_t c = 0; c < rt::kCodePoints; ++c) {
-    if (!seen[c]) continue;
-    if (c < vocabulary.ascii_.size()) vocabulary.ascii_[c] = static_cast<int32_t>(vocabulary.characters_.size());
-    vocabulary.characters_.push_back(c);
+  for (size_t page = 0; page < seen.size(); ++page) {
+    if (seen[page].none()) continue;
+    for (size_t i = 0; i < kPage; ++i) {
+      if (!seen[page].test(i)) continue;
+      const auto c = static_cast<char32_t>(page * kPage + i);
+      if (c < vocabulary.ascii_.size()) vocabulary.ascii_[c] = static_cast<int32_t>(vocabulary.characters_.size());
+      vocabulary.characters_.push_back(c);
+    }
   }
   if (vocabulary.characters_.empty()) {
     fail<FormatError>(kOp, "the text must have characters", "an empty text");

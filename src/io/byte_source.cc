@@ -59,24 +59,32 @@ class FileSource final : public ByteSource {
   std::span<const uint8_t> start_;  // of it, not yet read
 };
 
-// A gzip file is a series of members (RFC 1952); the stream is what they hold, one after the other.
-class GzipSource final : public ByteSource {
+enum class Packing {
+  Gzip,     // a series of members (RFC 1952); the stream is what they hold, one after the other
+  Deflate,  // one stream without a frame (RFC 1951)
+};
+
+class UnpackedSource final : public ByteSource {
  public:
-  GzipSource(std::unique_ptr<FileSource> file, std::string_view op)
-      : ByteSource(file->name()), op_(op), file_(std::move(file)) {
-    constexpr int kGzipOnly = 16 + MAX_WBITS;
-    if (inflateInit2(&stream_, kGzipOnly) != Z_OK) throw std::bad_alloc();
+  UnpackedSource(std::unique_ptr<ByteSource> packed, std::string_view op, Packing packing)
+      : ByteSource(packed->name()), op_(op), packed_(std::move(packed)), packing_(packing) {
+    const int window = packing == Packing::Gzip ? 16 + MAX_WBITS : -MAX_WBITS;
+    if (inflateInit2(&stream_, window) != Z_OK) throw std::bad_alloc();
   }
-  ~GzipSource() override { inflateEnd(&stream_); }
+  ~UnpackedSource() override { inflateEnd(&stream_); }
 
   size_t read(std::span<uint8_t> out) override {
     size_t done = 0;
     while (done < out.size() && !finished_) {
       if (stream_.avail_in == 0 && !refill()) {
-        if (inside_member_) fail_broken("the compressed stream ends before its end mark (truncated)");
+        if (inside_member_ || !any_member_) {
+          fail_broken("the compressed stream ends before its end mark (truncated)");
+        }
         finished_ = true;
         break;
       }
+      if (any_member_ && !inside_member_ && packing_ == Packing::Deflate) fail_broken("bytes follow its end mark");
+      any_member_ = true;
       if (!std::exchange(inside_member_, true)) inflateReset(&stream_);
       done += inflate_into(out.subspan(done));
     }
@@ -87,7 +95,7 @@ class GzipSource final : public ByteSource {
   static constexpr size_t kBufferBytes = size_t{64} << 10;
 
   bool refill() {
-    const size_t n = file_->read(input_);
+    const size_t n = packed_->read(input_);
     stream_.next_in = input_.data();
     stream_.avail_in = static_cast<uInt>(n);
     return n > 0;
@@ -114,13 +122,16 @@ class GzipSource final : public ByteSource {
   }
 
   [[noreturn]] void fail_broken(std::string_view fault) const {
-    fail<FormatError>(op_, "a gzip file must be intact", fmt::format("'{}': {}", name(), fault), kGetAgain);
+    fail<FormatError>(op_, packing_ == Packing::Gzip ? "a gzip file must be intact" : "deflated data must be intact",
+                      fmt::format("'{}': {}", name(), fault), kGetAgain);
   }
 
   std::string op_;
-  std::unique_ptr<FileSource> file_;
+  std::unique_ptr<ByteSource> packed_;
+  Packing packing_;
   std::array<uint8_t, kBufferBytes> input_;
   z_stream stream_{};
+  bool any_member_ = false;
   bool inside_member_ = false;
   bool finished_ = false;
 };
@@ -134,7 +145,15 @@ std::unique_ptr<ByteSource> open_memory(std::span<const uint8_t> bytes, std::str
 std::unique_ptr<ByteSource> open_file(const std::filesystem::path& path, std::string_view op) {
   auto file = std::make_unique<FileSource>(path, op);
   if (!file->starts_with(kGzipMagic)) return file;
-  return std::make_unique<GzipSource>(std::move(file), op);
+  return unpack_gzip(std::move(file), op);
+}
+
+std::unique_ptr<ByteSource> unpack_gzip(std::unique_ptr<ByteSource> packed, std::string_view op) {
+  return std::make_unique<UnpackedSource>(std::move(packed), op, Packing::Gzip);
+}
+
+std::unique_ptr<ByteSource> unpack_deflate(std::unique_ptr<ByteSource> packed, std::string_view op) {
+  return std::make_unique<UnpackedSource>(std::move(packed), op, Packing::Deflate);
 }
 
 }  // namespace gossamer::io

@@ -33,10 +33,10 @@ class ByteSource {
 };
 
 // Up to `limit` bytes, fewer at the end of the stream, as a std::string or a vector of uint8_t. `expected` bytes are
-// taken at once, 64 MiB at most; beyond, memory follows the data that arrives and not what a header claims.
+// taken at once, 8 MiB at most; beyond, memory follows the data that arrives and not what a header claims.
 template <class Bytes>
 Bytes read_bytes(ByteSource& source, int64_t limit, int64_t expected = 0) {
-  constexpr int64_t kReserve = int64_t{64} << 20;
+  constexpr int64_t kReserve = int64_t{8} << 20;
   constexpr int64_t kChunk = int64_t{1} << 20;
   Bytes bytes;
   bytes.reserve(static_cast<size_t>(std::min({expected, limit, kReserve})));
@@ -66,5 +66,9 @@ std::unique_ptr<ByteSource> open_memory(std::span<const uint8_t> bytes, std::str
 // Opens a file (FileError) and decompresses it when it starts with gzip's magic bytes. `op` is the public function that
 // errors name.
 std::unique_ptr<ByteSource> open_file(const std::filesystem::path& path, std::string_view op);
+
+// What the gzip file that `packed` gives holds, and what a deflated stream does that ends with it.
+std::unique_ptr<ByteSource> unpack_gzip(std::unique_ptr<ByteSource> packed, std::string_view op);
+std::unique_ptr<ByteSource> unpack_deflate(std::unique_ptr<ByteSource> packed, std::string_view op);
 
 }  // namespace gossamer::io

@@ -1,8 +1,8 @@
 #include "io/json_cursor.h"
 
-#include <charconv>
 #include <system_error>
 
+#include "runtime/integer_text.h"
 #include "runtime/utf8.h"
 
 namespace gossamer::io {
@@ -91,7 +91,7 @@ void JsonCursor::escape(std::string& out) {
 uint32_t JsonCursor::hex4() {
   const std::string_view digits = text_.substr(at_, 4);
   uint32_t value = 0;
-  const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+  const auto [stop, error] = rt::integer_from(digits, value, 16);
   if (digits.size() < 4 || error != std::errc() || stop != digits.data() + 4) refuse("\\u needs four hex digits");
   at_ += 4;
   return value;
@@ -101,7 +101,7 @@ int64_t JsonCursor::integer() {
   if (!is_digit(peek())) refuse("a number of digits alone is missing");
   const std::string_view rest = text_.substr(at_);
   int64_t value = 0;
-  const auto [stop, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
+  const auto [stop, error] = rt::integer_from(rest, value);
   if (error != std::errc()) refuse("numbers must be below 2^63");
   const auto length = static_cast<size_t>(stop - rest.data());
   if (length > 1 && rest[0] == '0') refuse("a number must not begin with 0");

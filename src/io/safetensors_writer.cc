@@ -23,15 +23,6 @@ constexpr std::string_view kOp = "save_safetensors";
 
 using NamedTensor = StateDict::value_type;
 
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const size_t length = rt::decode_utf8(text).length;
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
 void check_header_size(size_t bytes) {
   if (bytes <= size_t{kLargestHeader}) return;
   fail<FormatError>(kOp, fmt::format("names and metadata must make a header of at most {} bytes", kLargestHeader),
@@ -49,10 +40,10 @@ void check(const StateDict& tensors, const SafetensorsOptions& options) {
     if (name == kMetadata) {
       fail<FormatError>(kOp, "the name of a tensor must not be that of the metadata", shown(name), "rename it");
     }
-    if (!is_utf8(name)) fail<FormatError>(kOp, kMust, shown(name));
+    if (!rt::is_utf8(name)) fail<FormatError>(kOp, kMust, shown(name));
   }
   for (const auto& [key, value] : options.metadata) {
-    if (!is_utf8(key) || !is_utf8(value)) fail<FormatError>(kOp, kMust, fmt::format("metadata {}", shown(key)));
+    if (!rt::is_utf8(key) || !rt::is_utf8(value)) fail<FormatError>(kOp, kMust, fmt::format("metadata {}", shown(key)));
   }
 }
 

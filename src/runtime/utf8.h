@@ -32,6 +32,15 @@ inline Utf8 decode_utf8(std::string_view text) {
   return {c, length};
 }
 
+inline bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t length = decode_utf8(text).length;
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 inline void append_utf8(char32_t c, std::string& text) {
   const auto push = [&](char32_t byte) { text.push_back(static_cast<char>(static_cast<unsigned char>(byte))); };
   if (c < 0x80) return push(c);

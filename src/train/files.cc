@@ -9,6 +9,7 @@
 #include "gossamer/error.h"
 #include "gossamer/io/safetensors.h"
 #include "gossamer/train/checkpoint.h"
+#include "gossamer/version.h"
 #include "runtime/check.h"
 
 namespace gossamer::train {
@@ -23,7 +24,7 @@ void check_metadata(const char* op, const Metadata& metadata) {
 
 void write_run(const std::filesystem::path& path, const StateDict& dict, Metadata metadata) {
   metadata[kFormatKey] = fmt::format("{}", kFormat);
-  metadata["gossamer.version"] = GOSSAMER_VERSION;
+  metadata["gossamer.version"] = version();
   io::save_safetensors(path, dict, {.metadata = std::move(metadata)});
 }
 

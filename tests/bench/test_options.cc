@@ -84,6 +84,11 @@ TEST(Options, APatternFileGivesShapeAndSparsity) {
   expect_refused({"--pattern", file, "--shapes", "1x1x1"}, "excludes");
   expect_refused({"--sparsities", "0.5", "--pattern", file}, "excludes");
 
+  const std::string other = (std::filesystem::path(::testing::TempDir()) / "options.mtx").string();
+  std::ofstream(other) << "%%MatrixMarket matrix coordinate pattern general\n2 4 2\n1 4\n2 1\n";
+  EXPECT_TRUE(*parse({"--pattern", other}).pattern == *options.pattern);
+  expect_refused({"--pattern", "a.txt"}, "--pattern: the file's name must end in .mtx or .smtx; 'a.txt'");
+
   std::ofstream(file) << "1, 2, 2\n0 2\n0 1\n";
   expect_refused({"--pattern", file}, "--pattern: the pattern must have zeros; all of 1x2 are nonzeros");
 }

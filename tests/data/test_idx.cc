@@ -12,18 +12,11 @@
 #include "gossamer/data/idx.h"
 #include "gossamer/error.h"
 #include "tests/data/support.h"
+#include "tests/support/corpus.h"
 #include "tests/support/golden.h"
 
 namespace gossamer::data::test_idx {
 namespace {
-
-Bytes from_hex(const std::string& hex) {
-  Bytes bytes;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
-    bytes.push_back(static_cast<uint8_t>(std::stoi(hex.substr(i, 2), nullptr, 16)));
-  }
-  return bytes;
-}
 
 template <class T>
 std::vector<T> values(const IdxArray& array) {
@@ -47,7 +40,7 @@ TEST(Idx, AgreesWithEveryVerdictOfTheCorpusInMemoryPlainAndCompressed) {
   for (const auto& test_case : corpus.at("cases")) {
     SCOPED_TRACE(test_case.at("id").get<std::string>() + ": " + test_case.at("note").get<std::string>());
     const std::string expect = test_case.at("expect");
-    const Bytes bytes = from_hex(test_case.at("hex"));
+    const Bytes bytes = corpus_bytes(test_case);
     const auto plain = folder.write("case", bytes);
     const auto compressed = folder.write("case.gz", gzip_bytes(bytes));
     if (expect.starts_with("accept")) {

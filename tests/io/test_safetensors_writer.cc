@@ -5,8 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -23,11 +21,6 @@
 
 namespace gossamer::io::test_safetensors_writer {
 namespace {
-
-Bytes file_bytes(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return Bytes(std::istreambuf_iterator<char>(file), {});
-}
 
 // The file that a dict becomes.
 Bytes saved(const StateDict& dict, const SafetensorsOptions& options = {}) {

@@ -18,11 +18,16 @@ bool is_plain_name(const std::string& name) {
 }
 
 void check_unique(const std::vector<SafetensorsShard>& shards, const Origin& origin) {
-  std::vector<std::string_view> all;
-  for (const SafetensorsShard& shard : shards) all.insert(all.end(), shard.names.begin(), shard.names.end());
-  std::ranges::sort(all);
-  const auto twice = std::ranges::adjacent_find(all);
-  if (twice != all.end()) origin.refuse("names must be unique", fmt::format("{} comes twice", shown(*twice)));
+  // By string: libstdc++ orders string_views of different lengths by a conversion that UBSan (implicit-conversion)
+  // reports.
+  std::vector<const std::string*> all;
+  for (const SafetensorsShard& shard : shards) {
+    for (const std::string& name : shard.names) all.push_back(&name);
+  }
+  const auto text = [](const std::string* name) -> const std::string& { return *name; };
+  std::ranges::sort(all, {}, text);
+  const auto twice = std::ranges::adjacent_find(all, {}, text);
+  if (twice != all.end()) origin.refuse("names must be unique", fmt::format("{} comes twice", shown(**twice)));
 }
 
 }  // namespace

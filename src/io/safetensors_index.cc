@@ -18,6 +18,8 @@ bool is_plain_name(const std::string& name) {
 }
 
 void check_unique(const std::vector<SafetensorsShard>& shards, const Origin& origin) {
+  // By string: libstdc++ orders string_views of different lengths by a conversion that UBSan (implicit-conversion)
+  // reports.
   std::vector<const std::string*> all;
   for (const SafetensorsShard& shard : shards) {
     for (const std::string& name : shard.names) all.push_back(&name);

@@ -60,8 +60,8 @@ void expect_refusal(const Bytes& bytes, const std::string& what, const NpzOption
 
 // Of the first `mark` in an archive; signatures begin with PK.
 size_t find(const Bytes& bytes, std::string_view mark) {
-  const auto at = std::ranges::search(bytes, mark, {}, {}, [](char c) { return static_cast<uint8_t>(c); });
-  return static_cast<size_t>(at.begin() - bytes.begin());
+  const auto same = [](uint8_t byte, char c) { return byte == static_cast<uint8_t>(c); };
+  return static_cast<size_t>(std::search(bytes.begin(), bytes.end(), mark.begin(), mark.end(), same) - bytes.begin());
 }
 
 constexpr std::string_view kMember = "PK\3\4", kEntry = "PK\1\2", kEnd = "PK\5\6";

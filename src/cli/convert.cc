@@ -13,7 +13,6 @@
 #include "cli/globs.h"
 #include "cli/options.h"
 #include "cli/tensor_file.h"
-#include "gossamer/io/safetensors.h"
 #include "gossamer/sparse_forms.h"
 #include "runtime/check.h"
 #include "runtime/table.h"
@@ -40,8 +39,7 @@ void convert(const ConvertOptions& options) {
   StateDict dict = read_weights(file, weights);
   if (!options.from_zeros.empty()) dict = to_csr_form(dict, {.from_zeros = options.from_zeros});
   dict = in_form(dict, options.form);
-  io::save_safetensors(options.out, dict, {.metadata = file.metadata()});
-  tell_widened_types(file);
+  save_tensors(options.out, dict, file.metadata(), file);
   fmt::print("{}: {}, {} tensors\n", options.out.string(),
              rt::kib(static_cast<int64_t>(std::filesystem::file_size(options.out))), dict.size());
 }
@@ -50,8 +48,8 @@ void convert(const ConvertOptions& options) {
 
 Run add_convert(CLI::App& app) {
   const auto options = std::make_shared<ConvertOptions>();
-  app.add_option("IN", options->in, "a safetensors file, or the .index.json of several")->required();
-  app.add_option("OUT", options->out, "the file to write, .safetensors")->required();
+  app.add_option("IN", options->in, "a safetensors file, the .index.json of several, .npz or .npy")->required();
+  app.add_option("OUT", options->out, "the file to write, .safetensors or .npz")->required();
   app.add_option("--form", options->form,
                  "of sparse weights: dense (w and w_mask), csr, or zeros (w alone, 0 where pruned)")
       ->check(one_of(kForms))

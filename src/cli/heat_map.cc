@@ -9,6 +9,7 @@
 #include <iterator>
 #include <string_view>
 
+#include "cli/text_file.h"
 #include "runtime/table.h"
 
 namespace gossamer::cli {
@@ -72,7 +73,7 @@ void draw_panel(std::string& svg, const HeatMap& map, double x, double y) {
   const double share = rows * cols == 0 ? 0 : static_cast<double>(counts.nnz) / (rows * cols);
   const auto out = std::back_inserter(svg);
   fmt::format_to(out, "<g transform=\"translate({:.1f} {:.1f})\">\n", x, y);
-  fmt::format_to(out, "<text x=\"0\" y=\"-24\" font-weight=\"bold\">{}</text>\n", escape(map.name));
+  fmt::format_to(out, "<text x=\"0\" y=\"-24\" font-weight=\"bold\">{}</text>\n", escape(printable(map.name)));
   fmt::format_to(out, "<text x=\"0\" y=\"-8\" fill=\"#707070\">{} x {}, {} zero; darkest cell: {} not zero</text>\n",
                  counts.size.rows, counts.size.cols, rt::percent(1 - share), rt::percent(most));
   if (!counts.density.empty()) {

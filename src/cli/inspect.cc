@@ -108,7 +108,7 @@ std::string table(const std::vector<Line>& lines) {
   Totals matrices, all;
   for (const Line& line : lines) {
     const Weight& w = line.weight;
-    Row row = {w.name, std::string(text_of(w.form)), w.dtype, w.shape.to_string()};
+    Row row = {printable(w.name), std::string(text_of(w.form)), w.dtype, w.shape.to_string()};
     all.add(line);
     row.push_back(line.counts ? fmt::format("{}", line.nnz()) : "?");
     row.push_back(line.counts ? percent(sparsity(line.nnz(), w.shape.numel())) : "?");
@@ -167,14 +167,14 @@ void inspect(const InspectOptions& options) {
   if (!options.json.empty()) write_text(options.json, to_json(file, lines), "--json");
   fmt::print("{}", table(lines));
   if (!file.metadata().empty()) fmt::print("\nmetadata\n");
-  for (const auto& [key, text] : file.metadata()) fmt::print("  {}: {}\n", key, text);
+  for (const auto& [key, text] : file.metadata()) fmt::print("  {}: {}\n", printable(key), printable(text));
 }
 
 }  // namespace
 
 Run add_inspect(CLI::App& app) {
   const auto options = std::make_shared<InspectOptions>();
-  app.add_option("FILE", options->file, "a safetensors file, or the .index.json of several")->required();
+  app.add_option("FILE", options->file, "a safetensors file, the .index.json of several, .npz or .npy")->required();
   app.add_option("--tensor", options->globs, "only weights whose name matches this glob; may come several times")
       ->allow_extra_args(false);
   app.add_option("--svg", options->svg, "also draw where the nonzeros are, of each weight of rank 2 or more");

@@ -11,8 +11,8 @@ namespace gossamer::cli {
 
 Run add_prune(CLI::App& app) {
   const auto options = std::make_shared<PruneCommand>();
-  app.add_option("FILE", options->file, "a safetensors file, or the .index.json of several")->required();
-  app.add_option("-o,--output", options->output, "the file to write, .safetensors")->required();
+  app.add_option("FILE", options->file, "a safetensors file, the .index.json of several, .npz or .npy")->required();
+  app.add_option("-o,--output", options->output, "the file to write, .safetensors or .npz")->required();
   app.add_option("--algorithm", options->algorithm,
                  "what goes: the smallest weights (magnitude), any (random), all but n of m, whole blocks (block)")
       ->check(one_of({"magnitude", "random", "n:m", "block"}))

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
+#include <map>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -12,8 +14,8 @@
 #include "cli/forms.h"
 #include "cli/globs.h"
 #include "cli/tensor_file.h"
+#include "cli/text_file.h"
 #include "gossamer/error.h"
-#include "gossamer/io/safetensors.h"
 #include "gossamer/ops/math.h"
 #include "gossamer/parameter.h"
 #include "gossamer/random.h"
@@ -116,6 +118,9 @@ void prune_by_mask(const std::vector<Parameter>& parameters, F&& make_mask) {
       const int64_t position = at.row * size.cols + at.col;
       if (bits[static_cast<size_t>(position)]) positions.push_back(position);
     });
+    if (positions.empty() && p.numel() > 0) {
+      fmt::print(stderr, "gossamer: warning: '{}' loses all its weights\n", printable(p.name()));
+    }
     p.apply(TopologyChange::between(*p.topology(), CsrPattern::from_positions(size.rows, size.cols, positions)));
   }
 }
@@ -159,7 +164,7 @@ std::string table(const std::vector<Parameter>& parameters, const std::vector<do
   std::vector<Row> rows = {{"weight", "shape", "before", "after", "nonzeros"}, {}};
   for (size_t i = 0; i < parameters.size(); ++i) {
     const Parameter& p = parameters[i];
-    rows.push_back({p.name(), p.shape().to_string(), rt::percent(before[i]), rt::percent(p.sparsity()),
+    rows.push_back({printable(p.name()), p.shape().to_string(), rt::percent(before[i]), rt::percent(p.sparsity()),
                     fmt::format("{}", p.nnz())});
   }
   return rt::format_table(rows, 2);
@@ -175,16 +180,16 @@ void run_prune(const PruneCommand& command) {
   StateDict dict = to_dense_form(read_weights(file, weights));
   const std::vector<Parameter> parameters = select(command, weights, dict);
   std::vector<double> before;
+  before.reserve(parameters.size());
   for (const Parameter& p : parameters) before.push_back(p.sparsity());
   prune(command, parameters);
   for (const Parameter& p : parameters) {
     dict.insert_or_assign(p.name(), p.dense());
     dict.insert_or_assign(p.name() + "_mask", p.mask());
   }
-  io::SafetensorsOptions saved{.metadata = file.metadata()};
-  saved.metadata["gossamer.prune"] = describe(command);
-  io::save_safetensors(command.output, in_form(dict, command.form), saved);
-  tell_widened_types(file);
+  std::map<std::string, std::string> metadata = file.metadata();
+  metadata["gossamer.prune"] = describe(command);
+  save_tensors(command.output, in_form(dict, command.form), metadata, file);
   fmt::print("{}\n{}: {} (before: {})\n", table(parameters, before), command.output.string(),
              rt::kib(static_cast<int64_t>(std::filesystem::file_size(command.output))),
              rt::kib(static_cast<int64_t>(std::filesystem::file_size(command.file))));

@@ -3,15 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
+#include <cerrno>
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "gossamer/dispatch.h"
+#include "gossamer/dtype.h"
 #include "gossamer/error.h"
+#include "gossamer/io/npy.h"
 #include "runtime/check.h"
 
 namespace gossamer::cli {
@@ -88,17 +93,55 @@ Tensor to_bits(const Tensor& mask, const std::string& name) {
 }  // namespace
 
 TensorFile::TensorFile(const std::filesystem::path& path) {
-  if (!path.string().ends_with(".index.json")) {
+  if (path.string().ends_with(".index.json")) {
+    add_index(path);
+  } else if (path.extension() == ".npz") {
+    add_arrays(io::load_npz(path));
+  } else if (path.extension() == ".npy") {
+    add_arrays({{path.stem().string(), io::load_npy(path)}});
+  } else {
     add(io::Safetensors::open(path));
-    return;
   }
-  // This refuses all that is wrong with the index.
-  io::load_safetensors(path);
+}
+
+// The headers alone are read: together the files may be larger than memory.
+void TensorFile::add_index(const std::filesystem::path& path) {
+  const auto refuse = [&](std::string_view must, std::string_view given) {
+    fail<FormatError>("weights", must, fmt::format("'{}': {}", path.string(), given));
+  };
   std::ifstream text(path);
-  std::set<std::string> names;
-  const nlohmann::json index = nlohmann::json::parse(text);
-  for (const auto& [tensor, file] : index.at("weight_map").items()) names.insert(file.get<std::string>());
-  for (const std::string& name : names) add(io::Safetensors::open(path.parent_path() / name));
+  if (!text) {
+    fail<FileError>("weights", "the file must be readable",
+                    fmt::format("'{}': {}", path.string(), std::generic_category().message(errno)), "check the path");
+  }
+  const nlohmann::json index = nlohmann::json::parse(text, nullptr, false);
+  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
+    refuse("an index must be JSON with a weight_map", "it is not");
+  }
+  std::map<std::string, std::set<std::string>> names;  // of the tensors, by file
+  for (const auto& [tensor, file] : index["weight_map"].items()) {
+    if (!file.is_string() || file.get<std::string>().find('/') != std::string::npos) {
+      refuse("an index must name files beside it", fmt::format("'{}' is in {}", tensor, file.dump()));
+    }
+    names[file.get<std::string>()].insert(tensor);
+  }
+  for (const auto& [name, tensors] : names) {
+    const io::Safetensors file = io::Safetensors::open(path.parent_path() / name);
+    std::set<std::string> held;
+    for (const io::SafetensorsEntry& entry : file.entries()) held.insert(entry.name);
+    if (held != tensors)
+      refuse("a file must hold the tensors that the index says", fmt::format("'{}' holds others", name));
+    add(file);
+  }
+}
+
+void TensorFile::add_arrays(StateDict arrays) {
+  for (const auto& [name, array] : arrays) {
+    std::string dtype(dtype_name(array.dtype()));
+    for (char& c : dtype) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    infos_[name] = {std::move(dtype), array.shape(), array.bytes()};
+  }
+  arrays_ = std::move(arrays);
 }
 
 void TensorFile::add(const io::Safetensors& file) {
@@ -109,10 +152,13 @@ void TensorFile::add(const io::Safetensors& file) {
   metadata_.insert(file.metadata().begin(), file.metadata().end());
 }
 
-Tensor TensorFile::tensor(const std::string& name) const { return files_.at(name).tensor(name); }
+Tensor TensorFile::tensor(const std::string& name) const {
+  const auto array = arrays_.find(name);
+  return array == arrays_.end() ? files_.at(name).tensor(name) : array->second;
+}
 
 StateDict TensorFile::state_dict() const {
-  StateDict dict;
+  StateDict dict = arrays_;
   for (const auto& [name, file] : files_) dict.emplace(name, file.tensor(name));
   return dict;
 }
@@ -171,11 +217,18 @@ StateDict read_weights(const TensorFile& file, const std::vector<Weight>& weight
 }
 
 void check_output(std::string_view op, const std::filesystem::path& path) {
-  if (path.extension() == ".safetensors") return;
-  fail<ConfigError>(op, "the output must end in .safetensors", fmt::format("'{}'", path.string()));
+  if (path.extension() == ".safetensors" || path.extension() == ".npz") return;
+  fail<ConfigError>(op, "the output must end in .safetensors or .npz", fmt::format("'{}'", path.string()));
 }
 
-void tell_widened_types(const TensorFile& file) {
+void save_tensors(const std::filesystem::path& path, const StateDict& tensors,
+                  const std::map<std::string, std::string>& metadata, const TensorFile& file) {
+  const bool is_npz = path.extension() == ".npz";
+  if (is_npz) {
+    io::save_npz(path, tensors);
+  } else {
+    io::save_safetensors(path, tensors, {.metadata = metadata});
+  }
   constexpr std::pair<std::string_view, std::string_view> kWidened[] = {
       {"F16", "F32"}, {"BF16", "F32"}, {"I8", "I32"}, {"U8", "I32"}, {"I16", "I32"}, {"U16", "I32"}, {"U32", "I64"}};
   for (const auto& [from, to] : kWidened) {
@@ -183,6 +236,7 @@ void tell_widened_types(const TensorFile& file) {
       fmt::print(stderr, "gossamer: warning: tensors of {} are written as {}\n", from, to);
     }
   }
+  if (is_npz && !metadata.empty()) fmt::print(stderr, "gossamer: warning: an .npz holds no metadata\n");
 }
 
 }  // namespace gossamer::cli

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gossamer/io/safetensors.h"
@@ -21,7 +22,7 @@ struct TensorInfo {
   int64_t bytes = 0;
 };
 
-// A safetensors file, or the index of several.
+// A safetensors file, the index of several, an .npz, or an .npy whose array is called as the file.
 class TensorFile {
  public:
   // Throws FileError, FormatError.
@@ -30,16 +31,19 @@ class TensorFile {
   const std::map<std::string, TensorInfo>& tensors() const { return infos_; }
   // Of all files together.
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  // As Safetensors::tensor(), which says what becomes of other types.
+  // As Safetensors::tensor() and load_npy(), which say what becomes of other types.
   Tensor tensor(const std::string& name) const;
   StateDict state_dict() const;
 
  private:
   void add(const io::Safetensors& file);
+  void add_index(const std::filesystem::path& path);
+  void add_arrays(StateDict arrays);
 
   std::map<std::string, TensorInfo> infos_;
   std::map<std::string, std::string> metadata_;
   std::map<std::string, io::Safetensors> files_;  // by the name of the tensor
+  StateDict arrays_;                              // of NumPy's files, which are read at once
 };
 
 struct Weight {
@@ -59,10 +63,12 @@ std::vector<Weight> find_weights(const TensorFile& file);
 // for a mask of another shape than its weight, or with elements other than 0 and 1.
 StateDict read_weights(const TensorFile& file, const std::vector<Weight>& weights);
 
-// Refuses a name that does not end in ".safetensors": other programs go by it.
+// Refuses a name that ends neither in ".safetensors" nor in ".npz", the formats of save_tensors().
 void check_output(std::string_view op, const std::filesystem::path& path);
 
-// Types of the file that it keeps no longer when it is written again: a line on standard error for each.
-void tell_widened_types(const TensorFile& file);
+// Writes tensors that were read from `file`, atomically; then tells on standard error what the new file does not keep:
+// small types, and metadata in an .npz. Throws FileError, FormatError.
+void save_tensors(const std::filesystem::path& path, const StateDict& tensors,
+                  const std::map<std::string, std::string>& metadata, const TensorFile& file);
 
 }  // namespace gossamer::cli

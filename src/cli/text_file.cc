@@ -1,5 +1,7 @@
 #include "cli/text_file.h"
 
+#include <algorithm>
+
 #include "io/atomic_file.h"
 
 namespace gossamer::cli {
@@ -8,6 +10,13 @@ void write_text(const std::filesystem::path& path, std::string_view text, std::s
   io::AtomicFile file(path, op);
   file.write(text);
   file.commit();
+}
+
+std::string printable(std::string_view text) {
+  std::string result(text);
+  std::ranges::replace_if(
+      result, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+  return result;
 }
 
 }  // namespace gossamer::cli

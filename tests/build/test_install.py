@@ -121,6 +121,9 @@ def main():
         tree = Tree(pathlib.Path(folder), arguments)
         if (tree.prefix / "bin/gossamer").exists():
             tree.run([tree.prefix / "bin/gossamer", "--help"])
+            for page in ("man/man1/gossamer.1", "bash-completion/completions/gossamer"):
+                if not (tree.prefix / "share" / page).is_file():
+                    sys.exit(f"share/{page} must be installed")
         check_flags(tree)
         check_readme(tree, arguments.source / "README.md")
         if arguments.every_build_system:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 
 import console_page
 
@@ -172,6 +173,25 @@ class Weights(unittest.TestCase):
         self.assertEqual(read(self.path / "g.safetensors")[0], FORMS["mask"])
         self.assertIn("66.7", self.ok("inspect", "i.index.json").stdout)
 
+    def test_arrays_of_numpy_come_and_go(self):
+        write(self.path / "f.safetensors", CSR, {"about": "CSR"})
+        self.assertIn("an .npz holds no metadata", self.ok("convert", "f.safetensors", "f.npz").stderr)
+        with zipfile.ZipFile(self.path / "f.npz") as arrays:
+            self.assertEqual(sorted(arrays.namelist()), ["w.npy", "w_mask.npy"])
+            self.assertTrue(arrays.read("w.npy").endswith(struct.pack("<12f", *PRODUCT)))
+            (self.path / "single.npy").write_bytes(arrays.read("w.npy"))
+        self.ok("convert", "f.npz", "g.safetensors", "--form", "csr")
+        self.assertEqual(read(self.path / "g.safetensors"), (CSR, {}))
+        self.assertRegex(self.ok("inspect", "single.npy").stdout, r"single +dense +F32 +\[3, 4\] +4 +66.7")
+
+    def test_names_cannot_command_the_terminal(self):
+        write(self.path / "n.safetensors", {"\x1b[31m<w>": ("F32", [1, 2], [0.0, 0.0])}, {"\n": "\r"})
+        result = self.ok("prune", "n.safetensors", "--algorithm", "block", "--sparsity", "0.5", "-o", "n2.safetensors")
+        self.assertIn("warning: '?[31m<w>' loses all its weights", result.stderr)
+        shown = self.ok("inspect", "n2.safetensors", "--svg", "n.svg").stdout + (self.path / "n.svg").read_text()
+        self.assertNotRegex(shown + result.stdout, "[\x1b\r]")
+        self.assertIn(">?[31m&lt;w>", shown)
+
     def test_small_types_are_widened_with_a_warning_and_input_may_be_output(self):
         write(self.path / "h.safetensors", {"h": ("BF16", [2, 2], [0x3F80, 0x4000, 0, 0]), "u": ("U8", [1], [7])})
         result = self.ok("prune", "h.safetensors", "--sparsity", "0.75", "-o", "h.safetensors", "--form", "zeros")
@@ -187,7 +207,10 @@ class Weights(unittest.TestCase):
         write(self.path / "no_shape.safetensors", {k: v for k, v in CSR.items() if k != "w.shape"})
         write(self.path / "columns.safetensors", {**CSR, "w.col_indices": ("I32", [4], [3, 0, 0, 1])})
         write(self.path / "rows.safetensors", {**CSR, "w.crow_indices": ("I32", [4], [0, 3, 2, 4])})
-        (self.path / "noise.safetensors").write_bytes(b"no file of tensors")
+        for name in ("noise.safetensors", "noise.npz", "noise.index.json"):
+            (self.path / name).write_bytes(b"no file of tensors")
+        (self.path / "outside.index.json").write_text('{"weight_map": {"w": "../m.safetensors"}}')
+        (self.path / "other.index.json").write_text('{"weight_map": {"w": "m.safetensors"}}')
         for arguments, *texts in (
             (("inspekt", "m.safetensors"), "'inspekt'", "did you mean 'inspect'?"),
             (("--verson",), "'--verson'", "did you mean '--version'?"),
@@ -210,7 +233,12 @@ class Weights(unittest.TestCase):
             (("convert", "bad_mask.safetensors", "out.safetensors"), "'w_mask' must hold 0 and 1 only"),
             (("convert", "two.safetensors", "out.safetensors"), "'w' must have one form"),
             (("convert", "columns.safetensors", "out.safetensors"), "to_dense_form", "w"),
-            (("convert", "m.safetensors", "out.pt"), "must end in .safetensors", "'out.pt'"),
+            (("convert", "m.safetensors", "out.pt"), "must end in .safetensors or .npz", "'out.pt'"),
+            (("inspect", "none.index.json"), "'none.index.json'", "No such file"),
+            (("inspect", "noise.index.json"), "'noise.index.json'", "JSON with a weight_map"),
+            (("inspect", "outside.index.json"), "files beside it", "'w' is in \"../m.safetensors\""),
+            (("inspect", "other.index.json"), "'m.safetensors' holds others"),
+            (("inspect", "noise.npz"), "noise.npz"),
             (("convert", "m.safetensors", "out.safetensors", "--form", "crs"), "--form", "'crs'", "did you mean 'csr'?"),
             (("convert", "m.safetensors", "out.safetensors", "--from-zeros", "a.bias"), "--from-zeros", "'a.bias'"),
             (("convert", "m.safetensors", "no/out.safetensors"), "'no/out.safetensors'", "No such file"),

@@ -17,6 +17,7 @@
 #include "gossamer/ops.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/parameter.h"
+#include "gossamer/sparse/gmp.h"
 #include "gossamer/sparse/rigl.h"
 #include "gossamer/sparse/set.h"
 #include "gossamer/sparse/static.h"

@@ -7,12 +7,16 @@
 #include <cstdint>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <thread>
+#include <utility>
 
 #include "bench/patterns.h"
 #include "gossamer/io/matrix_market.h"
+#include "gossamer/io/safetensors.h"
 #include "gossamer/io/smtx.h"
 #include "gossamer/runtime.h"
+#include "gossamer/sparse_forms.h"
 #include "runtime/check.h"
 
 namespace gossamer::bench {
@@ -27,13 +31,13 @@ constexpr double kQuickBudget = 140;
 constexpr double kFullBudget = 600;
 
 // What the command line says, before defaults.
-struct Given {
+struct CommandLine {
   std::vector<std::string> shapes, kernels, layouts, peers;
   std::vector<double> sparsities;
   std::vector<int> threads;
   int64_t batch = 0;
   std::filesystem::path pattern;
-  std::string simd;
+  std::string tensor, simd;
 };
 
 LayerSize parse_size(const std::string& text) {
@@ -73,14 +77,29 @@ std::vector<T> by_name(const char* option, const All& all, const Name& name_of, 
   return found;
 }
 
-std::shared_ptr<const CsrPattern> read_pattern(const std::filesystem::path& file) {
-  if (file.extension() == ".mtx") return io::load_matrix_market(file).pattern;
-  if (file.extension() == ".smtx") return io::load_smtx(file);
-  fail<ConfigError>("--pattern", "the file's name must end in .mtx or .smtx", fmt::format("'{}'", file.string()));
+// Of a weight in any of the forms of docs/checkpoints.md.
+std::shared_ptr<const CsrPattern> weight_pattern(const std::filesystem::path& file, const std::string& weight) {
+  const StateDict dict = to_dense_form(io::load_safetensors(file));
+  for (const std::string& name : {weight + "_mask", weight}) {
+    if (const auto found = dict.find(name); found != dict.end()) {
+      return CsrPattern::from_mask(found->second.to(DType::boolean));
+    }
+  }
+  fail<ConfigError>("--tensor", "it must name a weight of the file", fmt::format("'{}'", weight),
+                    fmt::format("'{}' has others", file.string()));
 }
 
-void read_user_pattern(const Given& given, Options& options) {
-  options.pattern = read_pattern(given.pattern);
+std::shared_ptr<const CsrPattern> read_pattern(const CommandLine& given) {
+  const std::filesystem::path& file = given.pattern;
+  if (file.extension() == ".safetensors") return weight_pattern(file, given.tensor);
+  if (file.extension() == ".mtx") return io::load_matrix_market(file).pattern;
+  if (file.extension() == ".smtx") return io::load_smtx(file);
+  fail<ConfigError>("--pattern", "the file's name must end in .mtx, .smtx or .safetensors",
+                    fmt::format("'{}'", file.string()));
+}
+
+void read_user_pattern(const CommandLine& given, Options& options) {
+  options.pattern = read_pattern(given);
   const CsrPattern& p = *options.pattern;
   if (p.is_full()) {
     fail<ConfigError>("--pattern", "the pattern must have zeros",
@@ -90,7 +109,7 @@ void read_user_pattern(const Given& given, Options& options) {
   options.sparsities = {p.sparsity()};
 }
 
-void choose_layers(const Given& given, Options& options) {
+void choose_layers(const CommandLine& given, Options& options) {
   if (!given.pattern.empty()) return read_user_pattern(given, options);
   for (const std::string& text : given.shapes) options.sizes.push_back(parse_size(text));
   if (given.shapes.empty()) options.sizes.assign(std::begin(kSizes), std::end(kSizes));
@@ -113,7 +132,7 @@ void choose_layers(const Given& given, Options& options) {
   }
 }
 
-void choose_series(const Given& given, Options& options) {
+void choose_series(const CommandLine& given, Options& options) {
   const auto name_of = [](auto value) { return name(value); };
   options.kernels =
       by_name<Kernel>("--kernels", kKernels, name_of, given.kernels, {std::begin(kKernels), std::end(kKernels)});
@@ -141,60 +160,82 @@ std::string peer_names() {
 
 }  // namespace
 
-std::optional<Options> parse_options(int argc, char** argv) {
-  Options options;
-  Given given;
-  const std::filesystem::path folder = std::filesystem::path(argv[0]).parent_path();
-  options.json = folder / "ratios.json";
-  options.svg = folder / "ratios.svg";
+struct OptionParser::Given : CommandLine {};
 
-  CLI::App app("Times CSR products against dense ones on OpenBLAS, in turns, and prints the ratios.", "bench_ratios");
-  app.allow_extras();
-  app.footer("Google Benchmark's options, such as --benchmark_filter=REGEX, are understood as well.");
-  app.add_flag("--quick", options.quick,
+OptionParser::OptionParser(CLI::App& app, Options defaults, bool with_peers)
+    : options_(std::move(defaults)), given_(std::make_unique<Given>()) {
+  app.add_flag("--quick", options_.quick,
                "the table alone, within 3 minutes: one thread and no other libraries by default");
   CLI::Option* shapes =
-      app.add_option("--shapes", given.shapes, "outputs, inputs and samples")->delimiter(',')->type_name("MxKxN,...");
-  CLI::Option* sparsities = app.add_option("--sparsities", given.sparsities, "shares of zeros, between 0 and 1")
+      app.add_option("--shapes", given_->shapes, "outputs, inputs and samples")->delimiter(',')->type_name("MxKxN,...");
+  CLI::Option* sparsities = app.add_option("--sparsities", given_->sparsities, "shares of zeros, between 0 and 1")
                                 ->delimiter(',')
                                 ->type_name("S,...");
-  app.add_option("--pattern", given.pattern,
-                 "a weight's pattern, .mtx (Matrix Market) or .smtx (DLMC), in place of random ones")
-      ->type_name("FILE")
-      ->excludes(shapes)
-      ->excludes(sparsities);
-  app.add_option("--batch", given.batch, "samples N of every shape; with --pattern 256 by default")
+  CLI::Option* pattern =
+      app.add_option("--pattern", given_->pattern,
+                     "a weight's pattern, .mtx (Matrix Market), .smtx (DLMC) or .safetensors, in place of random ones")
+          ->type_name("FILE")
+          ->excludes(shapes)
+          ->excludes(sparsities);
+  app.add_option("--tensor", given_->tensor, "which weight of a .safetensors")->type_name("NAME")->needs(pattern);
+  app.add_option("--batch", given_->batch, "samples N of every shape; with --pattern 256 by default")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 24))
       ->type_name("N");
-  app.add_option("--threads", given.threads, "numbers of threads; default: 1 and all cores")
+  app.add_option("--threads", given_->threads, "numbers of threads; default: 1 and all cores")
       ->delimiter(',')
       ->check(CLI::Range(1, 1024))
       ->type_name("T,...");
-  app.add_option("--kernels", given.kernels, "forward, input_grad, weight_grad, step (all three); default: all")
+  app.add_option("--kernels", given_->kernels, "forward, input_grad, weight_grad, step (all three); default: all")
       ->delimiter(',')
       ->type_name("NAME,...");
-  app.add_option("--layouts", given.layouts, "of the batch: batch_first, native (tiles); default: both")
+  app.add_option("--layouts", given_->layouts, "of the batch: batch_first, native (tiles); default: both")
       ->delimiter(',')
       ->type_name("NAME,...");
   const std::map<std::string, Execution> executions = {
       {"auto", Execution::Auto}, {"csr", Execution::Csr}, {"dense", Execution::Dense}};
-  app.add_option("--execution", options.execution,
+  app.add_option("--execution", options_.execution,
                  "auto (the faster), csr, dense (parts of W scattered); default: auto")
       ->transform(CLI::CheckedTransformer(executions))
       ->type_name("NAME");
-  app.add_option("--peers", given.peers, fmt::format("other libraries to measure: {}none; default: all", peer_names()))
-      ->delimiter(',')
-      ->type_name("NAME,...");
-  app.add_option("--simd", given.simd,
+  if (!with_peers) {
+    given_->peers = {"none"};
+  } else {
+    app.add_option("--peers", given_->peers,
+                   fmt::format("other libraries to measure: {}none; default: all", peer_names()))
+        ->delimiter(',')
+        ->type_name("NAME,...");
+  }
+  app.add_option("--simd", given_->simd,
                  fmt::format("the best SIMD target that the kernels may use: {}; OPENBLAS_CORETYPE chooses OpenBLAS's",
                              fmt::join(simd_targets(), ", ")))
       ->type_name("NAME");
-  app.add_option("--budget", options.budget_s,
+  app.add_option("--budget", options_.budget_s,
                  fmt::format("time for all measurements; default {:g}, {:g} with --quick", kFullBudget, kQuickBudget))
       ->check(CLI::PositiveNumber)
       ->type_name("SECONDS");
-  app.add_option("--json", options.json, "where the figures go")->type_name("FILE")->capture_default_str();
-  app.add_option("--svg", options.svg, "where the plot goes")->type_name("FILE")->capture_default_str();
+  app.add_option("--json", options_.json, "where the figures go")->type_name("FILE")->capture_default_str();
+  app.add_option("--svg", options_.svg, "where the plot goes")->type_name("FILE")->capture_default_str();
+}
+
+OptionParser::~OptionParser() = default;
+
+Options OptionParser::finish() {
+  if (!given_->simd.empty()) set_simd_target(given_->simd);
+  if (options_.budget_s == 0) options_.budget_s = options_.quick ? kQuickBudget : kFullBudget;
+  choose_layers(*given_, options_);
+  choose_series(*given_, options_);
+  return options_;
+}
+
+std::optional<Options> parse_options(int argc, char** argv) {
+  const std::filesystem::path folder = std::filesystem::path(argv[0]).parent_path();
+  CLI::App app("Times CSR products against dense ones on OpenBLAS, in turns, and prints the ratios.", "bench_ratios");
+  app.allow_extras();
+  app.footer("Google Benchmark's options, such as --benchmark_filter=REGEX, are understood as well.");
+  Options defaults;
+  defaults.json = folder / "ratios.json";
+  defaults.svg = folder / "ratios.svg";
+  OptionParser parser(app, std::move(defaults), true);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -204,11 +245,8 @@ std::optional<Options> parse_options(int argc, char** argv) {
     }
     fail<ConfigError>("bench_ratios", "the options must be valid", e.what(), "--help lists them");
   }
+  Options options = parser.finish();
   options.rest = app.remaining();
-  if (!given.simd.empty()) set_simd_target(given.simd);
-  if (options.budget_s == 0) options.budget_s = options.quick ? kQuickBudget : kFullBudget;
-  choose_layers(given, options);
-  choose_series(given, options);
   return options;
 }
 

@@ -1,4 +1,4 @@
-// The command line of the ratio program.
+// The command line of the ratio program, and of `gossamer bench`.
 #pragma once
 
 #include <filesystem>
@@ -11,6 +11,10 @@
 #include "bench/peers.h"
 #include "gossamer/csr_pattern.h"
 #include "gossamer/ops.h"
+
+namespace CLI {
+class App;
+}
 
 namespace gossamer::bench {
 
@@ -27,6 +31,24 @@ struct Options {
   double budget_s = 0;  // wall time for all measurements together
   std::filesystem::path json, svg;
   std::vector<std::string> rest;  // of the command line, for Google Benchmark
+};
+
+// Adds the options to a parser.
+class OptionParser {
+ public:
+  // `defaults` says where files go; `with_peers`, whether there is --peers, or no other library is measured.
+  OptionParser(CLI::App& app, Options defaults, bool with_peers);
+  ~OptionParser();
+  OptionParser(const OptionParser&) = delete;
+  OptionParser& operator=(const OptionParser&) = delete;
+
+  // Once the command line was parsed. Reads the pattern. Throws ConfigError, FormatError.
+  Options finish();
+
+ private:
+  struct Given;
+  Options options_;
+  std::unique_ptr<Given> given_;
 };
 
 // The options of a command line, with the defaults for all that it does not say; none when --help was printed. Reads

@@ -13,6 +13,7 @@ namespace gossamer::cli {
 using Run = std::function<void()>;
 
 // Each adds the options of one command to its parser. They stand in the table of main.cc.
+Run add_bench(CLI::App& app);  // bench/command.cc
 Run add_convert(CLI::App& app);
 Run add_demo(CLI::App& app);
 Run add_inspect(CLI::App& app);

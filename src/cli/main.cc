@@ -27,6 +27,7 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
+    {"bench", "time CSR products against dense ones on OpenBLAS, for shapes or a pattern", add_bench},
     {"convert", "write the sparse weights of a file in another form", add_convert},
     {"demo", "train on Fashion-MNIST, dense and sparse, and compare", add_demo},
     {"inspect", "show how sparse the weights of a file are", add_inspect},

@@ -12,6 +12,10 @@ void write_text(const std::filesystem::path& path, std::string_view text, std::s
   file.commit();
 }
 
+void check_writable_text(const std::filesystem::path& path, std::string_view op) {
+  const io::AtomicFile file(path, op);  // which is removed, since nothing is committed
+}
+
 std::string printable(std::string_view text) {
   std::string result(text);
   std::ranges::replace_if(

@@ -173,6 +173,18 @@ class Weights(unittest.TestCase):
         self.assertEqual(read(self.path / "g.safetensors")[0], FORMS["mask"])
         self.assertIn("66.7", self.ok("inspect", "i.index.json").stdout)
 
+    def test_bench_measures_the_pattern_of_a_weight(self):
+        for form in ("mask", "prune", "CSR"):
+            write(self.path / "f.safetensors", FORMS[form])
+            shown = self.ok("bench", "--pattern", "f.safetensors", "--tensor", "w", "--batch", "1", "--threads", "1",
+                            "--kernels", "forward", "--layouts", "native", "--budget", "0.01", "--json", "r.json",
+                            "--svg", "r.svg").stdout
+            self.assertRegex(shown, r"forward +3x4x1 +\d")
+            self.assertIn("66.67 %", shown)
+            ratio, = json.loads((self.path / "r.json").read_text())["ratios"]
+            self.assertEqual([ratio[key] for key in "mkn"], [3, 4, 1])
+            self.assertTrue((self.path / "r.svg").read_text().endswith("</svg>\n"))
+
     def test_arrays_of_numpy_come_and_go(self):
         write(self.path / "f.safetensors", CSR, {"about": "CSR"})
         self.assertIn("an .npz holds no metadata", self.ok("convert", "f.safetensors", "f.npz").stderr)
@@ -233,6 +245,11 @@ class Weights(unittest.TestCase):
             (("convert", "bad_mask.safetensors", "out.safetensors"), "'w_mask' must hold 0 and 1 only"),
             (("convert", "two.safetensors", "out.safetensors"), "'w' must have one form"),
             (("convert", "columns.safetensors", "out.safetensors"), "to_dense_form", "w"),
+            (("bench", "--pattern", "m.safetensors", "--tensor", "c.weight"), "--tensor", "'c.weight'"),
+            (("bench", "--pattern", "m.safetensors", "--tensor", "a.weight"), "must have zeros", "6x8"),
+            (("bench", "--pattern", "a.txt"), "must end in .mtx, .smtx or .safetensors", "'a.txt'"),
+            (("bench", "--shapes", "4x4"), "--shapes", "'4x4'"),
+            (("bench", "--shapes", "4x4x1", "--sparsities", "0.5", "--svg", "no/x.svg"), "--svg", "'no/x.svg'"),
             (("convert", "m.safetensors", "out.pt"), "must end in .safetensors or .npz", "'out.pt'"),
             (("inspect", "none.index.json"), "'none.index.json'", "No such file"),
             (("inspect", "noise.index.json"), "'noise.index.json'", "JSON with a weight_map"),
@@ -286,7 +303,7 @@ class Weights(unittest.TestCase):
         completion = (ROOT / "src/cli/gossamer.bash").read_text()
         shown = self.ok("--help").stdout
         commands = re.findall(r"^  (\w+) ", shown[shown.index("Subcommands:"):], re.MULTILINE)
-        self.assertEqual(commands, ["convert", "demo", "inspect", "prune"])
+        self.assertEqual(commands, ["bench", "convert", "demo", "inspect", "prune"])
         for command in commands:
             section = re.search(rf"^\.SS {command}\n(.*?)(?=^\.S)", man, re.MULTILINE | re.DOTALL)[1]
             offered = set(re.search(rf"^    {command}\) options='([^']+)'", completion, re.MULTILINE)[1].split())

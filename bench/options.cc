@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "bench/patterns.h"
+#include "config/config_errors.h"
 #include "gossamer/io/matrix_market.h"
 #include "gossamer/io/safetensors.h"
 #include "gossamer/io/smtx.h"
@@ -220,7 +221,7 @@ OptionParser::OptionParser(CLI::App& app, Options defaults, bool with_peers)
 OptionParser::~OptionParser() = default;
 
 Options OptionParser::finish() {
-  if (!given_->simd.empty()) set_simd_target(given_->simd);
+  if (!given_->simd.empty()) with_path("--simd", [&] { set_simd_target(given_->simd); });
   if (options_.budget_s == 0) options_.budget_s = options_.quick ? kQuickBudget : kFullBudget;
   choose_layers(*given_, options_);
   choose_series(*given_, options_);

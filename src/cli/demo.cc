@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/step_ratio.h"
+#include "cli/text_file.h"
 #include "cli/training.h"
 #include "gossamer/runtime.h"
 #include "gossamer/sparse/group.h"
@@ -48,7 +49,7 @@ std::vector<LayerReport> describe_layers(const sparse::SparsityAlgorithm& sparsi
 }  // namespace
 
 void run_demo(const DemoOptions& options) {
-  if (!options.json.empty()) check_writable(options.json);
+  if (!options.json.empty()) check_writable_text(options.json, "--json");
   // Mean and standard deviation of the training pixels.
   const data::FashionMnist data =
       data::load_fashion_mnist({.folder = options.data, .scale = {.mean = 0.2860, .std = 0.3530}});

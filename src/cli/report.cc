@@ -2,12 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <system_error>
 
-#include "runtime/check.h"
+#include "cli/text_file.h"
 #include "runtime/table.h"
 
 namespace gossamer::cli {
@@ -27,11 +24,6 @@ std::string mib(int64_t bytes) { return fmt::format("{:.2f} MiB", static_cast<do
 Row result_row(std::string name, const TrainingResult& result) {
   return {std::move(name), percent(result.test_accuracy, 2), fmt::format("{:.0f}", result.images_per_s),
           mib(result.state_bytes)};
-}
-
-[[noreturn]] void fail_to_write(const std::filesystem::path& file) {
-  fail<FileError>("--json", "the file must be writable",
-                  fmt::format("'{}': {}", file.string(), std::generic_category().message(errno)), "check the path");
 }
 
 }  // namespace
@@ -59,12 +51,6 @@ void print(const DemoReport& report) {
   print_table(fmt::format("One training step of {} images (forward, backward, AdamW)", kBatchSize), ratios);
 }
 
-void check_writable(const std::filesystem::path& file) {
-  if (!std::ofstream(file, std::ios::app)) {
-    fail_to_write(file);
-  }
-}
-
 void write_json(const DemoReport& report, const std::filesystem::path& file) {
   using Json = nlohmann::ordered_json;
   const auto run = [](const TrainingResult& r) {
@@ -83,10 +69,7 @@ void write_json(const DemoReport& report, const std::filesystem::path& file) {
   for (const StepRatio& r : report.step_ratios) ratios.push_back({{"sparsity", r.sparsity}, {"ratio", r.ratio()}});
   const Json json = {
       {"dense", run(report.dense)}, {"sparse", run(report.sparse)}, {"layers", layers}, {"step_ratio", ratios}};
-  std::ofstream out(file);
-  out << json.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
-  out.flush();
-  if (!out) fail_to_write(file);
+  write_text(file, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n", "--json");
 }
 
 }  // namespace gossamer::cli

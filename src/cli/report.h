@@ -32,11 +32,8 @@ struct DemoReport {
 
 void print(const DemoReport& report);
 
-// Throws ConfigError when the file cannot be opened for writing; an existing file stays as it is.
-void check_writable(const std::filesystem::path& file);
 // {"dense": {"test_accuracy", "images_per_s", "state_bytes"}, "sparse": {...}, "layers": [{"name", "shape", "target",
-// "actual", "csr_bytes", "dense_bytes"}], "step_ratio": [{"sparsity", "ratio"}]}. Throws ConfigError when writing
-// fails.
+// "actual", "csr_bytes", "dense_bytes"}], "step_ratio": [{"sparsity", "ratio"}]}. Throws FileError when writing fails.
 void write_json(const DemoReport& report, const std::filesystem::path& file);
 
 }  // namespace gossamer::cli

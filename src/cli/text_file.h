@@ -7,7 +7,8 @@
 
 namespace gossamer::cli {
 
-// The path names the whole old file until the new one is on the disk. Throws FileError naming `op`, path and cause.
+// The path names the whole old file until the new one is on the disk; a device or a pipe is written to. Throws
+// FileError naming `op`, path and cause.
 void write_text(const std::filesystem::path& path, std::string_view text, std::string_view op);
 // What write_text() would throw for want of a folder or of rights, before long work. Leaves no file behind.
 void check_writable_text(const std::filesystem::path& path, std::string_view op);

@@ -62,7 +62,7 @@ TEST(Options, NameTheExecutionAndTheSimdTarget) {
   EXPECT_EQ(parse({"--execution", "dense"}).execution, Execution::Dense);
   EXPECT_EQ(parse({"--execution=csr"}).execution, Execution::Csr);
   expect_refused({"--execution", "fast"}, "fast");
-  expect_refused({"--simd", "AVX9"}, "--simd: must be among: ");
+  expect_refused({"--simd", "AVX9"}, "--simd: set_simd_target: the target must be among ");
 }
 
 TEST(Options, BatchReplacesTheSamplesOfEveryShape) {
@@ -87,7 +87,8 @@ TEST(Options, APatternFileGivesShapeAndSparsity) {
   const std::string other = (std::filesystem::path(::testing::TempDir()) / "options.mtx").string();
   std::ofstream(other) << "%%MatrixMarket matrix coordinate pattern general\n2 4 2\n1 4\n2 1\n";
   EXPECT_TRUE(*parse({"--pattern", other}).pattern == *options.pattern);
-  expect_refused({"--pattern", "a.txt"}, "--pattern: the file's name must end in .mtx or .smtx; 'a.txt'");
+  expect_refused({"--tensor", "fc1.weight"}, "--tensor requires --pattern");
+  expect_refused({"--pattern", "a.txt"}, "--pattern: the file's name must end in .mtx, .smtx or .safetensors; 'a.txt'");
 
   std::ofstream(file) << "1, 2, 2\n0 2\n0 1\n";
   expect_refused({"--pattern", file}, "--pattern: the pattern must have zeros; all of 1x2 are nonzeros");

@@ -196,6 +196,12 @@ class Weights(unittest.TestCase):
         self.assertEqual(read(self.path / "g.safetensors"), (CSR, {}))
         self.assertRegex(self.ok("inspect", "single.npy").stdout, r"single +dense +F32 +\[3, 4\] +4 +66.7")
 
+    def test_a_device_is_written_to_and_not_replaced(self):
+        self.ok("inspect", "m.safetensors", "--svg", "/dev/null")
+        self.assertFalse(os.path.isfile("/dev/null"))
+        shown = self.ok("inspect", "m.safetensors", "--json", "/dev/stdout").stdout
+        self.assertEqual(json.JSONDecoder().raw_decode(shown)[0]["metadata"], {"format": "pt"})
+
     def test_names_cannot_command_the_terminal(self):
         write(self.path / "n.safetensors", {"\x1b[31m<w>": ("F32", [1, 2], [0.0, 0.0])}, {"\n": "\r"})
         result = self.ok("prune", "n.safetensors", "--algorithm", "block", "--sparsity", "0.5", "-o", "n2.safetensors")

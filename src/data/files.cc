@@ -16,7 +16,7 @@ std::filesystem::path find_file(std::string_view op, const std::filesystem::path
     if (status.type() != std::filesystem::file_type::not_found) return folder / candidate;
   }
   fail<FileError>(op, "the folder must hold all files of the data set",
-                    fmt::format("'{}' is missing, with and without .gz", (folder / name).string()), remedy);
+                  fmt::format("'{}' is missing, with and without .gz", (folder / name).string()), remedy);
 }
 
 }  // namespace gossamer::data

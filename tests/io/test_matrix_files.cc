@@ -59,7 +59,7 @@ TEST(MatrixMarket, GivesValuesInTheOrderOfRows) {
   const MatrixMarket real = parse_matrix_market(
       "%%MatrixMarket MATRIX coordinate Real general\r\n2 3 3\r\n2 3 -7e-1\r\n1 1 0\r\n2 1 +1.5\r\n");
   EXPECT_EQ(positions(*real.pattern), (std::vector<Position>{{0, 0}, {1, 0}, {1, 2}}));
-  golden::expect_equal(real.values, Tensor::from({0.0, 1.5, -0.7}, {3}));
+  golden::expect_equal(real.values, Tensor::from<double>({0.0, 1.5, -0.7}, {3}));
   const MatrixMarket integer =
       parse_matrix_market("%%MatrixMarket matrix coordinate integer general\n1 2 2\n1 2 9223372036854775807\n1 1 -3\n");
   golden::expect_equal(integer.values, Tensor::from({int64_t{-3}, std::numeric_limits<int64_t>::max()}, {2}));
@@ -69,7 +69,7 @@ TEST(MatrixMarket, FillsTheOtherHalfOfASymmetricMatrix) {
   const MatrixMarket symmetric =
       parse_matrix_market("%%MatrixMarket matrix coordinate real symmetric\n3 3 3\n1 1 1.5\n3 1 2\n3 2 1e-3\n");
   EXPECT_EQ(positions(*symmetric.pattern), (std::vector<Position>{{0, 0}, {0, 2}, {1, 2}, {2, 0}, {2, 1}}));
-  golden::expect_equal(symmetric.values, Tensor::from({1.5, 2.0, 1e-3, 2.0, 1e-3}, {5}));
+  golden::expect_equal(symmetric.values, Tensor::from<double>({1.5, 2.0, 1e-3, 2.0, 1e-3}, {5}));
   const MatrixMarket skew =
       parse_matrix_market("%%MatrixMarket matrix coordinate integer skew-symmetric\n2 2 1\n2 1 5\n");
   EXPECT_EQ(positions(*skew.pattern), (std::vector<Position>{{0, 1}, {1, 0}}));
@@ -131,7 +131,8 @@ TEST(MatrixMarket, WritesWhatItReadsAgain) {
   expect_written({}, banner + "pattern general\n3 4 3\n1 2\n1 4\n3 1\n");
   expect_written(Tensor::from({0.1F, -2.0F, std::numeric_limits<float>::infinity()}, {3}),
                  banner + "real general\n3 4 3\n1 2 0.1\n1 4 -2\n3 1 inf\n");
-  expect_written(Tensor::from({0.1, 1e300, -0.0}, {3}), banner + "real general\n3 4 3\n1 2 0.1\n1 4 1e+300\n3 1 -0\n");
+  expect_written(Tensor::from<double>({0.1, 1e300, -0.0}, {3}),
+                 banner + "real general\n3 4 3\n1 2 0.1\n1 4 1e+300\n3 1 -0\n");
   expect_written(Tensor::from({1, 2, -3}, {3}), banner + "integer general\n3 4 3\n1 2 1\n1 4 2\n3 1 -3\n");
   EXPECT_THROW(save_matrix_market(file, *pattern, Tensor::zeros({2})), ShapeError);
   EXPECT_THROW(save_matrix_market(file, *pattern, Tensor::zeros({3}, DType::boolean)), DTypeError);

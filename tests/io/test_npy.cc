@@ -107,7 +107,7 @@ TEST(Npy, ConvertsEveryElementTypeInEitherByteOrder) {
        {0, 1, 0x7b, 0xff, 0x80, 0, 0xfc, 0},
        Tensor::from({0x1p-24F, 65504.0F, -0.0F, -std::numeric_limits<float>::infinity()}, {4})},
       {"f4", {0x3f, 0xc0, 0, 0, 0xc0, 0x10, 0, 0}, Tensor::from({1.5F, -2.25F}, {2})},
-      {"f8", {0x3f, 0xf8, 0, 0, 0, 0, 0, 0}, Tensor::from({1.5}, {1})},
+      {"f8", {0x3f, 0xf8, 0, 0, 0, 0, 0, 0}, Tensor::from<double>({1.5}, {1})},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.type);

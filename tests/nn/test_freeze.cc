@@ -11,12 +11,12 @@ namespace {
 
 TEST(Freeze, AnswersAsBeforeRecordsNothingAndDropsWhatTrainingBuilt) {
   Generator rng(1);
-  Sequential model{named("fc1", Linear({.in = 40, .out = 30, .sparsity = 0.8}, rng)), ReLU(), Dropout({.p = 0.5}, rng),
-                   named("fc2", Linear({.in = 30, .out = 4}, rng))};
+  Sequential model{named("fc1", Linear({.in = 40, .out = 30}, rng)), ReLU(), Dropout({.p = 0.5}, rng),
+                   named("fc2", Linear({.in = 30, .out = 4, .sparsity = 0.8}, rng))};
   const Tensor x = uniform({8, 40}, 2, DType::f32);
   model.eval();
   const Tensor before = model(x);
-  const Parameter weight = model.parameters()[0];
+  const Parameter weight = model["fc2"].parameters()[0];
   const int64_t served = weight.index_bytes();
   model.train();
   sum(model(x)).backward();

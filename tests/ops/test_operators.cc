@@ -1,19 +1,31 @@
-// += and its kin: they write where the tensor is, and refuse what a gradient would need.
+// Operators with numbers; += and its kin, which write where the tensor is and refuse what a gradient would need.
 #include <gtest/gtest.h>
 
+#include <span>
 #include <string>
 #include <vector>
 
 #include "gossamer/autograd.h"
 #include "gossamer/error.h"
+#include "gossamer/gradcheck.h"
 #include "gossamer/ops.h"
 #include "ops/elementwise.h"
 #include "tensor/layout.h"
 #include "tests/support/errors.h"
 #include "tests/support/tensors.h"
 
-namespace gossamer::test_in_place {
+namespace gossamer::test_operators {
 namespace {
+
+TEST(Operators, TakeANumberOnEitherSideAndHaveItsGradients) {
+  const Tensor x = Tensor::from({1.0, -2.0, 4.0});
+  EXPECT_EQ(to_vector<float>(2.0 - x * 3), (std::vector<float>{-1, 8, -10}));
+  EXPECT_EQ(to_vector<float>(1 + x / 4 - 0.5), (std::vector<float>{0.75, 0, 1.5}));
+  EXPECT_EQ(to_vector<float>(8 / x), (std::vector<float>{8, -4, 2}));
+  const auto all = [](std::span<const Tensor> in) { return (2.0 - in[0] * 3) / 4 + (1 + 0.5 / (in[1] - 4)) * 2; };
+  const GradCheckResult result = gradcheck(all, {uniform({2, 3}, 1), uniform({3}, 2)});
+  EXPECT_TRUE(result) << result.message;
+}
 
 TEST(InPlace, WritesForEveryHandleAndView) {
   Tensor x = Tensor::from({1.0, 2.0, 3.0, 4.0}, {2, 2});
@@ -84,4 +96,4 @@ TEST(InPlace, MarksTheStorageAsWritten) {
 }
 
 }  // namespace
-}  // namespace gossamer::test_in_place
+}  // namespace gossamer::test_operators

@@ -70,7 +70,7 @@ HWY_INLINE void Draw(D d, uint64_t key, V low, V high, uint64_t add, V& w0, V& w
 }
 
 template <class D>
-HWY_INLINE void Apply(D d, hn::Vec<D> words, hn::Vec<D> threshold, float scale, const float* x, float* y) {
+HWY_INLINE void Apply(D /*d*/, hn::Vec<D> words, hn::Vec<D> threshold, float scale, const float* x, float* y) {
   const hn::Rebind<float, D> floats;
   const auto dropped = hn::RebindMask(floats, hn::Lt(words, threshold));
   hn::StoreU(hn::IfThenZeroElse(dropped, hn::Mul(hn::LoadU(floats, x), hn::Set(floats, scale))), floats, y);

@@ -133,7 +133,8 @@ void InTimeOverParameterization::load_state_dict(const StateDict& dict) {
     const Tensor words = reader.find(key, {h.all ? 0 : num_words(n)}, DType::i64);
     if (!words.defined()) continue;
     const auto span = words.span<int64_t>();
-    h.bits.assign(span.begin(), span.end());
+    h.bits.resize(span.size());
+    std::ranges::transform(span, h.bits.begin(), [](int64_t word) { return static_cast<uint64_t>(word); });
     if (!h.bits.empty() && (h.bits.back() & ~used_of_last_word(n)) != 0) {
       reader.fault(key, fmt::format("bits of {} positions", n), "more");
     }

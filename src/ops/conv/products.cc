@@ -2,6 +2,7 @@
 #include "ops/conv/products.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <iterator>
 
@@ -199,20 +200,21 @@ struct Sums {
 
     const int64_t image = begin / area();
     const int64_t images = (end - 1) / area() + 1 - image;
-    BlockVector<kernels::ConvRun> runs;
+    std::array<kernels::ConvRun, kChunk> runs{};  // each has a position at least
+    int64_t count_of_runs = 0;
     for_each_part(
         begin, end, area(), shifts.direct() ? area() : x.size, [&](int64_t, int64_t i, int64_t at, int64_t count) {
           const int64_t from = shifts.direct()
                                    ? (i - image) * source_pitch() + at
                                    : at / x.size * shifts.pitch() + (i - image) * shifts.image_pitch() + at % x.size;
-          runs.push_back({from, count});
+          runs[static_cast<size_t>(count_of_runs++)] = {from, count};
         });
     for (int64_t c = 0; c == 0 || c < in; c += block) {
       const int64_t channels = std::min(block, in - c);
       const T* const from =
           shifts.spread(source_of(image, group) + c * source_area(), source_pitch(), images, channels, 0, spread);
       const int64_t taps = channels * window();
-      kernels::gather_runs<T>({from, shifts.offsets().data(), taps}, runs.data(), std::ssize(runs), 0, kChunk, patches);
+      kernels::gather_runs<T>({from, shifts.offsets().data(), taps}, runs.data(), count_of_runs, 0, kChunk, patches);
       multiply({patches, offsets.data(), taps}, group, c * window(), first, last, end - begin, tile);
     }
     const bool whole = target.col == 1 && target.row == x.size;

@@ -1,8 +1,8 @@
 // The gradient of a convolution's weight and bias.
 #include <algorithm>
 #include <cstdint>
+#include <span>
 
-#include "gossamer/block_allocator.h"
 #include "gossamer/tensor.h"
 #include "kernels/csr.h"
 #include "kernels/reduce.h"
@@ -149,7 +149,9 @@ void conv_bias_grad(const ConvSize& s, const T* dy, T* db) {
   const int64_t channels = s.groups * s.out;
   // A task owns channels that follow one another in memory.
   rt::parallel_chunks(channels, rt::grain_of(s.out_area()), [&](int64_t begin, int64_t end) {
-    BlockVector<double> sums(static_cast<size_t>(end - begin));
+    const rt::Scratch scratch((end - begin) * static_cast<int64_t>(sizeof(double)));
+    const std::span sums(reinterpret_cast<double*>(scratch.data()), static_cast<size_t>(end - begin));
+    std::ranges::fill(sums, 0);
     for (int64_t n = 0; n < s.n; ++n) {
       for (int64_t c = begin; c < end; ++c) {
         sums[static_cast<size_t>(c - begin)] += kernels::sum(s.out_area(), dy + (n * channels + c) * s.out_area());

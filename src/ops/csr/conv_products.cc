@@ -1,11 +1,11 @@
 #include "ops/csr/conv_products.h"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <utility>
 
-#include "gossamer/block_allocator.h"
 #include "kernels/csr.h"
 #include "ops/conv/sums.h"
 #include "ops/csr/part_sums.h"
@@ -56,8 +56,10 @@ void gather_dy(const ConvSize& s, const Shifts& shifts, int64_t first, int64_t i
 // others: a NaN there times 0 is not 0.
 template <class T>
 struct FullTile {
-  BlockVector<kernels::ConvRun> runs;  // in the band
-  BlockVector<const T*> dy;            // of each run, in the first channel
+  // Each has a position at least.
+  std::array<kernels::ConvRun, kMostPositions> runs{};  // in the band
+  std::array<const T*, kMostPositions> dy{};            // of each run, in the first channel
+  size_t count = 0;                                     // of runs
   int64_t n = 0;
 };
 
@@ -69,16 +71,15 @@ void for_each_full_tile(const ConvSize& s, const Shifts& shifts, int64_t first, 
   FullTile<T> tile;
   const auto take = [&] {
     f(std::as_const(tile));
-    tile.runs.clear();
-    tile.dy.clear();
+    tile.count = 0;
     tile.n = 0;
   };
   for_each_run(shifts, first, images, 0, shifts.positions(rows, images), from,
                [&](const T* run, int64_t at, int64_t count) {
                  for (int64_t i = 0; i < count;) {
                    const int64_t n = std::min(count - i, kMostPositions - tile.n);
-                   tile.runs.push_back({at + i, n});
-                   tile.dy.push_back(run + i);
+                   tile.runs[tile.count] = {at + i, n};
+                   tile.dy[tile.count++] = run + i;
                    tile.n += n;
                    i += n;
                    if (tile.n == kMostPositions) take();
@@ -203,11 +204,11 @@ void csr_conv_weight_grad(const ConvSize& s, const kernels::CsrStream& w, const 
           const int width = width_of(tile.n);
           std::fill_n(dy_tile, s.out * width, T(0));
           T* to = dy_tile;
-          for (size_t i = 0; i < tile.runs.size(); to += tile.runs[i++].n) {
+          for (size_t i = 0; i < tile.count; to += tile.runs[i++].n) {
             kernels::copy_rows(s.out, tile.runs[i].n, tile.dy[i], s.out_area(), to, width);
           }
-          kernels::gather_runs<T>({source, shifts.offsets().data(), taps}, tile.runs.data(), std::ssize(tile.runs),
-                                  width, width, patches);
+          kernels::gather_runs<T>({source, shifts.offsets().data(), taps}, tile.runs.data(),
+                                  static_cast<int64_t>(tile.count), width, width, patches);
           for (int64_t block = block_begin; block < block_end; ++block) {
             weight_grad_block(w, block, 0, w.panels(), dy_tile, patches, width, accumulate, sums.of(part), {});
           }

@@ -94,8 +94,10 @@ std::string heat_map_svg(std::span<const HeatMap> maps) {
   const size_t rows = columns == 0 ? 0 : (maps.size() + columns - 1) / columns;
   std::string panels;
   for (size_t i = 0; i < maps.size(); ++i) {
-    draw_panel(panels, maps[i], kLeft + static_cast<double>(i % columns) * (kPanel + kGapX),
-               kTop + static_cast<double>(i / columns) * (kPanel + kGapY));
+    const size_t column = i % columns;
+    const size_t row = i / columns;
+    draw_panel(panels, maps[i], kLeft + static_cast<double>(column) * (kPanel + kGapX),
+               kTop + static_cast<double>(row) * (kPanel + kGapY));
   }
   return fmt::format(
       R"(<svg xmlns="http://www.w3.org/2000/svg" width="{0:.0f}" height="{1:.0f}" viewBox="0 0 {0:.0f} {1:.0f}" )"

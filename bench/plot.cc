@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bench/table.h"
+#include "runtime/xml_text.h"
 
 namespace gossamer::bench {
 
@@ -35,20 +36,6 @@ const char* color(Kernel kernel) {
       break;
   }
   return "#d55e00";
-}
-
-std::string escape(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    if (c == '&') {
-      result += "&amp;";
-    } else if (c == '<') {
-      result += "&lt;";
-    } else {
-      result += c;
-    }
-  }
-  return result;
 }
 
 double density_log(double sparsity) { return -std::log(1 - sparsity); }
@@ -102,7 +89,7 @@ class Svg {
 
   // `style` holds further attributes.
   void text(double x, double y, std::string_view what, std::string_view style = "") {
-    put(R"(<text x="{:.1f}" y="{:.1f}" {}>{}</text>)", x, y, style, escape(what));
+    put(R"(<text x="{:.1f}" y="{:.1f}" {}>{}</text>)", x, y, style, rt::xml_text(what));
   }
 
   void begin_group(double x, double y) { put(R"svg(<g transform="translate({:.1f} {:.1f})">)svg", x, y); }

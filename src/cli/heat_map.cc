@@ -11,6 +11,7 @@
 
 #include "cli/text_file.h"
 #include "runtime/table.h"
+#include "runtime/xml_text.h"
 
 namespace gossamer::cli {
 
@@ -23,20 +24,6 @@ constexpr size_t kColumns = 3;
 // From a little to the fullest cell of the panel: light to dark blue, in steps that also print in gray.
 constexpr std::array<const char*, 8> kColors = {"#deebf7", "#c6dbef", "#9ecae1", "#6baed6",
                                                 "#4292c6", "#2171b5", "#08519c", "#08306b"};
-
-std::string escape(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    if (c == '&') {
-      result += "&amp;";
-    } else if (c == '<') {
-      result += "&lt;";
-    } else {
-      result += c;
-    }
-  }
-  return result;
-}
 
 // The step of a cell, 0 for one without nonzeros.
 size_t level(double density, double most) {
@@ -73,7 +60,7 @@ void draw_panel(std::string& svg, const HeatMap& map, double x, double y) {
   const double share = rows * cols == 0 ? 0 : static_cast<double>(counts.nnz) / (rows * cols);
   const auto out = std::back_inserter(svg);
   fmt::format_to(out, "<g transform=\"translate({:.1f} {:.1f})\">\n", x, y);
-  fmt::format_to(out, "<text x=\"0\" y=\"-24\" font-weight=\"bold\">{}</text>\n", escape(printable(map.name)));
+  fmt::format_to(out, "<text x=\"0\" y=\"-24\" font-weight=\"bold\">{}</text>\n", rt::xml_text(printable(map.name)));
   fmt::format_to(out, "<text x=\"0\" y=\"-8\" fill=\"#707070\">{} x {}, {} zero; darkest cell: {} not zero</text>\n",
                  counts.size.rows, counts.size.cols, rt::percent(1 - share), rt::percent(most));
   if (!counts.density.empty()) {

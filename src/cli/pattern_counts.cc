@@ -9,6 +9,7 @@
 #include "gossamer/dispatch.h"
 #include "gossamer/error.h"
 #include "runtime/check.h"
+#include "tensor/csr/entries.h"
 
 namespace gossamer::cli {
 
@@ -106,7 +107,7 @@ PatternCounts count_pattern(const TensorFile& file, const Weight& weight) {
       break;
     case nn::WeightForm::Mask:
     case nn::WeightForm::Prune: {
-      const Tensor mask = file.tensor(weight.name + "_mask");
+      const Tensor mask = file.tensor(mask_entry(weight.name));
       if (mask.shape() != weight.shape) {
         fail<FormatError>(
             "inspect",

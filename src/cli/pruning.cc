@@ -25,6 +25,7 @@
 #include "gossamer/sparse_forms.h"
 #include "runtime/check.h"
 #include "runtime/table.h"
+#include "tensor/csr/entries.h"
 
 namespace gossamer::cli {
 
@@ -71,7 +72,7 @@ sparse::Blocks read_block(const std::string& text) {
 // A parameter with the elements, and the pattern, of a weight of the dict.
 Parameter make_parameter(const StateDict& dict, const std::string& name) {
   const Parameter parameter(dict.at(name).clone(), name);
-  if (const auto mask = dict.find(name + "_mask"); mask != dict.end()) {
+  if (const auto mask = dict.find(mask_entry(name)); mask != dict.end()) {
     parameter.assign(dict.at(name), CsrPattern::from_mask(mask->second));
   }
   return parameter;
@@ -185,7 +186,7 @@ void run_prune(const PruneCommand& command) {
   prune(command, parameters);
   for (const Parameter& p : parameters) {
     dict.insert_or_assign(p.name(), p.dense());
-    dict.insert_or_assign(p.name() + "_mask", p.mask());
+    dict.insert_or_assign(mask_entry(p.name()), p.mask());
   }
   std::map<std::string, std::string> metadata = file.metadata();
   metadata["gossamer.prune"] = describe(command);

@@ -13,11 +13,11 @@
 #include <system_error>
 #include <utility>
 
-#include "gossamer/dispatch.h"
 #include "gossamer/dtype.h"
 #include "gossamer/error.h"
 #include "gossamer/io/npy.h"
 #include "runtime/check.h"
+#include "tensor/mask_bytes.h"
 
 namespace gossamer::cli {
 
@@ -68,26 +68,11 @@ bool has_mask(const std::map<std::string, TensorInfo>& tensors, const std::strin
   return found != tensors.end() && tensors.contains(mask) && is_float(found->second.dtype);
 }
 
-// Where the mask is 0, so becomes the weight.
-Tensor masked(const Tensor& original, const Tensor& mask) {
-  Tensor result = original.clone();
-  const auto bits = mask.span<bool>();
-  dispatch_floating(result.dtype(), "masked", [&]<class T>() {
-    T* to = result.mutable_data<T>();
-    for (size_t i = 0; i < bits.size(); ++i) {
-      if (!bits[i]) to[i] = 0;
-    }
-  });
-  return result;
-}
-
 Tensor to_bits(const Tensor& mask, const std::string& name) {
-  const Tensor bits = mask.to(DType::boolean);
-  const Tensor before = mask.to(DType::f64), after = bits.to(DType::f64);
-  if (!std::ranges::equal(before.span<double>(), after.span<double>())) {
+  if (!holds_bits(mask)) {
     fail<FormatError>("weights", fmt::format("'{}' must hold 0 and 1 only", name), "it holds others");
   }
-  return bits;
+  return mask.to(DType::boolean);
 }
 
 }  // namespace

@@ -56,27 +56,6 @@ bool same_bytes(const Tensor& a, const Tensor& b) {
   });
 }
 
-// Whether every element is 0 or 1.
-bool holds_bits(const Tensor& mask) {
-  if (mask.dtype() == DType::boolean) return !bad_mask_byte(mask);
-  return dispatch_all(mask.dtype(), [&]<class T>() {
-    return std::ranges::all_of(mask.span<T>(), [](T x) { return x == T(0) || x == T(1); });
-  });
-}
-
-// w_orig where the mask is set, 0 elsewhere.
-Tensor masked(const Tensor& original, const Tensor& mask) {
-  Tensor weight = original.clone();
-  dispatch_floating(weight.dtype(), "load_weights", [&]<class T>() {
-    T* const to = weight.mutable_data<T>();
-    const auto bits = mask.span<bool>();
-    for (size_t i = 0; i < bits.size(); ++i) {
-      if (!bits[i]) to[i] = T(0);
-    }
-  });
-  return weight;
-}
-
 std::string join(const std::string& path, const std::string& name) { return path.empty() ? name : path + "." + name; }
 
 // Turns what PyTorch users write into what load_state_dict takes.

@@ -1,14 +1,16 @@
-// The bytes of boolean tensors, which an application or a file may have written.
+// Masks as an application or a file may have written them, and weights under them.
 #pragma once
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
 
+#include "gossamer/dispatch.h"
 #include "gossamer/tensor.h"
 #include "runtime/check.h"
 
@@ -35,6 +37,27 @@ inline void check_mask_bytes(std::string_view op, const Tensor& mask) {
     fail<FormatError>(op, "every byte of a bool tensor must be 0 or 1",
                       fmt::format("element {} is {}", bad->index, bad->byte));
   }
+}
+
+// Whether every element of a mask of any type, as other libraries write them, is 0 or 1.
+inline bool holds_bits(const Tensor& mask) {
+  if (mask.dtype() == DType::boolean) return !bad_mask_byte(mask);
+  return dispatch_all(mask.dtype(), [&]<class T>() {
+    return std::ranges::all_of(mask.span<T>(), [](T x) { return x == T(0) || x == T(1); });
+  });
+}
+
+// The weight where a boolean mask of its shape is set, 0 elsewhere.
+inline Tensor masked(const Tensor& weight, const Tensor& mask) {
+  Tensor result = weight.clone();
+  dispatch_floating(result.dtype(), "masked", [&]<class T>() {
+    T* const to = result.mutable_data<T>();
+    const auto bits = mask.span<bool>();
+    for (size_t i = 0; i < bits.size(); ++i) {
+      if (!bits[i]) to[i] = T(0);
+    }
+  });
+  return result;
 }
 
 }  // namespace gossamer

@@ -20,6 +20,7 @@
 #include "runtime/check.h"
 #include "sparse/saved.h"
 #include "tensor/arith.h"
+#include "tensor/csr/entries.h"
 #include "tensor/state_reader.h"
 
 namespace gossamer::train {
@@ -94,7 +95,7 @@ class ValuePart final : public Part {
 void check_masks(const nn::Module& model, const StateDict& dict) {
   std::vector<std::string> without;
   for (const auto& [name, p] : model.named_parameters()) {
-    if (p.is_csr() && dict.contains(name) && !dict.contains(name + "_mask")) without.push_back(name);
+    if (p.is_csr() && dict.contains(name) && !dict.contains(mask_entry(name))) without.push_back(name);
   }
   if (without.empty()) return;
   fail<FormatError>("load_state_dict", "a sparse run goes on from masks",

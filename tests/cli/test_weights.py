@@ -12,7 +12,8 @@ import tempfile
 import unittest
 import zipfile
 
-import console_page
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
+import pages  # noqa: E402: the folder is known only now
 
 ROOT = pathlib.Path(sys.argv.pop(2))
 PROGRAM = os.path.abspath(sys.argv.pop(1))
@@ -322,7 +323,7 @@ class Weights(unittest.TestCase):
 
     def test_the_page_on_the_command_line_shows_what_is_printed(self):
         page = (ROOT / "docs/command-line.md").read_text()
-        self.assertEqual(console_page.run_page(page, self.folder.name, PROGRAM).splitlines(), page.splitlines())
+        self.assertEqual(pages.run_page(page, self.folder.name, PROGRAM).splitlines(), page.splitlines())
 
 
 if __name__ == "__main__":

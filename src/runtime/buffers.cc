@@ -29,15 +29,16 @@ int64_t capacity_for(int64_t bytes) {
 
 enum class Pages { Small, Huge };
 
-// What is too large to be kept is made of new pages each time. Of 4 KiB each they cost more than most operations: exp
-// of 32 Mi elements, forward and backward, takes 127 ms with them and 33 ms with huge ones.
+// For the whole huge pages within. What is too large to be kept is made of new pages each time, and of 4 KiB each they
+// cost more than most operations: exp of 32 Mi elements, forward and backward, takes 127 ms with them and 33 ms with
+// huge ones. Dense weights of 2 to 9 MiB are read 1.09 times as fast from huge ones.
 void ask_for(Pages pages, std::byte* data, int64_t bytes) {
 #ifdef MADV_HUGEPAGE
   constexpr uintptr_t kHugePage = uintptr_t{2} << 20;
-  if (bytes <= kLargestKeptBuffer) return;
   const auto address = reinterpret_cast<uintptr_t>(data);
   const uintptr_t begin = (address + kHugePage - 1) / kHugePage * kHugePage;
   const uintptr_t end = (address + static_cast<uintptr_t>(bytes)) / kHugePage * kHugePage;
+  if (begin >= end) return;
   madvise(data + (begin - address), end - begin,
           pages == Pages::Huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);  // only a hint
 #endif
@@ -161,7 +162,7 @@ void give_buffer(std::byte* data, int64_t bytes) noexcept {
   keeper().give(data, capacity);
 }
 
-SmallPages::SmallPages(std::byte* data, int64_t bytes) : data_(data), bytes_(bytes) {
+SmallPages::SmallPages(std::byte* data, int64_t bytes) : data_(data), bytes_(bytes > kLargestKeptBuffer ? bytes : 0) {
   ask_for(Pages::Small, data_, bytes_);
 }
 SmallPages::~SmallPages() { ask_for(Pages::Huge, data_, bytes_); }

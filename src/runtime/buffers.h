@@ -26,10 +26,10 @@ void give_buffer(std::byte* data, int64_t bytes) noexcept;
 std::byte* new_buffer(int64_t bytes);
 void delete_buffer(std::byte* data) noexcept;
 
-// While one lives, new pages of a large buffer are small ones, for a buffer that is filled once. A virtual machine
-// takes huge pages from the memory that was unused for longest, which its host may have to give it first: reading 1 GiB
-// took 0.15 s of a processor with huge pages just used, 2.2 s with others, and 0.5 s with small pages either way. The
-// system may join them later.
+// While one lives, new pages of a buffer that is too large to be kept are small ones, for a buffer that is filled once.
+// A virtual machine takes huge pages from the memory that was unused for longest, which its host may have to give it
+// first: reading 1 GiB took 0.15 s of a processor with huge pages just used, 2.2 s with others, and 0.5 s with small
+// pages either way. The system may join them later.
 class SmallPages {
  public:
   SmallPages(std::byte* data, int64_t bytes);

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "gossamer/error.h"
+#include "gossamer/ops/elementwise.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/parameter.h"
+#include "gossamer/sparse/drop_and_grow.h"
 #include "gossamer/sparse/dynamic.h"
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
@@ -146,6 +148,26 @@ TEST(CustomAlgorithm, MaySetMasksByItself) {
   expect_equal(p.mask(), first);
   EXPECT_EQ(calls, 2);
   EXPECT_EQ(algorithm.state_dict().at("optimizers.0.step").item<int64_t>(), 2);
+}
+
+// Drops where the weight does not point against its gradient.
+class Contrary final : public DropAndGrow {
+ public:
+  Contrary() : DropAndGrow("Contrary", {.sparsity = 0.5}, {}, 0.5) {}
+
+ protected:
+  Tensor drop_scores(const Parameter& parameter) const override { return parameter.values() - parameter.grad(); }
+};
+
+TEST(CustomAlgorithm, OnDropAndGrowNeedsARankingAlone) {
+  const Parameter p(Tensor::from({1.0, -2.0, 3.0, 0.5, 0.0, 0.0}, {2, 3}), "w");
+  SparseParameter("w", p).set_mask(golden::mask_from_string("111100", {2, 3}));
+  Contrary algorithm;
+  algorithm.apply({p});
+  // |w - g| is 0.1, 4, 0.2 and 3.5: two stay, and one grows where |g| is 5.
+  set_dense_gradient(p, Tensor::from({0.9, 2.0, 2.8, -3.0, 5.0, 1.0}, {2, 3}));
+  algorithm.update();
+  EXPECT_EQ(mask_string(p), "010110");
 }
 
 class NoRule final : public DynamicSparsityAlgorithm {

@@ -10,12 +10,9 @@
 namespace gs = gossamer;
 namespace sp = gs::sparse;
 
-struct Settings {
-  int64_t steps = 600;
-  double rate = 0.1;
-};
+using Samples = std::shared_ptr<const gs::data::Dataset>;
 
-std::shared_ptr<const gs::data::Dataset> make_samples(uint64_t first, int64_t count) {
+Samples make_samples(uint64_t first, int64_t count) {
   gs::Tensor x = gs::Tensor::empty({count, 64});
   gs::Tensor y = gs::Tensor::empty({count}, gs::DType::i64);
   float* to = x.mutable_data<float>();
@@ -30,6 +27,13 @@ std::shared_ptr<const gs::data::Dataset> make_samples(uint64_t first, int64_t co
   return std::make_shared<const gs::data::TensorDataset>(x, y);
 }
 
+struct Settings {
+  int64_t steps = 600;
+  double rate = 0.1;
+  Samples known = make_samples(0, 6000);
+  Samples unknown = make_samples(1'000'000, 2000);
+};
+
 gs::nn::Sequential make_network() {
   gs::Generator rng(1);
   return gs::nn::Sequential{gs::nn::named("fc1", gs::nn::Linear({.in = 64, .out = 256}, rng)), gs::nn::ReLU(),
@@ -37,7 +41,7 @@ gs::nn::Sequential make_network() {
                             gs::nn::named("fc3", gs::nn::Linear({.in = 256, .out = 10}, rng))};
 }
 
-double accuracy_of(gs::nn::Module& model, const std::shared_ptr<const gs::data::Dataset>& samples) {
+double accuracy_of(gs::nn::Module& model, const Samples& samples) {
   const gs::NoGrad no_grad;
   model.eval();
   gs::metrics::Accuracy accuracy;
@@ -54,7 +58,7 @@ void train(const char* title, sp::Group sparsity, const Settings& settings) {
   optimizer.apply(sparsity);  // are what is new
 
   gs::optim::LrScheduler rate(optimizer, gs::optim::lr::CosineAnnealing{.t_max = settings.steps});
-  gs::data::DataLoader loader(make_samples(0, 6000), {.batch_size = 64, .seed = 1});
+  gs::data::DataLoader loader(settings.known, {.batch_size = 64, .seed = 1});
   for (int64_t step = 0; step < settings.steps;) {
     for (const auto& batch : loader) {
       const gs::Tensor loss = gs::cross_entropy(model(batch.x), batch.y);
@@ -77,7 +81,7 @@ void train(const char* title, sp::Group sparsity, const Settings& settings) {
   gs::nn::Sequential served = make_network();
   served.load_state_dict(gs::io::load_safetensors(path));
   std::printf("%-10s accuracy %.1f %%, %5d nonzeros, %6.1f KiB in training, %5.1f KiB in the file\n", title,
-              100 * accuracy_of(served, make_samples(1'000'000, 2000)), static_cast<int>(nonzeros),
+              100 * accuracy_of(served, settings.unknown), static_cast<int>(nonzeros),
               static_cast<double>(bytes) / 1024, static_cast<double>(std::filesystem::file_size(path)) / 1024);
 }
 

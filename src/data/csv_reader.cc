@@ -7,6 +7,7 @@
 
 #include "gossamer/error.h"
 #include "runtime/check.h"
+#include "runtime/log.h"
 
 namespace gossamer::data {
 namespace {
@@ -22,6 +23,35 @@ std::string_view trimmed(std::string_view text) {
   const size_t begin = text.find_first_not_of(kBlanks);
   return begin == std::string_view::npos ? std::string_view()
                                          : text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+}
+
+// What std::from_chars makes of a field.
+struct Parsed {
+  bool is_number;
+  bool in_range;
+  double value;
+};
+
+Parsed parse(std::string_view field) {
+  std::string_view text = trimmed(field);
+  // from_chars takes no plus sign.
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool in_range = error != std::errc::result_out_of_range;
+  const bool is_number = (error == std::errc() || !in_range) && end == text.data() + text.size();
+  return {.is_number = is_number, .in_range = in_range, .value = value};
+}
+
+// Whether a first line is likely a row: all numbers, and not those that number the columns from 0 or 1.
+bool looks_like_a_row(const std::vector<std::string>& names) {
+  const size_t first = names[0] == "1" ? 1 : 0;
+  bool counts = true;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (!parse(names[i]).is_number) return false;
+    counts = counts && names[i] == std::to_string(first + i);
+  }
+  return !counts;
 }
 
 }  // namespace
@@ -43,9 +73,18 @@ CsvReader::CsvReader(io::ByteSource& source, std::string_view op, const CsvOptio
   if (options.header) {
     std::set<std::string> seen;
     for (size_t i = 0; i < num_fields_; ++i) {
-      if (!seen.insert(fields_[i]).second) fail_at(i, "names of columns must differ", shown(fields_[i]));
+      if (!seen.insert(fields_[i]).second) {
+        fail_at(i, "names of columns must differ", shown(fields_[i]),
+                "set header = false where the first line is data");
+      }
     }
     names_.assign(fields_.begin(), fields_.begin() + static_cast<std::ptrdiff_t>(num_fields_));
+    if (looks_like_a_row(names_)) {
+      rt::warn(
+          "{}: the first line of '{}' is all numbers and taken for the names of the columns; set header = false "
+          "where it is data",
+          op_, source_.name());
+    }
   } else {
     for (size_t i = 0; i < num_fields_; ++i) names_.push_back(std::to_string(i));
     first_is_pending_ = true;
@@ -68,16 +107,10 @@ bool CsvReader::next(std::vector<double>& values) {
 }
 
 double CsvReader::number(size_t column) const {
-  std::string_view text = trimmed(fields_[column]);
-  // from_chars takes no plus sign.
-  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc::result_out_of_range) fail_at(column, "a number must fit a double", shown(fields_[column]));
-  if (error != std::errc() || end != text.data() + text.size()) {
-    fail_at(column, "a field must be a number", shown(fields_[column]));
-  }
-  return value;
+  const Parsed parsed = parse(fields_[column]);
+  if (!parsed.is_number) fail_at(column, "a field must be a number", shown(fields_[column]));
+  if (!parsed.in_range) fail_at(column, "a number must fit a double", shown(fields_[column]));
+  return parsed.value;
 }
 
 // Reads the next line that is not empty into fields_; false at the end.
@@ -161,10 +194,11 @@ void CsvReader::skip() {
   if (buffer_[at_++] == '\n') ++line_;
 }
 
-void CsvReader::fail_at(size_t column, std::string_view must, std::string_view given) const {
+void CsvReader::fail_at(size_t column, std::string_view must, std::string_view given, std::string_view remedy) const {
   const std::string name = column < names_.size() ? fmt::format(" ('{}')", names_[column]) : "";
   fail<FormatError>(
-      op_, must, fmt::format("'{}', line {}, column {}{}: {}", source_.name(), record_line_, column + 1, name, given));
+      op_, must, fmt::format("'{}', line {}, column {}{}: {}", source_.name(), record_line_, column + 1, name, given),
+      remedy);
 }
 
 void CsvReader::fail_here(std::string_view must, std::string_view given) const {

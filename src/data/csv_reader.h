@@ -24,7 +24,8 @@ class CsvReader {
   bool next(std::vector<double>& values);
 
   // Throws FormatError about a column of the row that was read last.
-  [[noreturn]] void fail_at(size_t column, std::string_view must, std::string_view given) const;
+  [[noreturn]] void fail_at(size_t column, std::string_view must, std::string_view given,
+                            std::string_view remedy = {}) const;
 
  private:
   bool read_record();

@@ -29,7 +29,8 @@ SparsityAlgorithm::SparsityAlgorithm(std::string name, SparsitySettings settings
   settings_.sparsity.for_each([&](const Schedule& schedule) {
     if (!schedule.is_constant()) return;
     if (const float s = schedule.at({}); !(s >= 0 && s < 1)) {
-      fail<ConfigError>(name_, "sparsity must be at least 0 and below 1", fmt::format("{}", s));
+      const std::string share = s > 1 && s < 100 ? fmt::format("it is a share: {} for {} %", s / 100, s) : "";
+      fail<ConfigError>(name_, "sparsity must be at least 0 and below 1", fmt::format("{}", s), share);
     }
   });
   if (!settings_.init_method) {

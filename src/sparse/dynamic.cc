@@ -182,6 +182,10 @@ TopologyChange DynamicSparsityAlgorithm::plan(const SparseParameter& parameter, 
         fmt::format("the mask of '{}' must have shape {}", parameter.name(), parameter.param().shape().to_string()),
         mask.defined() ? mask.shape().to_string() : "an undefined tensor");
   }
+  if (mask.dtype() != DType::boolean) {
+    fail<DTypeError>("update_mask", fmt::format("the mask of '{}' must be bool", parameter.name()),
+                     dtype_name(mask.dtype()), "compare, or convert with .to(DType::boolean)");
+  }
   return {CsrPattern::from_mask(mask)};
 }
 

@@ -15,6 +15,7 @@
 #include "gossamer/data/csv.h"
 #include "gossamer/error.h"
 #include "gossamer/random.h"
+#include "gossamer/runtime.h"
 #include "tests/data/support.h"
 
 namespace gossamer::data::test_csv {
@@ -79,6 +80,7 @@ TEST(Csv, NamesFileLineAndColumnOfAFault) {
       {"a\n+-1\n", "a field must be a number", "'+-1'"},
       {"a\n1e999\n", "a number must fit a double", "line 2, column 1 ('a'): '1e999'"},
       {"a,a\n", "names of columns must differ", "'f', line 1, column 2: 'a'"},
+      {"5,0,0\n", "names of columns must differ", "set header = false"},
       {"a,b\n1,2\"\n", "a quote must stand at the beginning of a field", "'f', line 2, column 2"},
       {"a\n\"1\"2\n", "nothing must follow the quote that ends a field", "'f', line 2, column 1: '2'"},
       {"a,b\n1,2\n3,\"4\n5,6\n", "a quote must be closed", "'f', line 3, column 2"},
@@ -95,6 +97,20 @@ TEST(Csv, NamesFileLineAndColumnOfAFault) {
   for (const char delimiter : {'"', '\n', '\r'}) {
     EXPECT_THROW(parse_csv("a\n", "f", {.delimiter = delimiter}), ConfigError);
   }
+}
+
+TEST(Csv, WarnsAboutAFirstLineThatIsARowRatherThanNames) {
+  std::vector<std::string> warnings;
+  set_log_callback([&](LogLevel, std::string_view message) { warnings.emplace_back(message); });
+  for (const std::string_view text : {"0,1,2\n1,2,0\n", "1,2,3\n", "1,b\n", "a,2\n", "0\n"}) parse_csv(text, "f");
+  EXPECT_EQ(warnings, std::vector<std::string>{});
+  parse_csv("1,2,0\n", "f", {.header = false});
+  EXPECT_EQ(warnings, std::vector<std::string>{});
+  for (const std::string_view text : {"1,2,0\n", "0,2\n", " +0.5,1e999\n"}) parse_csv(text, "f");
+  set_log_callback({});
+  ASSERT_EQ(warnings.size(), 3U);
+  EXPECT_TRUE(contains(warnings[0], "parse_csv") && contains(warnings[0], "'f'")) << warnings[0];
+  EXPECT_TRUE(contains(warnings[0], "header = false")) << warnings[0];
 }
 
 TEST(Csv, ReadsFilesLongerThanItsBufferPlainAndCompressed) {

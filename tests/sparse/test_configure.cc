@@ -194,6 +194,8 @@ TEST(Configure, EveryMistakeIsNamedWithItsPathWhatIsAllowedAndAGuess) {
       {ConfigMap{}, {"config.sparsity: it must be given"}},
       {ConfigMap{{"sparsty", 0.5}}, {"config.sparsty", "did you mean 'sparsity'?"}},
       {ConfigMap{{"sparsity", 1.5}}, {"config: Static: sparsity must be at least 0 and below 1", "1.5"}},
+      {ConfigMap{{"sparsity", 90}},
+       {"config: Static: sparsity must be at least 0 and below 1; 90; it is a share: 0.9 for 90 %"}},
       {ConfigMap{{"sparsity", std::numeric_limits<double>::quiet_NaN()}}, {"config.sparsity: it must be a finite"}},
       {ConfigMap{{"sparsity", "0.5"}}, {"config.sparsity", "the text '0.5'"}},
       {ConfigMap{{"sparsity", 0.5}, {"sparsity", 0.6}}, {"config.sparsity: a key may come once"}},

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "gossamer/error.h"
+#include "gossamer/ops/elementwise.h"
 #include "gossamer/optim/sgd.h"
 #include "gossamer/parameter.h"
+#include "gossamer/sparse/drop_and_grow.h"
 #include "gossamer/sparse/dynamic.h"
 #include "tests/sparse/support.h"
 #include "tests/support/golden.h"
@@ -69,17 +71,18 @@ class WrongMask final : public DynamicSparsityAlgorithm {
 };
 
 TEST(CustomAlgorithm, AWrongMaskIsRefusedAndChangesNothing) {
-  const auto refuse = [](const Tensor& mask) {
+  const auto refuse = [](const Tensor& mask, const std::string& must) {
     const Parameter p = dense_parameter("w", {2, 3}, 19);
     WrongMask algorithm(mask);
     algorithm.apply({p});
     set_dense_gradient(p, uniform(p.shape(), 120));
-    EXPECT_THROW(algorithm.update(), Error);
+    const std::string message = message_of<Error>([&] { algorithm.update(); });
+    EXPECT_TRUE(contains(message, "update_mask: the mask of 'w' must " + must)) << message;
     EXPECT_EQ(mask_string(p), "111111");
   };
-  refuse(Tensor());
-  refuse(Tensor::ones({3, 2}, DType::boolean));
-  refuse(Tensor::ones({2, 3}));
+  refuse(Tensor(), "have shape [2, 3]");
+  refuse(Tensor::ones({3, 2}, DType::boolean), "have shape [2, 3]");
+  refuse(Tensor::ones({2, 3}), "be bool");
 }
 
 // Keeps the first connections, and refuses a parameter called "bad".
@@ -145,6 +148,26 @@ TEST(CustomAlgorithm, MaySetMasksByItself) {
   expect_equal(p.mask(), first);
   EXPECT_EQ(calls, 2);
   EXPECT_EQ(algorithm.state_dict().at("optimizers.0.step").item<int64_t>(), 2);
+}
+
+// Drops where the weight does not point against its gradient.
+class Contrary final : public DropAndGrow {
+ public:
+  Contrary() : DropAndGrow("Contrary", {.sparsity = 0.5}, {}, 0.5) {}
+
+ protected:
+  Tensor drop_scores(const Parameter& parameter) const override { return parameter.values() - parameter.grad(); }
+};
+
+TEST(CustomAlgorithm, OnDropAndGrowNeedsARankingAlone) {
+  const Parameter p(Tensor::from({1.0, -2.0, 3.0, 0.5, 0.0, 0.0}, {2, 3}), "w");
+  SparseParameter("w", p).set_mask(golden::mask_from_string("111100", {2, 3}));
+  Contrary algorithm;
+  algorithm.apply({p});
+  // |w - g| is 0.1, 4, 0.2 and 3.5: two stay, and one grows where |g| is 5.
+  set_dense_gradient(p, Tensor::from({0.9, 2.0, 2.8, -3.0, 5.0, 1.0}, {2, 3}));
+  algorithm.update();
+  EXPECT_EQ(mask_string(p), "010110");
 }
 
 class NoRule final : public DynamicSparsityAlgorithm {

@@ -133,6 +133,19 @@ TEST(SparsitySummary, OfNothingIsEmpty) {
   EXPECT_EQ(Json::parse(summary.json()).at("parameters").size(), 0U);
 }
 
+// The sanitizers see where it does not.
+TEST(SparsitySummary, ALoopOverTheRowsOfATemporaryKeepsThem) {
+  const Parameter p = dense_parameter("a.name.too.long.for.a.string.without.memory.of.its.own", {2, 3}, 4);
+  int rows = 0;
+  for (const SummaryRow& row : SparsitySummary({p}).rows()) {
+    EXPECT_EQ(row.name, p.name());
+    ++rows;
+  }
+  EXPECT_EQ(rows, 1);
+  const SummaryRow& total = SparsitySummary({p}).total();
+  EXPECT_EQ(total.elements, 6);
+}
+
 TEST(SparsitySummary, NamesOfAnyBytesMakeValidJson) {
   const std::string name = "a\"\\/\n\t\x01\xC3\xA9\xF0\x9F\x98\x80|\xFF|\xC3|\xED\xA0\x80|\xC0\x80";
   const Json json = Json::parse(SparsitySummary({dense_parameter(name, {2}, 3)}).json());

@@ -30,6 +30,7 @@ struct CsvTable {
 // Throws FormatError, naming file, line and column, for a field that is no number or beyond double, a wrong number of
 // fields, or a quote that is not closed or stands inside a field; and when there is no header, a name comes twice, or
 // the file is corrupt or too long. FileError where it cannot be read, ConfigError for a delimiter that cannot be one.
+// Warns about a header of numbers that do not count the columns: it is likely a row.
 CsvTable read_csv(const std::filesystem::path& path, const CsvOptions& options = {});
 
 // The same for a text in memory. `name` stands for the file in error messages.

@@ -50,8 +50,8 @@ class DynamicSparsityAlgorithm : public SparsityAlgorithm {
   virtual std::vector<TopologyChange> plan_all(std::span<const Planned> planned);
   // The change of one parameter. The default makes it of update_mask().
   virtual TopologyChange plan(const SparseParameter& parameter, const PlanContext& context);
-  // The new mask, given the current one; both of the parameter's shape. The default throws StateError: a subclass
-  // overrides this, plan() or plan_all().
+  // The new mask, given the current one; both bool and of the parameter's shape (DTypeError, ShapeError). The default
+  // throws StateError: a subclass overrides this, plan() or plan_all().
   virtual Tensor update_mask(const SparseParameter& parameter, const Tensor& mask, const PlanContext& context);
 
   // True where plan() or update_mask() calls dense_gradient(): backward then retains its factors before update steps.

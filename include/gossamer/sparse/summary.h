@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gossamer/parameter.h"
@@ -44,8 +45,11 @@ class SparsitySummary {
   // With `itop` the rows of the parameters that it tracks have `explored`, and the total where it tracks them all.
   explicit SparsitySummary(const std::vector<Parameter>& parameters, const InTimeOverParameterization* itop = nullptr);
 
-  const std::vector<SummaryRow>& rows() const { return rows_; }
-  const SummaryRow& total() const { return total_; }
+  const std::vector<SummaryRow>& rows() const& { return rows_; }
+  const SummaryRow& total() const& { return total_; }
+  // Of a temporary they are given away, so that a loop may run over SparsitySummary(...).rows().
+  std::vector<SummaryRow> rows() && { return std::move(rows_); }
+  SummaryRow total() && { return std::move(total_); }
 
   // Lines for a terminal: a head, the rows, the total.
   std::string table() const;

@@ -29,9 +29,9 @@ class Linear final : public Cloneable<Linear> {
   // DTypeError where they differ in dtype).
   explicit Linear(const Parameter& weight, const Parameter& bias = {});
 
-  // Throws ShapeError unless x is [..., in]; DTypeError unless it has the layer's dtype.
   // What the layer was made with, or what makes one like it.
   const LinearOptions& options() const { return options_; }
+  // Throws ShapeError unless x is [..., in]; DTypeError unless it has the layer's dtype.
   Tensor forward(const Tensor& x) override;
 
   const Parameter& weight() const { return weight_; }

@@ -1,8 +1,12 @@
 #include "gossamer/io/safetensors.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
 #include <cstring>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +23,30 @@ namespace gossamer::io {
 namespace {
 
 constexpr int64_t kLengthBytes = 8;
+
+// How files begin that are given in the place of safetensors. Read as a length, each is beyond the longest header.
+struct OtherFormat {
+  std::string_view begin;
+  std::string_view remedy;
+};
+constexpr std::array kOtherFormats{
+    OtherFormat{"PK\x03\x04",
+                "it is a zip archive: load_npz() reads an .npz; what torch.save() wrote is to be loaded in Python and "
+                "saved by safetensors.torch.save_file()"},
+    OtherFormat{"\x80\x02", "it is a pickle of Python: load it there and save it by safetensors.torch.save_file()"},
+    OtherFormat{"\x89HDF", "it is an HDF5 file: load it with what wrote it and save it by safetensors"},
+};
+
+// What to do with a file whose first bytes, read as a length, are no header's.
+std::string_view remedy_for(uint64_t length) {
+  if (length > static_cast<uint64_t>(kLargestHeader)) {
+    const auto first = std::bit_cast<std::array<char, sizeof(length)>>(length);
+    for (const OtherFormat& other : kOtherFormats) {
+      if (std::string_view(first.data(), first.size()).starts_with(other.begin)) return other.remedy;
+    }
+  }
+  return "it is truncated, or no safetensors file";
+}
 
 std::byte* elements(Tensor& tensor) {
   return dispatch_all(tensor.dtype(),
@@ -56,7 +84,7 @@ struct Safetensors::Contents {
     const int64_t room = size() - kLengthBytes;
     if (length > static_cast<uint64_t>(std::min(room, kLargestHeader))) {
       origin.refuse(fmt::format("the header must be within the file and have at most {} bytes", kLargestHeader),
-                    fmt::format("{} bytes in a file of {}", length, size()), "it is truncated, or no safetensors file");
+                    fmt::format("{} bytes in a file of {}", length, size()), remedy_for(length));
     }
     MemoryBudget budget(size());
     budget.take(length, origin);

@@ -115,12 +115,27 @@ class Translation {
 
   ImportResult finish(std::string_view op, bool strict) {
     ImportResult result;
-    static_cast<LoadResult&>(result) = load_entries(op, module_, dict_, {.strict = strict}, faults_);
+    static_cast<LoadResult&>(result) = load_entries(op, module_, dict_, {.strict = strict}, faults_, prefix_remedy());
     result.taken = std::move(taken_);
     return result;
   }
 
  private:
+  // Where the dict has a parameter's name behind a prefix.
+  std::string prefix_remedy() const {
+    for (const auto& [name, p] : module_.named_parameters()) {
+      if (dict_.contains(name) || has_csr_entries(dict_, name)) continue;
+      for (const std::string& entry : {name, name + "_orig", CsrEntryNames(name).values}) {
+        for (const auto& [given, tensor] : dict_) {
+          if (!given.ends_with("." + entry) || own_.contains(given)) continue;
+          return fmt::format("\"{}\" at the end of strip_prefix takes off what stands before '{}'",
+                             given.substr(0, given.size() - entry.size()), entry);
+        }
+      }
+    }
+    return {};
+  }
+
   Tensor find(const std::string& name) const {
     const auto found = dict_.find(name);
     return found == dict_.end() ? Tensor() : found->second;

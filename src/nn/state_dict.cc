@@ -65,7 +65,7 @@ LoadResult Module::load_state_dict(const StateDict& dict, const LoadOptions& opt
 }
 
 LoadResult load_entries(std::string_view op, Module& module, const StateDict& dict, const LoadOptions& options,
-                        const std::vector<std::string>& faults) {
+                        const std::vector<std::string>& faults, const std::string& names_remedy) {
   StateReader reader(dict, options);
   for (const std::string& fault : faults) reader.fault(fault);
   std::vector<Assignment> assignments;
@@ -95,7 +95,9 @@ LoadResult load_entries(std::string_view op, Module& module, const StateDict& di
     if (source.defined()) copies.emplace_back(buffer, source);
   }
 
-  LoadResult result = reader.finish(op, "the dict must fit the module", "", lacks_masks ? kMasksRemedy : kNamesRemedy);
+  const std::string remedy = names_remedy.empty() ? "" : names_remedy + "; ";
+  LoadResult result = reader.finish(op, "the dict must fit the module", "",
+                                    remedy + std::string(lacks_masks ? kMasksRemedy : kNamesRemedy));
   for (const Assignment& a : assignments) {
     if (a.form == SparseForm::Dense && a.pattern) warn_about_hidden_values(op, a.name, a.values, *a.pattern);
   }

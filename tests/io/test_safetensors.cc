@@ -121,6 +121,23 @@ TEST(Safetensors, AFaultIsNamedWithItsPlace) {
   EXPECT_TRUE(contains(message_of<FormatError>([&] { from_memory(cut); }), "3 bytes in a file of 10"));
 }
 
+TEST(Safetensors, AFileOfAnotherFormatIsCalledByItsName) {
+  using namespace std::string_literals;
+  const std::map<std::string, std::string> remedies = {
+      {"PK\x03\x04\x00\x00\x08\x08\x00\x00"s, "a zip archive"},             // torch.save()
+      {"PK\x03\x04\x14\x00\x00\x00\x00\x00"s, "load_npz() reads an .npz"},  // numpy.savez()
+      {"\x80\x02\x8a\x0al\xfc\x9c\x46\xf9\x20"s, "a pickle"},               // torch.save() before 1.6
+      {"\x89HDF\r\n\x1a\n\x00\x00"s, "an HDF5 file"},
+      {"\x80\x02\x00\x00\x00\x00\x00\x00{}"s, "it is truncated"},  // a header of 640 bytes
+      {"PK\x05\x06\x14\x00\x00\x00\x00\x00"s, "no safetensors file"},
+  };
+  for (const auto& [begin, remedy] : remedies) {
+    const Bytes file(begin.begin(), begin.end());
+    const std::string message = message_of<FormatError>([&] { from_memory(file); });
+    EXPECT_TRUE(contains(message, remedy)) << message << "\n  should say " << remedy;
+  }
+}
+
 // One tensor "x" of the given dtype, at an odd address of the file.
 Bytes one_tensor(const std::string& dtype, size_t elements, const Bytes& data) {
   std::string header = R"({"x":{"dtype":")" + dtype + R"(","shape":[)" + std::to_string(elements) +

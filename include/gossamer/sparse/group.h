@@ -61,8 +61,8 @@ struct GroupEntry {
 };
 
 // Each parameter goes to the first entry that takes it; one that none takes stays dense. An entry whose filter matches
-// no parameter is warned about. Hooks and states are those of
-// its algorithms: a hook is registered with each, and in a state dict algorithm i has the keys algorithms.<i>.<key>.
+// no parameter is warned about. Hooks and states are those of its algorithms: a hook is registered with each, and in a
+// state dict algorithm i has the keys algorithms.<i>.<key>.
 class Group final : public SparsityAlgorithm {
  public:
   Group() : SparsityAlgorithm("Group", {}) {}

@@ -4,18 +4,14 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
 #include <cstdio>
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <set>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include "gossamer/dtype.h"
 #include "gossamer/error.h"
 #include "gossamer/io/npy.h"
+#include "io/safetensors_index.h"
 #include "runtime/check.h"
 #include "tensor/mask_bytes.h"
 
@@ -78,7 +74,7 @@ Tensor to_bits(const Tensor& mask, const std::string& name) {
 }  // namespace
 
 TensorFile::TensorFile(const std::filesystem::path& path) {
-  if (path.string().ends_with(".index.json")) {
+  if (io::is_safetensors_index(path)) {
     add_index(path);
   } else if (path.extension() == ".npz") {
     add_arrays(io::load_npz(path));
@@ -91,31 +87,10 @@ TensorFile::TensorFile(const std::filesystem::path& path) {
 
 // The headers alone are read: together the files may be larger than memory.
 void TensorFile::add_index(const std::filesystem::path& path) {
-  const auto refuse = [&](std::string_view must, std::string_view given) {
-    fail<FormatError>("weights", must, fmt::format("'{}': {}", path.string(), given));
-  };
-  std::ifstream text(path);
-  if (!text) {
-    fail<FileError>("weights", "the file must be readable",
-                    fmt::format("'{}': {}", path.string(), std::generic_category().message(errno)), "check the path");
-  }
-  const nlohmann::json index = nlohmann::json::parse(text, nullptr, false);
-  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
-    refuse("an index must be JSON with a weight_map", "it is not");
-  }
-  std::map<std::string, std::set<std::string>> names;  // of the tensors, by file
-  for (const auto& [tensor, file] : index["weight_map"].items()) {
-    if (!file.is_string() || file.get<std::string>().find('/') != std::string::npos) {
-      refuse("an index must name files beside it", fmt::format("'{}' is in {}", tensor, file.dump()));
-    }
-    names[file.get<std::string>()].insert(tensor);
-  }
-  for (const auto& [name, tensors] : names) {
-    const io::Safetensors file = io::Safetensors::open(path.parent_path() / name);
-    std::set<std::string> held;
-    for (const io::SafetensorsEntry& entry : file.entries()) held.insert(entry.name);
-    if (held != tensors)
-      refuse("a file must hold the tensors that the index says", fmt::format("'{}' holds others", name));
+  constexpr std::string_view kOp = "weights";
+  for (const io::SafetensorsShard& shard : io::read_safetensors_index(path, kOp)) {
+    const io::Safetensors file = io::Safetensors::open(shard.path);
+    io::check_shard(shard, file.entries(), {std::string(kOp), shard.path.string()});
     add(file);
   }
 }

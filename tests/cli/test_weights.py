@@ -229,7 +229,13 @@ class Weights(unittest.TestCase):
         for name in ("noise.safetensors", "noise.npz", "noise.index.json"):
             (self.path / name).write_bytes(b"no file of tensors")
         (self.path / "outside.index.json").write_text('{"weight_map": {"w": "../m.safetensors"}}')
-        (self.path / "other.index.json").write_text('{"weight_map": {"w": "m.safetensors"}}')
+        write(self.path / "w.safetensors", FORMS["dense"])
+        for name, text in (("map", '{"weights": {}}'), ("comma", '{"weight_map": {},}'),
+                           ("other", '{"weight_map": {"v": "w.safetensors"}}'),
+                           ("more", '{"weight_map": {"w": "w.safetensors", "x": "w.safetensors"}}'),
+                           ("twice", '{"weight_map": {"w": "w.safetensors", "w": "w.safetensors"}}'),
+                           ("gone", '{"weight_map": {"w": "gone.safetensors"}}')):
+            (self.path / f"{name}.index.json").write_text(text)
         for arguments, *texts in (
             (("inspekt", "m.safetensors"), "'inspekt'", "did you mean 'inspect'?"),
             (("--verson",), "'--verson'", "did you mean '--version'?"),
@@ -259,9 +265,14 @@ class Weights(unittest.TestCase):
             (("bench", "--shapes", "4x4x1", "--sparsities", "0.5", "--svg", "no/x.svg"), "--svg", "'no/x.svg'"),
             (("convert", "m.safetensors", "out.pt"), "must end in .safetensors or .npz", "'out.pt'"),
             (("inspect", "none.index.json"), "'none.index.json'", "No such file"),
-            (("inspect", "noise.index.json"), "'noise.index.json'", "JSON with a weight_map"),
-            (("inspect", "outside.index.json"), "files beside it", "'w' is in \"../m.safetensors\""),
-            (("inspect", "other.index.json"), "'m.safetensors' holds others"),
+            (("inspect", "noise.index.json"), "the index must be as its format says; 'noise.index.json'", "'{' is missing"),
+            (("inspect", "map.index.json"), "weight_map is missing"),
+            (("inspect", "comma.index.json"), "'comma.index.json': byte 18: a string is missing"),
+            (("inspect", "outside.index.json"), "\"../m.safetensors\" is no file beside the index"),
+            (("inspect", "other.index.json"), "'w.safetensors': \"v\" is missing"),
+            (("inspect", "more.index.json"), "'w.safetensors': \"x\" is missing"),
+            (("inspect", "twice.index.json"), "names must be unique; 'twice.index.json': \"w\" comes twice"),
+            (("inspect", "gone.index.json"), "gone.safetensors': No such file"),
             (("inspect", "noise.npz"), "noise.npz"),
             (("convert", "m.safetensors", "out.safetensors", "--form", "crs"), "--form", "'crs'", "did you mean 'csr'?"),
             (("convert", "m.safetensors", "out.safetensors", "--from-zeros", "a.bias"), "--from-zeros", "'a.bias'"),

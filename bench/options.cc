@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <iterator>
@@ -26,6 +27,8 @@ namespace {
 
 constexpr LayerSize kSizes[] = {{1024, 1024, 256}, {4096, 1024, 512}, {1024, 4096, 512},
                                 {768, 768, 128},   {2048, 2048, 64},  {512, 512, 2048}};
+// Weights that a cache holds, and one that none does.
+constexpr LayerSize kServing[] = {{1024, 1024, 1}, {4096, 1024, 1}, {1024, 4096, 1}, {4096, 4096, 1}};
 constexpr double kSparsities[] = {0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99};
 constexpr int64_t kBatch = 256;  // with a pattern file
 constexpr double kQuickBudget = 140;
@@ -153,6 +156,14 @@ void choose_series(const CommandLine& given, Options& options) {
   }
 }
 
+// The usual table tells what serving gains as well.
+void choose_serving(const CommandLine& given, Options& options) {
+  const auto among = [](const auto& list, auto value) { return std::ranges::find(list, value) != list.end(); };
+  const bool usual = given.shapes.empty() && given.pattern.empty() && given.batch == 0;
+  if (!usual || !among(options.kernels, Kernel::Forward) || !among(options.layouts, Layout::BatchFirst)) return;
+  if (among(options.threads, 1)) options.serving.assign(std::begin(kServing), std::end(kServing));
+}
+
 std::string peer_names() {
   std::string names;
   for (const PeerLibrary& library : peer_libraries()) names += fmt::format("{}, ", library.name);
@@ -225,6 +236,7 @@ Options OptionParser::finish() {
   if (options_.budget_s == 0) options_.budget_s = options_.quick ? kQuickBudget : kFullBudget;
   choose_layers(*given_, options_);
   choose_series(*given_, options_);
+  choose_serving(*given_, options_);
   return options_;
 }
 

@@ -46,6 +46,22 @@ TEST(Options, QuickMeansOneThreadBothLayoutsAndNoOtherLibraryInLessThanThreeMinu
   EXPECT_LT(options.budget_s, 180);
 }
 
+TEST(Options, TheUsualTableAsksLayersForOneSampleToo) {
+  for (const std::initializer_list<std::string>& usual :
+       {std::initializer_list<std::string>{}, {"--quick"}, {"--sparsities", "0.9"}, {"--kernels", "step,forward"}}) {
+    const std::vector<LayerSize> serving = parse(usual).serving;
+    EXPECT_FALSE(serving.empty());
+    for (const LayerSize& size : serving) EXPECT_EQ(size.n, 1);
+  }
+  for (const std::initializer_list<std::string>& other : {std::initializer_list<std::string>{"--shapes", "8x8x8"},
+                                                          {"--batch", "4"},
+                                                          {"--kernels", "step"},
+                                                          {"--layouts", "native"},
+                                                          {"--threads", "2"}}) {
+    EXPECT_TRUE(parse(other).serving.empty());
+  }
+}
+
 TEST(Options, TakeLists) {
   const Options options = parse({"--shapes", "10x20x30,4x2x3", "--sparsities=0.25,0.75", "--threads", "1,3",
                                  "--kernels", "step,forward", "--layouts", "native", "--peers", "none"});
@@ -81,6 +97,7 @@ TEST(Options, APatternFileGivesShapeAndSparsity) {
   EXPECT_EQ(options.sparsities, std::vector<double>{0.75});
   EXPECT_EQ(options.pattern->nnz(), 2);
   EXPECT_EQ(parse({"--pattern", file}).sizes[0].n, 256);
+  EXPECT_TRUE(parse({"--pattern", file}).serving.empty());
   expect_refused({"--pattern", file, "--shapes", "1x1x1"}, "excludes");
   expect_refused({"--sparsities", "0.5", "--pattern", file}, "excludes");
 

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/bar.h"
 #include "cli/command.h"
 #include "cli/globs.h"
 #include "cli/heat_map.h"
@@ -82,11 +83,19 @@ std::vector<Line> read_lines(const TensorFile& file, const std::vector<std::stri
     if (globs.empty() || any_match(globs, weight.name)) lines.push_back({std::move(weight), {}});
   }
   check_globs("--tensor", globs, names);
+  int64_t elements = 0, bytes = 0;
+  for (const Line& line : lines) {
+    elements += line.weight.shape.numel();
+    bytes += line.weight.dense_bytes;
+  }
+  WorkBar bar("inspect", 1, WorkBar::of_bytes(bytes));
+  bar.begin(elements);
   for (Line& line : lines) {
     try {
       line.counts = count_pattern(file, line.weight);
     } catch (const DTypeError&) {  // the table says so
     }
+    bar.advance(line.weight.shape.numel());
   }
   return lines;
 }

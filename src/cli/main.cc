@@ -35,7 +35,7 @@ constexpr Command kCommands[] = {
 };
 
 void log_warning(LogLevel level, std::string_view message) {
-  if (level == LogLevel::Warning) fmt::print(stderr, "gossamer: warning: {}\n", message);
+  if (level == LogLevel::Warning) print_warning(message);
 }
 
 // Throws ConfigError for a first argument that is neither an option nor a command.

@@ -218,6 +218,15 @@ class Weights(unittest.TestCase):
         self.assertIn("U8 are written as I32", result.stderr)
         self.assertEqual(read(self.path / "h.safetensors")[0], {"h": ("F32", [2, 2], [0, 2, 0, 0]), "u": ("I32", [1], [7])})
 
+    def test_prune_tells_the_size_of_the_files_that_it_read(self):
+        write(self.path / "a.safetensors", {"a.weight": DENSE["a.weight"]})
+        write(self.path / "b.safetensors", {"b.weight": ("F32", [256, 256], [1.0] * 65536)})
+        (self.path / "ab.index.json").write_text(
+            json.dumps({"weight_map": {"a.weight": "a.safetensors", "b.weight": "b.safetensors"}}))
+        for file, out in (("ab.index.json", "c.safetensors"), ("b.safetensors", "b.safetensors")):
+            shown = self.ok("prune", file, "--sparsity", "0.5", "--form", "csr", "-o", out).stdout
+            self.assertIn("(before: 256 KiB)", shown)
+
     def test_what_is_refused(self):
         out = ("-o", "out.safetensors")
         write(self.path / "bad_mask.safetensors", {**FORMS["prune"], "w_mask": ("F32", [3, 4], [2.0] * 12)})

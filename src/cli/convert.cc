@@ -57,14 +57,18 @@ void convert(const ConvertOptions& options) {
 
 Run add_convert(CLI::App& app) {
   const auto options = std::make_shared<ConvertOptions>();
-  app.add_option("IN", options->in, "a safetensors file, the .index.json of several, .npz or .npy")->required();
-  app.add_option("OUT", options->out, "the file to write, .safetensors or .npz")->required();
+  app.add_option("IN", options->in, "a safetensors file, the .index.json of several, .npz or .npy")
+      ->type_name("")
+      ->required();
+  app.add_option("OUT", options->out, "the file to write, .safetensors or .npz")->type_name("")->required();
   app.add_option("--form", options->form,
                  "of sparse weights: dense (w and w_mask), csr, or zeros (w alone, 0 where pruned)")
+      ->type_name("FORM")
       ->check(one_of(kForms))
       ->capture_default_str();
   app.add_option("--from-zeros", options->from_zeros,
                  "dense weights whose name matches this glob become sparse where they are 0; may come several times")
+      ->type_name("GLOB")
       ->allow_extra_args(false);
   return [options] { convert(*options); };
 }

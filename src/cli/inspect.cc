@@ -18,6 +18,7 @@
 #include "cli/heat_map.h"
 #include "cli/pattern_counts.h"
 #include "cli/tensor_file.h"
+#include "cli/terminal.h"
 #include "cli/text_file.h"
 #include "gossamer/error.h"
 #include "runtime/table.h"
@@ -170,6 +171,9 @@ std::string to_svg(const std::vector<Line>& lines) {
 }
 
 void inspect(const InspectOptions& options) {
+  check_distinct({{"FILE", options.file}, {"--svg", options.svg}, {"--json", options.json}});
+  if (!options.svg.empty()) check_writable_text(options.svg, "--svg");
+  if (!options.json.empty()) check_writable_text(options.json, "--json");
   const TensorFile file(options.file);
   const std::vector<Line> lines = read_lines(file, options.globs);
   if (!options.svg.empty()) write_text(options.svg, to_svg(lines), "--svg");
@@ -183,11 +187,15 @@ void inspect(const InspectOptions& options) {
 
 Run add_inspect(CLI::App& app) {
   const auto options = std::make_shared<InspectOptions>();
-  app.add_option("FILE", options->file, "a safetensors file, the .index.json of several, .npz or .npy")->required();
+  app.add_option("FILE", options->file, "a safetensors file, the .index.json of several, .npz or .npy")
+      ->type_name("")
+      ->required();
   app.add_option("--tensor", options->globs, "only weights whose name matches this glob; may come several times")
+      ->type_name("GLOB")
       ->allow_extra_args(false);
-  app.add_option("--svg", options->svg, "also draw where the nonzeros are, of each weight of rank 2 or more");
-  app.add_option("--json", options->json, "also write the figures to this file");
+  app.add_option("--svg", options->svg, "also draw where the nonzeros are, of each weight of rank 2 or more")
+      ->type_name("FILE");
+  app.add_option("--json", options->json, "also write the figures to this file")->type_name("FILE");
   return [options] { inspect(*options); };
 }
 

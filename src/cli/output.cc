@@ -58,7 +58,7 @@ void flush_output() {
 
 void print_warning(std::string_view text) {
   if (line_fd != kNone) draw_line(line_fd, {});
-  fmt::print(stderr, "gossamer: warning: {}\n", text);
+  fmt::print(stderr, "gossamer: warning: {}\n", printable(text));
 }
 
 // A signal that is ignored, as under nohup, stays so.

@@ -15,7 +15,7 @@
 #include "cli/globs.h"
 #include "cli/output.h"
 #include "cli/tensor_file.h"
-#include "cli/text_file.h"
+#include "cli/terminal.h"
 #include "gossamer/error.h"
 #include "gossamer/ops/math.h"
 #include "gossamer/parameter.h"
@@ -121,7 +121,7 @@ void prune_by_mask(const std::vector<Parameter>& parameters, WorkBar& bar, F&& m
       if (bits[static_cast<size_t>(position)]) positions.push_back(position);
     });
     if (positions.empty() && p.numel() > 0) {
-      print_warning(fmt::format("'{}' loses all its weights", printable(p.name())));
+      print_warning(fmt::format("'{}' loses all its weights", p.name()));
     }
     p.apply(TopologyChange::between(*p.topology(), CsrPattern::from_positions(size.rows, size.cols, positions)));
     bar.advance(p.numel());

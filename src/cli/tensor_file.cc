@@ -11,6 +11,7 @@
 #include "gossamer/dtype.h"
 #include "gossamer/error.h"
 #include "gossamer/io/npy.h"
+#include "io/atomic_file.h"
 #include "io/safetensors_index.h"
 #include "io/saving.h"
 #include "runtime/check.h"
@@ -190,8 +191,10 @@ StateDict read_weights(const TensorFile& file, const std::vector<Weight>& weight
 }
 
 void check_output(std::string_view op, const std::filesystem::path& path) {
-  if (path.extension() == ".safetensors" || path.extension() == ".npz") return;
-  fail<ConfigError>(op, "the output must end in .safetensors or .npz", fmt::format("'{}'", path.string()));
+  if (path.extension() != ".safetensors" && path.extension() != ".npz") {
+    fail<ConfigError>(op, "the output must end in .safetensors or .npz", fmt::format("'{}'", path.string()));
+  }
+  const io::AtomicFile file(path, op);  // which is removed, since nothing is committed
 }
 
 void save_tensors(const std::filesystem::path& path, const StateDict& tensors,

@@ -70,7 +70,8 @@ std::vector<Weight> find_weights(const TensorFile& file);
 // for a mask of another shape than its weight, or with elements other than 0 and 1.
 StateDict read_weights(const TensorFile& file, const std::vector<Weight>& weights, WorkBar& bar);
 
-// Refuses a name that ends neither in ".safetensors" nor in ".npz", the formats of save_tensors().
+// Refuses a name that ends neither in ".safetensors" nor in ".npz", the formats of save_tensors(), and before long work
+// a path that cannot be written. Throws ConfigError, FileError.
 void check_output(std::string_view op, const std::filesystem::path& path);
 
 // Writes tensors that were read from `file`, atomically; then tells on standard error what the new file does not keep:

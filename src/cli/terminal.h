@@ -1,5 +1,8 @@
-// What standard output or standard error leads to.
+// What standard output or standard error leads to, and what may be shown there.
 #pragma once
+
+#include <string>
+#include <string_view>
 
 namespace gossamer::cli {
 
@@ -7,5 +10,8 @@ namespace gossamer::cli {
 bool redraws(int fd);
 // Of the terminal; 80 where it does not say.
 int columns(int fd);
+
+// The text with ? for control characters, which a terminal would obey and XML forbids.
+std::string printable(std::string_view text);
 
 }  // namespace gossamer::cli

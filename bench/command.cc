@@ -36,6 +36,7 @@ std::vector<Ratio> measure(const Options& options) {
 }
 
 void run_ratios(const Options& options) {
+  cli::check_distinct({{"--pattern", options.pattern_file}, {"--json", options.json}, {"--svg", options.svg}});
   if (!options.json.empty()) cli::check_writable_text(options.json, "--json");
   if (!options.svg.empty()) cli::check_writable_text(options.svg, "--svg");
   const std::vector<Ratio> ratios = measure(options);

@@ -77,7 +77,7 @@ TEST(Options, NameTheExecutionAndTheSimdTarget) {
   EXPECT_EQ(parse({}).execution, Execution::Auto);
   EXPECT_EQ(parse({"--execution", "dense"}).execution, Execution::Dense);
   EXPECT_EQ(parse({"--execution=csr"}).execution, Execution::Csr);
-  expect_refused({"--execution", "fast"}, "fast");
+  expect_refused({"--execution", "fast"}, "--execution: must be among: auto, csr, dense; 'fast'");
   expect_refused({"--simd", "AVX9"}, "--simd: set_simd_target: the target must be among ");
 }
 
@@ -105,7 +105,8 @@ TEST(Options, APatternFileGivesShapeAndSparsity) {
   std::ofstream(other) << "%%MatrixMarket matrix coordinate pattern general\n2 4 2\n1 4\n2 1\n";
   EXPECT_TRUE(*parse({"--pattern", other}).pattern == *options.pattern);
   expect_refused({"--tensor", "fc1.weight"}, "--tensor requires --pattern");
-  expect_refused({"--pattern", "a.txt"}, "--pattern: the file's name must end in .mtx, .smtx or .safetensors; 'a.txt'");
+  expect_refused({"--pattern", "a.txt"},
+                 "--pattern: the file's name must end in .mtx, .smtx, .safetensors or .index.json; 'a.txt'");
 
   std::ofstream(file) << "1, 2, 2\n0 2\n0 1\n";
   expect_refused({"--pattern", file}, "--pattern: the pattern must have zeros; all of 1x2 are nonzeros");
@@ -124,6 +125,7 @@ TEST(Options, SayWhatIsWrong) {
                  "--kernels: must be among: forward, input_grad, weight_grad, step; 'backward'");
   expect_refused({"--layouts", "row"}, "--layouts: must be among: batch_first, native; 'row'");
   expect_refused({"--peers", "mkl"}, "--peers: must be among: ");
+  expect_refused({"--budget", "-1"}, "--budget: it must be above 0; -1");
   expect_refused({"--threads", "0"}, "bench_ratios: the options must be valid; ");
 }
 

@@ -175,9 +175,13 @@ class Weights(unittest.TestCase):
         self.assertIn("66.7", self.ok("inspect", "i.index.json").stdout)
 
     def test_bench_measures_the_pattern_of_a_weight(self):
-        for form in ("mask", "prune", "CSR"):
-            write(self.path / "f.safetensors", FORMS[form])
-            shown = self.ok("bench", "--pattern", "f.safetensors", "--tensor", "w", "--batch", "1", "--threads", "1",
+        for form in ("mask", "prune", "CSR", "index"):
+            tensors = FORMS["mask" if form == "index" else form]
+            write(self.path / "f.safetensors", {**tensors, "other": ("F8_E4M3", [2, 2], [1, 2, 3, 4])})
+            (self.path / "f.index.json").write_text(
+                json.dumps({"weight_map": {name: "f.safetensors" for name in [*tensors, "other"]}}))
+            file = "f.index.json" if form == "index" else "f.safetensors"
+            shown = self.ok("bench", "--pattern", file, "--tensor", "w", "--batch", "1", "--threads", "1",
                             "--kernels", "forward", "--layouts", "native", "--budget", "0.01", "--json", "r.json",
                             "--svg", "r.svg").stdout
             self.assertRegex(shown, r"forward +3x4x1 +\d")
@@ -207,7 +211,9 @@ class Weights(unittest.TestCase):
         write(self.path / "n.safetensors", {"\x1b[31m<w>": ("F32", [1, 2], [0.0, 0.0])}, {"\n": "\r"})
         result = self.ok("prune", "n.safetensors", "--algorithm", "block", "--sparsity", "0.5", "-o", "n2.safetensors")
         self.assertIn("warning: '?[31m<w>' loses all its weights", result.stderr)
-        shown = self.ok("inspect", "n2.safetensors", "--svg", "n.svg").stdout + (self.path / "n.svg").read_text()
+        refused = self.run_program("inspect", "n.safetensors", "--tensor", "other").stderr
+        self.assertIn("there are ?[31m<w>", refused)
+        shown = self.ok("inspect", "n2.safetensors", "--svg", "n.svg").stdout + (self.path / "n.svg").read_text() + refused
         self.assertNotRegex(shown + result.stdout, "[\x1b\r]")
         self.assertIn(">?[31m&lt;w>", shown)
 
@@ -239,6 +245,7 @@ class Weights(unittest.TestCase):
             (self.path / name).write_bytes(b"no file of tensors")
         (self.path / "outside.index.json").write_text('{"weight_map": {"w": "../m.safetensors"}}')
         write(self.path / "w.safetensors", FORMS["dense"])
+        write(self.path / "s.safetensors", FORMS["mask"])
         for name, text in (("map", '{"weights": {}}'), ("comma", '{"weight_map": {},}'),
                            ("other", '{"weight_map": {"v": "w.safetensors"}}'),
                            ("more", '{"weight_map": {"w": "w.safetensors", "x": "w.safetensors"}}'),
@@ -269,7 +276,15 @@ class Weights(unittest.TestCase):
             (("convert", "columns.safetensors", "out.safetensors"), "to_dense_form", "w"),
             (("bench", "--pattern", "m.safetensors", "--tensor", "c.weight"), "--tensor", "'c.weight'"),
             (("bench", "--pattern", "m.safetensors", "--tensor", "a.weight"), "must have zeros", "6x8"),
-            (("bench", "--pattern", "a.txt"), "must end in .mtx, .smtx or .safetensors", "'a.txt'"),
+            (("bench", "--pattern", "m.safetensors"), "--tensor: ", "it is missing", "has a.weight, b.weight, norm.weight"),
+            (("bench", "--pattern", "a.txt"), "must end in .mtx, .smtx, .safetensors or .index.json", "'a.txt'"),
+            (("bench", "--pattern", "s.safetensors", "--tensor", "w", "--json", "./s.safetensors"), "is --pattern already"),
+            (("inspect", "m.safetensors", "--json", "./m.safetensors"), "--json: it must be a file of its own", "is FILE already"),
+            (("inspect", "m.safetensors", "--svg", "new", "--json", "new"), "'new' is --svg already"),
+            (("demo", "--save", "new", "--json", "./new"), "'./new' is --save already"),
+            (("demo", "--save", "no/run"), "--save: ", "'no/run'", "No such file"),
+            (("demo", "--resume", "none"), "'none'", "No such file"),
+            (("help",), "did you mean '--help'?"),
             (("bench", "--shapes", "4x4"), "--shapes", "'4x4'"),
             (("bench", "--shapes", "4x4x1", "--sparsities", "0.5", "--svg", "no/x.svg"), "--svg", "'no/x.svg'"),
             (("convert", "m.safetensors", "out.pt"), "must end in .safetensors or .npz", "'out.pt'"),

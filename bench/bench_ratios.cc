@@ -33,7 +33,7 @@ void show(benchmark::State& state, const Measured& measured) {
   set_time(state, r.sparse_s);
   state.counters["FLOP/s"] = dense * density / r.sparse_s;
   state.counters["dense-eq.FLOP/s"] = dense / r.sparse_s;
-  state.counters["OpenBLAS.FLOP/s"] = dense / r.dense_s;
+  state.counters["dense.FLOP/s"] = dense / r.dense_s;
   if (measured.bytes > 0) state.counters["bytes/s"] = static_cast<double>(measured.bytes) / r.sparse_s;
   state.counters["ratio"] = r.ratio();
   state.counters["turns"] = measured.turns;

@@ -18,18 +18,10 @@ void measure(benchmark::State& state, Kernel kernel, const LayerSize& size, doub
   const auto pattern = uniform_pattern(size.m, size.k, sparsity);
   CsrProducts one(pattern, 1), products(pattern, size.n);
   DenseProducts dense(size);
-  const auto dense_turn = [&] {
-    if (size.n == 1 && kernel == Kernel::Forward) {
-      dense.forward_one();
-    } else {
-      dense.run(kernel, 1);
-    }
-  };
   const bool has_own = kernel == Kernel::Forward;
-  const auto own_turn = [&] { has_own ? dense.forward_of_library() : dense_turn(); };
-  Contender contenders[] = {{dense_turn, {}},
+  Contender contenders[] = {{[&] { dense.run(kernel, 1); }, {}},
                             {[&] { products.run(kernel, Layout::BatchFirst); }, {}},
-                            {own_turn, {}},
+                            {[&] { dense.run_library(kernel); }, {}},
                             {[&] { one.run(kernel, Layout::BatchFirst); }, {}}};
   take_turns(contenders, {.warm = false, .budget_s = 0, .min_rounds = 15});
 

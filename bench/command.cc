@@ -1,10 +1,9 @@
 // gossamer bench: the table of ratios for an installed library, without Google Benchmark.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstddef>
-#include <cstdio>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +15,7 @@
 #include "bench/plot.h"
 #include "bench/ratios.h"
 #include "bench/table.h"
+#include "cli/bar.h"
 #include "cli/command.h"
 #include "cli/text_file.h"
 
@@ -26,16 +26,17 @@ namespace {
 std::vector<Ratio> measure(const Options& options) {
   Measurements measurements(options);
   const size_t count = measurements.groups().size();
-  const bool terminal = isatty(STDERR_FILENO) == 1;
+  cli::WorkBar bar("bench", 1, cli::WorkBar::Work::Long);
+  bar.begin(std::ssize(measurements.groups()));
   for (size_t i = 0; i < count; ++i) {
     measurements.measure(i);
-    if (terminal) fmt::print(stderr, "\r{:3} %", 100 * (i + 1) / count);
+    bar.advance();
   }
-  if (terminal) fmt::print(stderr, "\r{:5}\r", "");
   return measurements.ratios();
 }
 
 void run_ratios(const Options& options) {
+  cli::check_distinct({{"--pattern", options.pattern_file}, {"--json", options.json}, {"--svg", options.svg}});
   if (!options.json.empty()) cli::check_writable_text(options.json, "--json");
   if (!options.svg.empty()) cli::check_writable_text(options.svg, "--svg");
   const std::vector<Ratio> ratios = measure(options);

@@ -12,6 +12,13 @@ using Json = nlohmann::ordered_json;
 
 Json head(const Series& series) { return {{"kernel", name(series.kernel)}, {"layout", name(series.layout)}}; }
 
+// Of what runs over the sizes, which it does not name.
+Json head_of_all(const Series& series) {
+  Json entry = head(series);
+  entry["few_samples"] = series.few_samples;
+  return entry;
+}
+
 Json entry_of(const Ratio& r) {
   Json entry = head(r.series);
   entry.update({{"m", r.size.m},
@@ -49,12 +56,12 @@ std::string ratio_json(std::span<const Ratio> ratios) {
   }
   const std::vector<GeometricMean> means = geometric_means(own);
   for (const GeometricMean& m : means) {
-    Json entry = head(m.series);
+    Json entry = head_of_all(m.series);
     entry.update({{"sparsity", m.sparsity}, {"threads", m.series.threads}, {"ratio", m.ratio}});
     json["geomean"].push_back(entry);
   }
   for (const Crossover& c : crossovers(means)) {
-    Json entry = head(c.series);
+    Json entry = head_of_all(c.series);
     entry.update({{"threads", c.series.threads}, {"sparsity", c.sparsity ? Json(*c.sparsity) : Json()}});
     json["crossover"].push_back(entry);
   }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "ops/dense_products.h"
+
 namespace gossamer::bench {
 
 std::string to_string(const LayerSize& size) { return fmt::format("{}x{}x{}", size.m, size.k, size.n); }
@@ -21,6 +23,8 @@ std::string_view name(Kernel kernel) {
 }
 
 std::string_view name(Layout layout) { return layout == Layout::BatchFirst ? "batch_first" : "native"; }
+
+bool has_few_samples(const LayerSize& size) { return size.n <= kFewSamples; }
 
 double dense_flop(const LayerSize& size, Kernel kernel) {
   const double one = 2.0 * static_cast<double>(size.m) * static_cast<double>(size.k) * static_cast<double>(size.n);

@@ -25,6 +25,9 @@ enum class Layout { BatchFirst, Native };
 inline constexpr Layout kLayouts[] = {Layout::BatchFirst, Layout::Native};
 std::string_view name(Layout layout);
 
+// Whether a layer has as few samples as serving has, where the library's own dense product may be the faster one.
+bool has_few_samples(const LayerSize& size);
+
 // Floating-point operations of a dense product of this size; a sparse one does the density's share of them.
 double dense_flop(const LayerSize& size, Kernel kernel);
 

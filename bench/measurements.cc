@@ -23,14 +23,26 @@ double work(const Group& group) {
   return dense_flop(group.size, group.kernel) * products + 1e8;
 }
 
-std::vector<Series> series_of(const Options& options, Kernel kernel, int threads) {
-  std::vector<Series> series;
-  for (const Layout layout : options.layouts) series.push_back({kernel, layout, threads});
+Group group_of(const Options& options, const LayerSize& size, double sparsity, Kernel kernel, int threads,
+               const std::vector<Layout>& layouts) {
+  const bool few = has_few_samples(size);
+  Group group = {size, sparsity, kernel, threads, {}, {}};
+  for (const Layout layout : layouts) group.series.push_back({kernel, layout, threads, std::string(kOwnLibrary), few});
   for (const PeerLibrary& peer : options.peers) {
     if (threads > 1 && !peer.has_threads) continue;
-    for (const Layout layout : options.layouts) series.push_back({kernel, layout, threads, std::string(peer.name)});
+    for (const Layout layout : layouts) group.series.push_back({kernel, layout, threads, std::string(peer.name), few});
   }
-  return series;
+  return group;
+}
+
+bool has_forward(Kernel kernel) { return kernel == Kernel::Forward || kernel == Kernel::Step; }
+
+// Answers of few samples: single calls in turns, since repeated ones would leave a weight in a cache out of which the
+// other layers of a model throw it. Several threads have to be woken up first.
+Turns turns_of(const Group& group, double budget_s) {
+  const bool answers = group.kernel == Kernel::Forward && has_few_samples(group.size) && group.threads == 1;
+  if (answers) return {.warm = false, .budget_s = budget_s, .min_rounds = 15};
+  return {.threads = group.threads, .budget_s = budget_s};
 }
 
 }  // namespace
@@ -55,12 +67,18 @@ Measurements::Measurements(const Options& options) : options_(options), seconds_
     for (const LayerSize& size : options.sizes) {
       for (const double sparsity : options.sparsities) {
         for (const Kernel kernel : options.kernels) {
-          groups_.push_back({size, sparsity, kernel, threads, series_of(options, kernel, threads), {}});
-          work_left_ += work(groups_.back());
+          groups_.push_back(group_of(options, size, sparsity, kernel, threads, options.layouts));
         }
       }
     }
+    if (threads > 1) continue;
+    for (const LayerSize& size : options.serving) {
+      for (const double sparsity : options.sparsities) {
+        groups_.push_back(group_of(options, size, sparsity, Kernel::Forward, threads, {Layout::BatchFirst}));
+      }
+    }
   }
+  for (const Group& group : groups_) work_left_ += work(group);
 }
 
 Measurements::~Measurements() = default;
@@ -79,8 +97,11 @@ const Group& Measurements::measure(size_t index) {
   const double start = wall_seconds();
   prepare(group);
 
+  const bool has_own_dense = has_few_samples(group.size) && has_forward(group.kernel);
   std::vector<Contender> contenders;
   contenders.push_back({[&] { layer_->dense.run(group.kernel, group.threads); }, {}});
+  if (has_own_dense) contenders.push_back({[&] { layer_->dense.run_library(group.kernel); }, {}});
+  const size_t first = contenders.size();  // of the series
   for (const Series& s : group.series) {
     if (s.library == kOwnLibrary) {
       contenders.push_back({[&] { layer_->csr.run(s.kernel, s.layout); }, {}});
@@ -89,15 +110,15 @@ const Group& Measurements::measure(size_t index) {
       contenders.push_back({[&] { peer.run(s.kernel, s.layout, s.threads); }, {}});
     }
   }
-  take_turns(contenders, {.threads = group.threads, .budget_s = seconds_left_ * work(group) / work_left_});
+  take_turns(contenders, turns_of(group, seconds_left_ * work(group) / work_left_));
 
-  const Contender& dense = contenders.front();
+  const double dense_s = has_own_dense ? std::min(contenders[0].time(), contenders[1].time()) : contenders[0].time();
   for (size_t i = 0; i < group.series.size(); ++i) {
     const Series& s = group.series[i];
-    group.measured.push_back({.ratio = {s, group.size, group.sparsity, contenders[i + 1].time(), dense.time()},
+    group.measured.push_back({.ratio = {s, group.size, group.sparsity, contenders[first + i].time(), dense_s},
                               .nnz = layer_->nnz,
                               .bytes = s.library == kOwnLibrary ? layer_->csr.bytes(s.kernel) : 0,
-                              .turns = static_cast<int>(dense.seconds.size())});
+                              .turns = static_cast<int>(contenders[0].seconds.size())});
   }
   seconds_left_ -= wall_seconds() - start;
   work_left_ -= work(group);

@@ -17,8 +17,8 @@ struct Measured {
   int turns;
 };
 
-// What takes turns together on one layer: the dense product, Gossamer's in every layout, and those of other
-// libraries.
+// What takes turns together on one layer: the dense product, with few samples on OpenBLAS and as the library has it,
+// Gossamer's sparse one in every layout, and those of other libraries.
 struct Group {
   LayerSize size;
   double sparsity;

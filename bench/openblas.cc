@@ -27,28 +27,37 @@ void DenseProducts::run(Kernel kernel, int threads) {
   const float* const w = std::as_const(w_).data<float>();
   const float* const x = std::as_const(x_).data<float>();
   const float* const dy = std::as_const(dy_).data<float>();
+  float* const y = y_.mutable_data<float>();
+  float* const dx = dx_.mutable_data<float>();
   const bool all = kernel == Kernel::Step;
   if (all || kernel == Kernel::Forward) {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, m, k, 1, x, k, w, k, 0, y_.mutable_data<float>(), m);
+    if (n == 1) {
+      cblas_sgemv(CblasRowMajor, CblasNoTrans, m, k, 1, w, k, x, 1, 0, y, 1);
+    } else {
+      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, m, k, 1, x, k, w, k, 0, y, m);
+    }
   }
   if (all || kernel == Kernel::InputGrad) {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, k, m, 1, dy, m, w, k, 0, dx_.mutable_data<float>(), k);
+    if (n == 1) {
+      cblas_sgemv(CblasRowMajor, CblasTrans, m, k, 1, w, k, dy, 1, 0, dx, 1);
+    } else {
+      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, k, m, 1, dy, m, w, k, 0, dx, k);
+    }
   }
   if (all || kernel == Kernel::WeightGrad) {
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, k, n, 1, dy, m, x, k, 0, dw_.mutable_data<float>(), k);
   }
 }
 
-void DenseProducts::forward_one() {
-  const BlasThreads blas_threads(1);
-  const auto m = static_cast<blasint>(size_.m), k = static_cast<blasint>(size_.k);
-  cblas_sgemv(CblasRowMajor, CblasNoTrans, m, k, 1, std::as_const(w_).data<float>(), k, std::as_const(x_).data<float>(),
-              1, 0, y_.mutable_data<float>(), 1);
-}
-
-void DenseProducts::forward_of_library() {
-  dense_forward<float>({size_.n, size_.k, size_.m}, std::as_const(x_).data<float>(), std::as_const(w_).data<float>(),
-                       nullptr, y_.mutable_data<float>());
+void DenseProducts::run_library(Kernel kernel) {
+  const DenseSize size = {size_.n, size_.k, size_.m};
+  const float* const w = std::as_const(w_).data<float>();
+  const float* const x = std::as_const(x_).data<float>();
+  const float* const dy = std::as_const(dy_).data<float>();
+  const bool all = kernel == Kernel::Step;
+  if (all || kernel == Kernel::Forward) dense_forward<float>(size, x, w, nullptr, y_.mutable_data<float>());
+  if (all || kernel == Kernel::InputGrad) dense_input_grad<float>(size, dy, w, dx_.mutable_data<float>());
+  if (all || kernel == Kernel::WeightGrad) dense_weight_grad<float>(size, dy, x, dw_.mutable_data<float>());
 }
 
 int64_t DenseProducts::bytes(Kernel kernel) const {

@@ -1,4 +1,4 @@
-// Dense products of a layer on OpenBLAS, called directly.
+// Dense products of a layer: on OpenBLAS, called directly, and as the library computes them.
 #pragma once
 
 #include "bench/layer.h"
@@ -20,12 +20,10 @@ class DenseProducts {
  public:
   explicit DenseProducts(const LayerSize& size);
 
-  // With `threads` threads of OpenBLAS's own.
+  // With `threads` threads of OpenBLAS's own. Products of one sample are of a matrix and a vector.
   void run(Kernel kernel, int threads);
-  // The forward product of the first sample alone, as a matrix times a vector.
-  void forward_one();
-  // The forward product as the library computes it, which for few samples is not OpenBLAS.
-  void forward_of_library();
+  // As the library computes them, which for forward of few samples is not OpenBLAS.
+  void run_library(Kernel kernel);
   // Bytes that a product has to read and write at least.
   int64_t bytes(Kernel kernel) const;
 

@@ -3,21 +3,18 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <iterator>
-#include <map>
 #include <memory>
 #include <thread>
 #include <utility>
 
+#include "bench/pattern_file.h"
 #include "bench/patterns.h"
 #include "config/config_errors.h"
-#include "gossamer/io/matrix_market.h"
-#include "gossamer/io/safetensors.h"
-#include "gossamer/io/smtx.h"
 #include "gossamer/runtime.h"
-#include "gossamer/sparse_forms.h"
 #include "runtime/check.h"
 
 namespace gossamer::bench {
@@ -26,6 +23,8 @@ namespace {
 
 constexpr LayerSize kSizes[] = {{1024, 1024, 256}, {4096, 1024, 512}, {1024, 4096, 512},
                                 {768, 768, 128},   {2048, 2048, 64},  {512, 512, 2048}};
+// Weights that a cache holds, and one that none does.
+constexpr LayerSize kServing[] = {{1024, 1024, 1}, {4096, 1024, 1}, {1024, 4096, 1}, {4096, 4096, 1}};
 constexpr double kSparsities[] = {0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99};
 constexpr int64_t kBatch = 256;  // with a pattern file
 constexpr double kQuickBudget = 140;
@@ -37,8 +36,9 @@ struct CommandLine {
   std::vector<double> sparsities;
   std::vector<int> threads;
   int64_t batch = 0;
+  std::optional<double> budget_s;
   std::filesystem::path pattern;
-  std::string tensor, simd;
+  std::string tensor, simd, execution = "auto";
 };
 
 LayerSize parse_size(const std::string& text) {
@@ -78,29 +78,9 @@ std::vector<T> by_name(const char* option, const All& all, const Name& name_of, 
   return found;
 }
 
-// Of a weight in any of the forms of docs/checkpoints.md.
-std::shared_ptr<const CsrPattern> weight_pattern(const std::filesystem::path& file, const std::string& weight) {
-  const StateDict dict = to_dense_form(io::load_safetensors(file));
-  for (const std::string& name : {weight + "_mask", weight}) {
-    if (const auto found = dict.find(name); found != dict.end()) {
-      return CsrPattern::from_mask(found->second.to(DType::boolean));
-    }
-  }
-  fail<ConfigError>("--tensor", "it must name a weight of the file", fmt::format("'{}'", weight),
-                    fmt::format("'{}' has others", file.string()));
-}
-
-std::shared_ptr<const CsrPattern> read_pattern(const CommandLine& given) {
-  const std::filesystem::path& file = given.pattern;
-  if (file.extension() == ".safetensors") return weight_pattern(file, given.tensor);
-  if (file.extension() == ".mtx") return io::load_matrix_market(file).pattern;
-  if (file.extension() == ".smtx") return io::load_smtx(file);
-  fail<ConfigError>("--pattern", "the file's name must end in .mtx, .smtx or .safetensors",
-                    fmt::format("'{}'", file.string()));
-}
-
 void read_user_pattern(const CommandLine& given, Options& options) {
-  options.pattern = read_pattern(given);
+  options.pattern = read_pattern(given.pattern, given.tensor);
+  options.pattern_file = given.pattern;
   const CsrPattern& p = *options.pattern;
   if (p.is_full()) {
     fail<ConfigError>("--pattern", "the pattern must have zeros",
@@ -133,6 +113,18 @@ void choose_layers(const CommandLine& given, Options& options) {
   }
 }
 
+std::string_view execution_name(Execution execution) {
+  switch (execution) {
+    case Execution::Auto:
+      return "auto";
+    case Execution::Csr:
+      return "csr";
+    case Execution::Dense:
+      break;
+  }
+  return "dense";
+}
+
 void choose_series(const CommandLine& given, Options& options) {
   const auto name_of = [](auto value) { return name(value); };
   options.kernels =
@@ -145,12 +137,22 @@ void choose_series(const CommandLine& given, Options& options) {
         "--peers", all, [](const PeerLibrary& p) { return p.name; }, given.peers,
         options.quick ? std::vector<PeerLibrary>{} : all);
   }
+  constexpr Execution kExecutions[] = {Execution::Auto, Execution::Csr, Execution::Dense};
+  options.execution = by_name<Execution>("--execution", kExecutions, execution_name, {given.execution}, {}).front();
   options.threads = given.threads;
   if (given.threads.empty()) {
     options.threads = {1};
     const auto cores = static_cast<int>(std::thread::hardware_concurrency());
     if (!options.quick && cores > 1) options.threads.push_back(cores);
   }
+}
+
+// The usual table tells what serving gains as well.
+void choose_serving(const CommandLine& given, Options& options) {
+  const auto among = [](const auto& list, auto value) { return std::ranges::find(list, value) != list.end(); };
+  const bool usual = given.shapes.empty() && given.pattern.empty() && given.batch == 0;
+  if (!usual || !among(options.kernels, Kernel::Forward) || !among(options.layouts, Layout::BatchFirst)) return;
+  if (among(options.threads, 1)) options.serving.assign(std::begin(kServing), std::end(kServing));
 }
 
 std::string peer_names() {
@@ -172,13 +174,16 @@ OptionParser::OptionParser(CLI::App& app, Options defaults, bool with_peers)
   CLI::Option* sparsities = app.add_option("--sparsities", given_->sparsities, "shares of zeros, between 0 and 1")
                                 ->delimiter(',')
                                 ->type_name("S,...");
-  CLI::Option* pattern =
-      app.add_option("--pattern", given_->pattern,
-                     "a weight's pattern, .mtx (Matrix Market), .smtx (DLMC) or .safetensors, in place of random ones")
-          ->type_name("FILE")
-          ->excludes(shapes)
-          ->excludes(sparsities);
-  app.add_option("--tensor", given_->tensor, "which weight of a .safetensors")->type_name("NAME")->needs(pattern);
+  CLI::Option* pattern = app.add_option("--pattern", given_->pattern,
+                                        "a weight's pattern, .mtx (Matrix Market), .smtx (DLMC), .safetensors or the "
+                                        ".index.json of several, in place of "
+                                        "random ones")
+                             ->type_name("FILE")
+                             ->excludes(shapes)
+                             ->excludes(sparsities);
+  app.add_option("--tensor", given_->tensor, "which weight of a .safetensors or .index.json")
+      ->type_name("NAME")
+      ->needs(pattern);
   app.add_option("--batch", given_->batch, "samples N of every shape; with --pattern 256 by default")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 24))
       ->type_name("N");
@@ -192,11 +197,8 @@ OptionParser::OptionParser(CLI::App& app, Options defaults, bool with_peers)
   app.add_option("--layouts", given_->layouts, "of the batch: batch_first, native (tiles); default: both")
       ->delimiter(',')
       ->type_name("NAME,...");
-  const std::map<std::string, Execution> executions = {
-      {"auto", Execution::Auto}, {"csr", Execution::Csr}, {"dense", Execution::Dense}};
-  app.add_option("--execution", options_.execution,
+  app.add_option("--execution", given_->execution,
                  "auto (the faster), csr, dense (parts of W scattered); default: auto")
-      ->transform(CLI::CheckedTransformer(executions))
       ->type_name("NAME");
   if (!with_peers) {
     given_->peers = {"none"};
@@ -210,9 +212,8 @@ OptionParser::OptionParser(CLI::App& app, Options defaults, bool with_peers)
                  fmt::format("the best SIMD target that the kernels may use: {}; OPENBLAS_CORETYPE chooses OpenBLAS's",
                              fmt::join(simd_targets(), ", ")))
       ->type_name("NAME");
-  app.add_option("--budget", options_.budget_s,
+  app.add_option("--budget", given_->budget_s,
                  fmt::format("time for all measurements; default {:g}, {:g} with --quick", kFullBudget, kQuickBudget))
-      ->check(CLI::PositiveNumber)
       ->type_name("SECONDS");
   app.add_option("--json", options_.json, "where the figures go")->type_name("FILE")->capture_default_str();
   app.add_option("--svg", options_.svg, "where the plot goes")->type_name("FILE")->capture_default_str();
@@ -222,9 +223,13 @@ OptionParser::~OptionParser() = default;
 
 Options OptionParser::finish() {
   if (!given_->simd.empty()) with_path("--simd", [&] { set_simd_target(given_->simd); });
-  if (options_.budget_s == 0) options_.budget_s = options_.quick ? kQuickBudget : kFullBudget;
+  options_.budget_s = given_->budget_s.value_or(options_.quick ? kQuickBudget : kFullBudget);
+  if (!(options_.budget_s > 0)) {
+    fail<ConfigError>("--budget", "it must be above 0", fmt::format("{:g}", options_.budget_s));
+  }
   choose_layers(*given_, options_);
   choose_series(*given_, options_);
+  choose_serving(*given_, options_);
   return options_;
 }
 

@@ -20,8 +20,10 @@ namespace gossamer::bench {
 
 struct Options {
   std::vector<LayerSize> sizes;
+  std::vector<LayerSize> serving;  // of one sample, which are only asked: forward, batch-first, on one thread
   std::vector<double> sparsities;
   std::shared_ptr<const CsrPattern> pattern;  // of sizes[0] and sparsities[0], the only ones; null: at random
+  std::filesystem::path pattern_file;         // where that comes from
   std::vector<Kernel> kernels;
   std::vector<Layout> layouts;
   std::vector<int> threads;

@@ -120,10 +120,11 @@ class Svg {
 
 constexpr Svg::Stroke kIdeal{kGray, 1.5, "6 4"};
 constexpr const char* kPeerDashes = "2 3";
+constexpr const char* kFewDashes = "10 4";
 
 Svg::Stroke stroke_of(const Series& series) {
   const bool own = series.library == kOwnLibrary;
-  return {color(series.kernel), own ? 2.2 : 1.5, own ? "" : kPeerDashes};
+  return {color(series.kernel), own ? 2.2 : 1.5, !own ? kPeerDashes : series.few_samples ? kFewDashes : ""};
 }
 
 void draw_axes(Svg& svg, const Axes& axes) {
@@ -192,6 +193,9 @@ void draw_legend(Svg& svg, std::span<const GeometricMean> means, double width) {
     }
   }
   entry("ideal 1/(1-s)", kIdeal);
+  if (std::ranges::any_of(means, [](const GeometricMean& m) { return m.series.few_samples; })) {
+    entry("few samples", {kInk, 2.2, kFewDashes});
+  }
   std::vector<std::string> libraries;
   for (const GeometricMean& m : means) {
     const std::string& library = m.series.library;

@@ -19,6 +19,7 @@ struct Series {
   Layout layout;
   int threads;
   std::string library{kOwnLibrary};
+  bool few_samples = false;  // has_few_samples()
   bool operator==(const Series&) const = default;
 };
 

@@ -21,7 +21,7 @@ void add_unique(std::vector<T>& list, const T& value) {
 std::string percent(double share) { return fmt::format("{:.4g} %", 100 * share); }
 std::string times(double ratio) { return fmt::format("{:.{}f}", ratio, ratio < 10 ? 2 : 1); }
 
-// The ratios of one layout and number of threads.
+// The ratios of one layout and number of threads, with few samples or with more.
 class Section {
  public:
   Section(std::span<const Ratio> all, const Series& like) {
@@ -38,10 +38,13 @@ class Section {
     means_ = geometric_means(ratios_);
     crossovers_ = crossovers(means_);
     title_ = fmt::format("{}, {}", name(like.layout), threads_text(like.threads));
+    if (like.few_samples) {
+      title_ += fmt::format(", {}: dense is the faster of OpenBLAS and Gossamer's own", samples_text());
+    }
   }
 
   static bool belongs(const Series& s, const Series& like) {
-    return s.layout == like.layout && s.threads == like.threads;
+    return s.layout == like.layout && s.threads == like.threads && s.few_samples == like.few_samples;
   }
 
   std::string text() const {
@@ -65,6 +68,13 @@ class Section {
   }
 
  private:
+  // "1 sample", "2 to 8 samples"
+  std::string samples_text() const {
+    const auto [least, most] = std::ranges::minmax(sizes_, {}, &LayerSize::n);
+    if (most.n == 1) return "1 sample";
+    return fmt::format("{}{} samples", least.n < most.n ? fmt::format("{} to ", least.n) : "", most.n);
+  }
+
   void add_sizes_row(std::vector<Row>& rows, const Series& series, const LayerSize& size) const {
     Row row = {"", to_string(size)};
     bool any = false;

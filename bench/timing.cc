@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <system_error>
 #include <thread>
 
 #include "gossamer/runtime.h"
@@ -16,13 +20,34 @@ namespace {
 constexpr double kWarmSeconds = 5e-3;
 constexpr double kTimedSeconds = 3e-3;
 
-// OpenBLAS's threads spin for some 25 ms after a product before they sleep, and would take cores from the next turn.
-constexpr auto kSettle = std::chrono::milliseconds(30);
+// No thread of the process keeps its core for longer, or every turn would wait for it.
+constexpr double kMostRest = 0.5;
 
 double clock_seconds(clockid_t clock) {
   timespec time{};
   clock_gettime(clock, &time);
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+// Whether a thread of this process beside the one that asks runs, or is about to. Linux tells; elsewhere none does.
+bool others_run() {
+  int running = 0;
+  std::error_code error;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", error)) {
+    std::string stat;
+    std::getline(std::ifstream(task.path() / "stat"), stat);
+    // "12 (name) R ...", where the name may hold anything.
+    const size_t name_end = stat.rfind(") ");
+    if (name_end != stat.npos && stat[name_end + 2] == 'R') ++running;
+  }
+  return running > 1;
+}
+
+// OpenBLAS's threads spin on after a product before they sleep, for 25 to 105 ms as the clock's rate has it, and would
+// take cores from the next turn.
+void rest() {
+  const double end = wall_seconds() + kMostRest;
+  while (others_run() && wall_seconds() < end) std::this_thread::sleep_for(std::chrono::milliseconds(2));
 }
 
 // Calls for some time, at least once; the mean time of a call.
@@ -64,7 +89,7 @@ void take_turns(std::span<Contender> contenders, const Turns& turns) {
     for (int round = 0; round < turns.max_rounds; ++round) {
       if (round >= turns.min_rounds && wall_seconds() >= end) break;
       for (Contender& contender : contenders) {
-        if (turns.threads > 1) std::this_thread::sleep_for(kSettle);
+        if (turns.threads > 1) rest();
         take_turn(contender, turns.threads, turns.warm);
       }
     }

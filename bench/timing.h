@@ -40,7 +40,8 @@ struct Turns {
 
 // A B A B ..., on `turns.threads` threads of the library. A warm turn is calls for 5 ms that are not timed (for caches,
 // clocks, and threads that have to wake up), then timed calls for 3 ms, at least one each. Otherwise it is a single
-// call, in caches as the others left them.
+// call, in caches as the others left them. With several threads a turn begins once all others of the process rest:
+// those of OpenBLAS spin on after a product.
 void take_turns(std::span<Contender> contenders, const Turns& turns);
 
 }  // namespace gossamer::bench

@@ -12,6 +12,7 @@
 #define HWY_TARGET_INCLUDE "kernels/conv.cc"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
+#include "kernels/copy_rows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace gossamer::kernels {
@@ -242,61 +243,6 @@ void ConvRowGradOf(const ConvSource<T>& source, const T* dy, const ConvRuns& run
   for (; k < source.taps; ++k) RowGrads<1>(source.data, source.offset + k, dy, runs, grad + k);
 }
 
-// Rows of n elements, from kSize to twice as many: the last vector overlaps the ones before.
-template <size_t kSize, class T>
-HWY_INLINE void CopyRowsBy(int64_t rows, int64_t n, const T* HWY_RESTRICT from, int64_t from_stride, T* HWY_RESTRICT to,
-                           int64_t to_stride) {
-  const hn::CappedTag<T, kSize> d;
-  constexpr auto kStep = static_cast<int64_t>(hn::MaxLanes(d));
-  for (int64_t r = 0; r < rows; ++r, from += from_stride, to += to_stride) {
-    for (int64_t i = 0; i + kStep <= n; i += kStep) hn::StoreU(hn::LoadU(d, from + i), d, to + i);
-    hn::StoreU(hn::LoadU(d, from + n - kStep), d, to + n - kStep);
-  }
-}
-
-template <class T>
-HWY_INLINE void CopyRowsOf(int64_t rows, int64_t n, const T* HWY_RESTRICT from, int64_t from_stride, T* HWY_RESTRICT to,
-                           int64_t to_stride) {
-  constexpr size_t kMost = 64 / sizeof(T);
-  if (n >= static_cast<int64_t>(kMost)) return CopyRowsBy<kMost>(rows, n, from, from_stride, to, to_stride);
-  if (n >= static_cast<int64_t>(kMost / 2)) return CopyRowsBy<kMost / 2>(rows, n, from, from_stride, to, to_stride);
-  if (n >= static_cast<int64_t>(kMost / 4)) return CopyRowsBy<kMost / 4>(rows, n, from, from_stride, to, to_stride);
-  for (int64_t r = 0; r < rows; ++r, from += from_stride, to += to_stride) {
-    for (int64_t i = 0; i < n; ++i) to[i] = from[i];
-  }
-}
-
-// The elements [i, n - 1) of a strided row, as many as whole vectors of kSize hold: the last element of a row has none
-// behind it that may be touched.
-template <size_t kSize, bool kSpread, class T>
-HWY_INLINE int64_t EverySecondBy(int64_t i, int64_t n, const T* HWY_RESTRICT from, T* HWY_RESTRICT to) {
-  const hn::CappedTag<T, kSize> d;
-  constexpr auto kStep = static_cast<int64_t>(hn::MaxLanes(d));
-  for (; i + kStep < n; i += kStep) {
-    hn::Vec<decltype(d)> even, odd;
-    if constexpr (kSpread) {
-      hn::LoadInterleaved2(d, to + 2 * i, even, odd);
-      hn::StoreInterleaved2(hn::LoadU(d, from + i), odd, d, to + 2 * i);
-    } else {
-      hn::LoadInterleaved2(d, from + 2 * i, even, odd);
-      hn::StoreU(even, d, to + i);
-    }
-  }
-  return i;
-}
-
-template <bool kSpread, class T>
-HWY_INLINE void EverySecondOf(int64_t rows, int64_t n, const T* HWY_RESTRICT from, int64_t from_stride,
-                              T* HWY_RESTRICT to, int64_t to_stride) {
-  constexpr size_t kMost = 64 / sizeof(T);
-  for (int64_t r = 0; r < rows; ++r, from += from_stride, to += to_stride) {
-    int64_t i = EverySecondBy<kMost, kSpread>(0, n, from, to);
-    i = EverySecondBy<kMost / 2, kSpread>(i, n, from, to);
-    i = EverySecondBy<kMost / 4, kSpread>(i, n, from, to);
-    for (; i < n; ++i) to[kSpread ? 2 * i : i] = from[kSpread ? i : 2 * i];
-  }
-}
-
 template <class T>
 void GatherPatchesOf(const ConvSource<T>& source, int64_t n, int width, T* HWY_RESTRICT tile) {
   const Tag<T> d;
@@ -359,17 +305,6 @@ void AddPatchesOf(const T* HWY_RESTRICT tile, int width, const int64_t* HWY_REST
   }                                                                                                                   \
   void AddPatches##Suffix(const T* tile, int width, const int64_t* offset, int64_t taps, int64_t n, T* target) {      \
     AddPatchesOf(tile, width, offset, taps, n, target);                                                               \
-  }                                                                                                                   \
-  void CopyRows##Suffix(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to, int64_t to_stride) {      \
-    CopyRowsOf(rows, n, from, from_stride, to, to_stride);                                                            \
-  }                                                                                                                   \
-  void GatherEverySecond##Suffix(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to,                  \
-                                 int64_t to_stride) {                                                                 \
-    EverySecondOf<false>(rows, n, from, from_stride, to, to_stride);                                                  \
-  }                                                                                                                   \
-  void ScatterEverySecond##Suffix(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to,                 \
-                                  int64_t to_stride) {                                                                \
-    EverySecondOf<true>(rows, n, from, from_stride, to, to_stride);                                                   \
   }
 GOSSAMER_CONV_KERNELS_OF(float, F32)
 GOSSAMER_CONV_KERNELS_OF(double, F64)
@@ -396,12 +331,6 @@ HWY_EXPORT(GatherRunsF32);
 HWY_EXPORT(GatherRunsF64);
 HWY_EXPORT(AddPatchesF32);
 HWY_EXPORT(AddPatchesF64);
-HWY_EXPORT(CopyRowsF32);
-HWY_EXPORT(CopyRowsF64);
-HWY_EXPORT(GatherEverySecondF32);
-HWY_EXPORT(GatherEverySecondF64);
-HWY_EXPORT(ScatterEverySecondF32);
-HWY_EXPORT(ScatterEverySecondF64);
 
 template <class T>
 void conv_tile(const ConvSource<T>& source, const T* w, int rows, const T* bias, bool accumulate, int64_t n, T* y,
@@ -468,35 +397,6 @@ void add_patches(const T* tile, int width, const int64_t* offset, int64_t taps, 
   }
 }
 
-template <class T>
-void copy_rows(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to, int64_t to_stride) noexcept {
-  if constexpr (std::is_same_v<T, float>) {
-    HWY_DYNAMIC_DISPATCH(CopyRowsF32)(rows, n, from, from_stride, to, to_stride);
-  } else {
-    HWY_DYNAMIC_DISPATCH(CopyRowsF64)(rows, n, from, from_stride, to, to_stride);
-  }
-}
-
-template <class T>
-void gather_every_second(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to,
-                         int64_t to_stride) noexcept {
-  if constexpr (std::is_same_v<T, float>) {
-    HWY_DYNAMIC_DISPATCH(GatherEverySecondF32)(rows, n, from, from_stride, to, to_stride);
-  } else {
-    HWY_DYNAMIC_DISPATCH(GatherEverySecondF64)(rows, n, from, from_stride, to, to_stride);
-  }
-}
-
-template <class T>
-void scatter_every_second(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to,
-                          int64_t to_stride) noexcept {
-  if constexpr (std::is_same_v<T, float>) {
-    HWY_DYNAMIC_DISPATCH(ScatterEverySecondF32)(rows, n, from, from_stride, to, to_stride);
-  } else {
-    HWY_DYNAMIC_DISPATCH(ScatterEverySecondF64)(rows, n, from, from_stride, to, to_stride);
-  }
-}
-
 #define GOSSAMER_CONV_KERNELS_OF(T)                                                                            \
   template void conv_tile(const ConvSource<T>&, const T*, int, const T*, bool, int64_t, T*, int64_t) noexcept; \
   template void conv_row(const ConvSource<T>&, const T*, T, int64_t, T*) noexcept;                             \
@@ -504,10 +404,7 @@ void scatter_every_second(int64_t rows, int64_t n, const T* from, int64_t from_s
   template void conv_row_grad(const ConvSource<T>&, const T*, const ConvRuns&, T*) noexcept;                   \
   template void gather_patches(const ConvSource<T>&, int64_t, int, T*) noexcept;                               \
   template void gather_runs(const ConvSource<T>&, const ConvRun*, int64_t, int64_t, int64_t, T*) noexcept;     \
-  template void add_patches(const T*, int, const int64_t*, int64_t, int64_t, T*) noexcept;                     \
-  template void copy_rows(int64_t, int64_t, const T*, int64_t, T*, int64_t) noexcept;                          \
-  template void gather_every_second(int64_t, int64_t, const T*, int64_t, T*, int64_t) noexcept;                \
-  template void scatter_every_second(int64_t, int64_t, const T*, int64_t, T*, int64_t) noexcept;
+  template void add_patches(const T*, int, const int64_t*, int64_t, int64_t, T*) noexcept;
 GOSSAMER_CONV_KERNELS_OF(float)
 GOSSAMER_CONV_KERNELS_OF(double)
 #undef GOSSAMER_CONV_KERNELS_OF

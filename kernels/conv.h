@@ -71,18 +71,4 @@ void gather_runs(const ConvSource<T>& source, const ConvRun* runs, int64_t count
 template <class T>
 void add_patches(const T* tile, int width, const int64_t* offset, int64_t taps, int64_t n, T* target) noexcept;
 
-// to[r * to_stride + i] = from[r * from_stride + i] for r in [0, rows) and i in [0, n): for rows of some vectors, where
-// a call of memcpy for each costs as much as its bytes.
-template <class T>
-void copy_rows(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to, int64_t to_stride) noexcept;
-
-// The same for rows of which one has every second element: to[r * to_stride + i] = from[r * from_stride + 2 i].
-template <class T>
-void gather_every_second(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to,
-                         int64_t to_stride) noexcept;
-// to[r * to_stride + 2 i] = from[r * from_stride + i]. What lies between is read and written back.
-template <class T>
-void scatter_every_second(int64_t rows, int64_t n, const T* from, int64_t from_stride, T* to,
-                          int64_t to_stride) noexcept;
-
 }  // namespace gossamer::kernels

@@ -2,12 +2,14 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "cli/bar.h"
 #include "cli/command.h"
 #include "cli/forms.h"
 #include "cli/globs.h"
@@ -27,6 +29,16 @@ struct ConvertOptions {
   std::vector<std::string> from_zeros;
 };
 
+// The number of tensors.
+size_t write_in_form(const ConvertOptions& options, const TensorFile& file, const std::vector<Weight>& weights) {
+  WorkBar bar("convert", 2, WorkBar::of_bytes(file.bytes()));
+  StateDict dict = read_weights(file, weights, bar);
+  if (!options.from_zeros.empty()) dict = to_csr_form(dict, {.from_zeros = options.from_zeros});
+  dict = in_form(dict, options.form);
+  save_tensors(options.out, dict, file.metadata(), file, bar);
+  return dict.size();
+}
+
 void convert(const ConvertOptions& options) {
   check_output("convert", options.out);
   const TensorFile file(options.in);
@@ -36,26 +48,27 @@ void convert(const ConvertOptions& options) {
     if (w.form == nn::WeightForm::Dense && w.shape.rank() >= 2) dense.push_back(w.name);
   }
   check_globs("--from-zeros", options.from_zeros, dense);
-  StateDict dict = read_weights(file, weights);
-  if (!options.from_zeros.empty()) dict = to_csr_form(dict, {.from_zeros = options.from_zeros});
-  dict = in_form(dict, options.form);
-  save_tensors(options.out, dict, file.metadata(), file);
+  const size_t count = write_in_form(options, file, weights);
   fmt::print("{}: {}, {} tensors\n", options.out.string(),
-             rt::kib(static_cast<int64_t>(std::filesystem::file_size(options.out))), dict.size());
+             rt::kib(static_cast<int64_t>(std::filesystem::file_size(options.out))), count);
 }
 
 }  // namespace
 
 Run add_convert(CLI::App& app) {
   const auto options = std::make_shared<ConvertOptions>();
-  app.add_option("IN", options->in, "a safetensors file, the .index.json of several, .npz or .npy")->required();
-  app.add_option("OUT", options->out, "the file to write, .safetensors or .npz")->required();
+  app.add_option("IN", options->in, "a safetensors file, the .index.json of several, .npz or .npy")
+      ->type_name("")
+      ->required();
+  app.add_option("OUT", options->out, "the file to write, .safetensors or .npz")->type_name("")->required();
   app.add_option("--form", options->form,
                  "of sparse weights: dense (w and w_mask), csr, or zeros (w alone, 0 where pruned)")
+      ->type_name("FORM")
       ->check(one_of(kForms))
       ->capture_default_str();
   app.add_option("--from-zeros", options->from_zeros,
                  "dense weights whose name matches this glob become sparse where they are 0; may come several times")
+      ->type_name("GLOB")
       ->allow_extra_args(false);
   return [options] { convert(*options); };
 }

@@ -11,6 +11,7 @@
 #include "cli/step_ratio.h"
 #include "cli/text_file.h"
 #include "cli/training.h"
+#include "gossamer/io/safetensors.h"
 #include "gossamer/runtime.h"
 #include "gossamer/sparse/group.h"
 #include "gossamer/sparse/rigl.h"
@@ -49,7 +50,11 @@ std::vector<LayerReport> describe_layers(const sparse::SparsityAlgorithm& sparsi
 }  // namespace
 
 void run_demo(const DemoOptions& options) {
+  // What would fail after minutes of training fails now.
+  check_distinct({{"--save", options.save}, {"--json", options.json}});
   if (!options.json.empty()) check_writable_text(options.json, "--json");
+  if (!options.save.empty()) check_writable_text(options.save, "--save");
+  if (!options.resume.empty()) static_cast<void>(io::Safetensors::open(options.resume));
   // Mean and standard deviation of the training pixels.
   const data::FashionMnist data =
       data::load_fashion_mnist({.folder = options.data, .scale = {.mean = 0.2860, .std = 0.3530}});

@@ -9,7 +9,7 @@
 #include <iterator>
 #include <string_view>
 
-#include "cli/text_file.h"
+#include "cli/terminal.h"
 #include "runtime/table.h"
 #include "runtime/xml_text.h"
 

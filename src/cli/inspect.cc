@@ -12,11 +12,13 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/bar.h"
 #include "cli/command.h"
 #include "cli/globs.h"
 #include "cli/heat_map.h"
 #include "cli/pattern_counts.h"
 #include "cli/tensor_file.h"
+#include "cli/terminal.h"
 #include "cli/text_file.h"
 #include "gossamer/error.h"
 #include "runtime/table.h"
@@ -82,11 +84,19 @@ std::vector<Line> read_lines(const TensorFile& file, const std::vector<std::stri
     if (globs.empty() || any_match(globs, weight.name)) lines.push_back({std::move(weight), {}});
   }
   check_globs("--tensor", globs, names);
+  int64_t elements = 0, bytes = 0;
+  for (const Line& line : lines) {
+    elements += line.weight.shape.numel();
+    bytes += line.weight.dense_bytes;
+  }
+  WorkBar bar("inspect", 1, WorkBar::of_bytes(bytes));
+  bar.begin(elements);
   for (Line& line : lines) {
     try {
       line.counts = count_pattern(file, line.weight);
     } catch (const DTypeError&) {  // the table says so
     }
+    bar.advance(line.weight.shape.numel());
   }
   return lines;
 }
@@ -161,6 +171,9 @@ std::string to_svg(const std::vector<Line>& lines) {
 }
 
 void inspect(const InspectOptions& options) {
+  check_distinct({{"FILE", options.file}, {"--svg", options.svg}, {"--json", options.json}});
+  if (!options.svg.empty()) check_writable_text(options.svg, "--svg");
+  if (!options.json.empty()) check_writable_text(options.json, "--json");
   const TensorFile file(options.file);
   const std::vector<Line> lines = read_lines(file, options.globs);
   if (!options.svg.empty()) write_text(options.svg, to_svg(lines), "--svg");
@@ -174,11 +187,15 @@ void inspect(const InspectOptions& options) {
 
 Run add_inspect(CLI::App& app) {
   const auto options = std::make_shared<InspectOptions>();
-  app.add_option("FILE", options->file, "a safetensors file, the .index.json of several, .npz or .npy")->required();
+  app.add_option("FILE", options->file, "a safetensors file, the .index.json of several, .npz or .npy")
+      ->type_name("")
+      ->required();
   app.add_option("--tensor", options->globs, "only weights whose name matches this glob; may come several times")
+      ->type_name("GLOB")
       ->allow_extra_args(false);
-  app.add_option("--svg", options->svg, "also draw where the nonzeros are, of each weight of rank 2 or more");
-  app.add_option("--json", options->json, "also write the figures to this file");
+  app.add_option("--svg", options->svg, "also draw where the nonzeros are, of each weight of rank 2 or more")
+      ->type_name("FILE");
+  app.add_option("--json", options->json, "also write the figures to this file")->type_name("FILE");
   return [options] { inspect(*options); };
 }
 

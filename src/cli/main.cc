@@ -11,6 +11,7 @@
 
 #include "cli/command.h"
 #include "cli/output.h"
+#include "cli/terminal.h"
 #include "cli/version.h"
 #include "config/config_errors.h"
 #include "gossamer/runtime.h"
@@ -35,7 +36,7 @@ constexpr Command kCommands[] = {
 };
 
 void log_warning(LogLevel level, std::string_view message) {
-  if (level == LogLevel::Warning) fmt::print(stderr, "gossamer: warning: {}\n", message);
+  if (level == LogLevel::Warning) print_warning(message);
 }
 
 // Throws ConfigError for a first argument that is neither an option nor a command.
@@ -45,8 +46,9 @@ void check_command(int argc, char** argv) {
   std::vector<std::string> names;
   for (const Command& command : kCommands) names.emplace_back(command.name);
   if (std::ranges::find(names, given) != names.end()) return;
-  fail<ConfigError>("command", fmt::format("it must be one of {}", fmt::join(names, ", ")),
-                    fmt::format("got '{}'", given), guess(given, names));
+  const std::string must = fmt::format("it must be one of {}", fmt::join(names, ", "));
+  names.insert(names.end(), {"--help", "--version"});
+  fail<ConfigError>("command", must, fmt::format("got '{}'", given), guess(given, names));
 }
 
 // Throws ConfigError for the first option that the command does not know.
@@ -67,6 +69,7 @@ int run(int argc, char** argv) {
   check_command(argc, argv);
   CLI::App app("Gossamer trains neural networks with truly sparse weights.", "gossamer");
   app.require_subcommand(1);
+  app.set_help_flag("-h,--help", "print this help");
   app.set_version_flag("--version", version_text, "print the version, the SIMD target and OpenBLAS's");
   std::vector<Run> runs;
   for (const Command& command : kCommands) {
@@ -110,7 +113,7 @@ int main(int argc, char** argv) {
   try {
     return gossamer::cli::run(argc, argv);
   } catch (const std::exception& e) {
-    fmt::print(stderr, "gossamer: {}\n", e.what());
+    fmt::print(stderr, "gossamer: {}\n", gossamer::cli::printable(e.what()));
     return 1;
   }
 }

@@ -1,29 +1,30 @@
 #include "cli/progress.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <utility>
 
+#include "cli/bar.h"
 #include "cli/output.h"
+#include "cli/terminal.h"
 
 namespace gossamer::cli {
 
 Progress::Progress(std::string label, int64_t steps, int64_t epochs)
-    : label_(std::move(label)), steps_(steps), epochs_(epochs), terminal_(isatty(STDOUT_FILENO) == 1) {}
+    : label_(std::move(label)), steps_(steps), epochs_(epochs), terminal_(redraws(STDOUT_FILENO)) {}
 
-std::string Progress::text(const TrainingFigures& figures) const {
-  return fmt::format("epoch {:>{}}/{}  loss {:.3f}  accuracy {:5.1f} %  {:>6.0f} images/s", figures.epoch,
-                     std::to_string(epochs_).size(), epochs_, figures.loss, 100 * figures.accuracy,
-                     figures.images_per_s);
+std::vector<std::string> Progress::facts(const TrainingFigures& figures) const {
+  return {fmt::format("epoch {:>{}}/{}", figures.epoch, std::to_string(epochs_).size(), epochs_),
+          fmt::format("loss {:.3f}", figures.loss), fmt::format("accuracy {:5.1f} %", 100 * figures.accuracy),
+          fmt::format("{:>6.0f} images/s", figures.images_per_s)};
 }
 
-void Progress::draw(const TrainingFigures& figures) const {
-  constexpr int64_t kWidth = 24;
-  const auto filled = static_cast<size_t>(kWidth * figures.step / steps_);
-  const std::string bar = std::string(filled, '#') + std::string(kWidth - filled, '.');
-  fmt::print("\r{:<6} [{}] {:3} %  {}", label_, bar, 100 * figures.step / steps_, text(figures));
+void Progress::draw(const TrainingFigures& figures) {
   flush_output();
+  if (!line_) line_.emplace(STDOUT_FILENO);
+  const double share = static_cast<double>(figures.step) / static_cast<double>(steps_);
+  line_->draw(bar_line(fmt::format("{:<6}", label_), share, facts(figures), columns(STDOUT_FILENO)));
 }
 
 void Progress::step(const TrainingFigures& figures) {
@@ -31,13 +32,12 @@ void Progress::step(const TrainingFigures& figures) {
   const auto now = std::chrono::steady_clock::now();
   if (!terminal_ || now - drawn_ < 100ms) return;
   drawn_ = now;
-  if (!line_) line_.emplace();
   draw(figures);
 }
 
 void Progress::end_epoch(const TrainingFigures& figures) {
   if (terminal_) return;
-  fmt::print("{:<6}  {}\n", label_, text(figures));
+  fmt::print("{:<6}  {}\n", label_, fmt::join(facts(figures), "  "));
   flush_output();
 }
 
@@ -45,6 +45,7 @@ void Progress::finish(const TrainingFigures& figures) {
   if (!terminal_) return;
   draw(figures);
   fmt::print("\n");
+  flush_output();
   line_.reset();
 }
 

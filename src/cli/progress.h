@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/output.h"
 
@@ -24,7 +25,7 @@ class Progress {
   // `label` begins every line.
   Progress(std::string label, int64_t steps, int64_t epochs);
 
-  // Redraws the bar at most ten times a second; prints nothing where standard output is not a terminal.
+  // Redraws the bar at most ten times a second; prints nothing elsewhere than on a terminal.
   void step(const TrainingFigures& figures);
   // Leaves a line elsewhere than on a terminal.
   void end_epoch(const TrainingFigures& figures);
@@ -32,8 +33,8 @@ class Progress {
   void finish(const TrainingFigures& figures);
 
  private:
-  std::string text(const TrainingFigures& figures) const;
-  void draw(const TrainingFigures& figures) const;
+  std::vector<std::string> facts(const TrainingFigures& figures) const;
+  void draw(const TrainingFigures& figures);
 
   std::string label_;
   int64_t steps_;

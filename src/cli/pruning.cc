@@ -5,16 +5,17 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <map>
 #include <memory>
 #include <string_view>
 #include <utility>
 
+#include "cli/bar.h"
 #include "cli/forms.h"
 #include "cli/globs.h"
+#include "cli/output.h"
 #include "cli/tensor_file.h"
-#include "cli/text_file.h"
+#include "cli/terminal.h"
 #include "gossamer/error.h"
 #include "gossamer/ops/math.h"
 #include "gossamer/parameter.h"
@@ -103,7 +104,7 @@ std::vector<Parameter> select(const PruneCommand& command, const std::vector<Wei
 
 // Keeps what a mask, made of the magnitudes as a matrix, and the pattern have in common.
 template <class F>
-void prune_by_mask(const std::vector<Parameter>& parameters, F&& make_mask) {
+void prune_by_mask(const std::vector<Parameter>& parameters, WorkBar& bar, F&& make_mask) {
   for (const Parameter& p : parameters) {
     const MatrixSize size = as_matrix(p.shape());
     const Tensor kept = [&] {
@@ -120,29 +121,43 @@ void prune_by_mask(const std::vector<Parameter>& parameters, F&& make_mask) {
       if (bits[static_cast<size_t>(position)]) positions.push_back(position);
     });
     if (positions.empty() && p.numel() > 0) {
-      fmt::print(stderr, "gossamer: warning: '{}' loses all its weights\n", printable(p.name()));
+      print_warning(fmt::format("'{}' loses all its weights", p.name()));
     }
     p.apply(TopologyChange::between(*p.topology(), CsrPattern::from_positions(size.rows, size.cols, positions)));
+    bar.advance(p.numel());
   }
 }
 
-void prune(const PruneCommand& c, const std::vector<Parameter>& parameters) {
-  const sparse::PruneScope scope = c.global ? sparse::PruneScope::Global : sparse::PruneScope::Parameter;
+void prune_by_score(const PruneCommand& c, const std::vector<Parameter>& parameters, WorkBar& bar,
+                    const sparse::ConnectionScores& scores) {
+  if (c.global) {
+    return sparse::prune(parameters, scores, {.sparsity = *c.sparsity, .scope = sparse::PruneScope::Global});
+  }
+  for (const Parameter& p : parameters) {
+    sparse::prune({p}, scores, {.sparsity = *c.sparsity});
+    bar.advance(p.numel());
+  }
+}
+
+void prune(const PruneCommand& c, const std::vector<Parameter>& parameters, WorkBar& bar) {
+  int64_t elements = 0;
+  for (const Parameter& p : parameters) elements += p.numel();
+  bar.begin(elements);
   if (c.algorithm == "magnitude") {
-    sparse::prune(parameters, sparse::magnitude_scores, {.sparsity = *c.sparsity, .scope = scope});
+    prune_by_score(c, parameters, bar, sparse::magnitude_scores);
   } else if (c.algorithm == "random") {
     const auto scores = [&](const Parameter& p) {
       Tensor result = Tensor::empty({p.nnz()}, DType::f64);
       fill_uniform(result, derive_key(c.seed.value_or(0), p.name(), 0), 0, 1);
       return result;
     };
-    sparse::prune(parameters, scores, {.sparsity = *c.sparsity, .scope = scope});
+    prune_by_score(c, parameters, bar, scores);
   } else if (c.algorithm == "n:m") {
     const sparse::NOfM structure{.n = c.n.value_or(2), .m = c.m.value_or(4)};
-    prune_by_mask(parameters, [&](const Tensor& score) { return sparse::make_mask_n_of_m(score, structure); });
+    prune_by_mask(parameters, bar, [&](const Tensor& score) { return sparse::make_mask_n_of_m(score, structure); });
   } else {
     const sparse::Blocks blocks = read_block(c.block.value_or("4x4"));
-    prune_by_mask(parameters, [&](const Tensor& score) {
+    prune_by_mask(parameters, bar, [&](const Tensor& score) {
       return sparse::make_mask_block_topk_sparsity(score, *c.sparsity, blocks);
     });
   }
@@ -171,29 +186,35 @@ std::string table(const std::vector<Parameter>& parameters, const std::vector<do
   return rt::format_table(rows, 2);
 }
 
-}  // namespace
-
-void run_prune(const PruneCommand& command) {
-  check_options(command);
-  check_output("prune", command.output);
-  const TensorFile file(command.file);
+// Tells what became of each weight.
+std::string prune_file(const PruneCommand& command, const TensorFile& file) {
   const std::vector<Weight> weights = find_weights(file);
-  StateDict dict = to_dense_form(read_weights(file, weights));
+  WorkBar bar("prune", 3, WorkBar::of_bytes(file.bytes()));
+  StateDict dict = to_dense_form(read_weights(file, weights, bar));
   const std::vector<Parameter> parameters = select(command, weights, dict);
   std::vector<double> before;
   before.reserve(parameters.size());
   for (const Parameter& p : parameters) before.push_back(p.sparsity());
-  prune(command, parameters);
+  prune(command, parameters, bar);
   for (const Parameter& p : parameters) {
     dict.insert_or_assign(p.name(), p.dense());
     dict.insert_or_assign(mask_entry(p.name()), p.mask());
   }
   std::map<std::string, std::string> metadata = file.metadata();
   metadata["gossamer.prune"] = describe(command);
-  save_tensors(command.output, in_form(dict, command.form), metadata, file);
-  fmt::print("{}\n{}: {} (before: {})\n", table(parameters, before), command.output.string(),
-             rt::kib(static_cast<int64_t>(std::filesystem::file_size(command.output))),
-             rt::kib(static_cast<int64_t>(std::filesystem::file_size(command.file))));
+  save_tensors(command.output, in_form(dict, command.form), metadata, file, bar);
+  return table(parameters, before);
+}
+
+}  // namespace
+
+void run_prune(const PruneCommand& command) {
+  check_options(command);
+  check_output("prune", command.output);
+  const TensorFile file(command.file);
+  const std::string table = prune_file(command, file);
+  fmt::print("{}\n{}: {} (before: {})\n", table, command.output.string(),
+             rt::kib(static_cast<int64_t>(std::filesystem::file_size(command.output))), rt::kib(file.file_bytes()));
 }
 
 }  // namespace gossamer::cli

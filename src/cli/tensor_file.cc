@@ -4,18 +4,16 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
-#include <cstdio>
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <set>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
+#include "cli/output.h"
 #include "gossamer/dtype.h"
 #include "gossamer/error.h"
 #include "gossamer/io/npy.h"
+#include "io/atomic_file.h"
+#include "io/safetensors_index.h"
+#include "io/saving.h"
 #include "runtime/check.h"
 #include "tensor/mask_bytes.h"
 
@@ -78,49 +76,29 @@ Tensor to_bits(const Tensor& mask, const std::string& name) {
 }  // namespace
 
 TensorFile::TensorFile(const std::filesystem::path& path) {
-  if (path.string().ends_with(".index.json")) {
+  if (io::is_safetensors_index(path)) {
     add_index(path);
   } else if (path.extension() == ".npz") {
-    add_arrays(io::load_npz(path));
+    add_arrays(path, io::load_npz(path));
   } else if (path.extension() == ".npy") {
-    add_arrays({{path.stem().string(), io::load_npy(path)}});
+    add_arrays(path, {{path.stem().string(), io::load_npy(path)}});
   } else {
-    add(io::Safetensors::open(path));
+    add(path, io::Safetensors::open(path));
   }
 }
 
 // The headers alone are read: together the files may be larger than memory.
 void TensorFile::add_index(const std::filesystem::path& path) {
-  const auto refuse = [&](std::string_view must, std::string_view given) {
-    fail<FormatError>("weights", must, fmt::format("'{}': {}", path.string(), given));
-  };
-  std::ifstream text(path);
-  if (!text) {
-    fail<FileError>("weights", "the file must be readable",
-                    fmt::format("'{}': {}", path.string(), std::generic_category().message(errno)), "check the path");
-  }
-  const nlohmann::json index = nlohmann::json::parse(text, nullptr, false);
-  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
-    refuse("an index must be JSON with a weight_map", "it is not");
-  }
-  std::map<std::string, std::set<std::string>> names;  // of the tensors, by file
-  for (const auto& [tensor, file] : index["weight_map"].items()) {
-    if (!file.is_string() || file.get<std::string>().find('/') != std::string::npos) {
-      refuse("an index must name files beside it", fmt::format("'{}' is in {}", tensor, file.dump()));
-    }
-    names[file.get<std::string>()].insert(tensor);
-  }
-  for (const auto& [name, tensors] : names) {
-    const io::Safetensors file = io::Safetensors::open(path.parent_path() / name);
-    std::set<std::string> held;
-    for (const io::SafetensorsEntry& entry : file.entries()) held.insert(entry.name);
-    if (held != tensors)
-      refuse("a file must hold the tensors that the index says", fmt::format("'{}' holds others", name));
-    add(file);
+  constexpr std::string_view kOp = "weights";
+  for (const io::SafetensorsShard& shard : io::read_safetensors_index(path, kOp)) {
+    const io::Safetensors file = io::Safetensors::open(shard.path);
+    io::check_shard(shard, file.entries(), {std::string(kOp), shard.path.string()});
+    add(shard.path, file);
   }
 }
 
-void TensorFile::add_arrays(StateDict arrays) {
+void TensorFile::add_arrays(const std::filesystem::path& path, StateDict arrays) {
+  file_bytes_ = static_cast<int64_t>(std::filesystem::file_size(path));
   for (const auto& [name, array] : arrays) {
     std::string dtype(dtype_name(array.dtype()));
     for (char& c : dtype) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
@@ -129,7 +107,8 @@ void TensorFile::add_arrays(StateDict arrays) {
   arrays_ = std::move(arrays);
 }
 
-void TensorFile::add(const io::Safetensors& file) {
+void TensorFile::add(const std::filesystem::path& path, const io::Safetensors& file) {
+  file_bytes_ += static_cast<int64_t>(std::filesystem::file_size(path));
   for (const io::SafetensorsEntry& entry : file.entries()) {
     infos_[entry.name] = {std::string(entry.dtype), entry.shape, entry.end - entry.begin};
     files_.emplace(entry.name, file);
@@ -142,9 +121,19 @@ Tensor TensorFile::tensor(const std::string& name) const {
   return array == arrays_.end() ? files_.at(name).tensor(name) : array->second;
 }
 
-StateDict TensorFile::state_dict() const {
+int64_t TensorFile::bytes() const {
+  int64_t sum = 0;
+  for (const auto& [name, info] : infos_) sum += info.bytes;
+  return sum;
+}
+
+StateDict TensorFile::state_dict(WorkBar& bar) const {
+  bar.begin(bytes());
   StateDict dict = arrays_;
-  for (const auto& [name, file] : files_) dict.emplace(name, file.tensor(name));
+  for (const auto& [name, file] : files_) {
+    dict.emplace(name, file.tensor(name));
+    bar.advance(infos_.at(name).bytes);
+  }
   return dict;
 }
 
@@ -177,8 +166,8 @@ std::vector<Weight> find_weights(const TensorFile& file) {
   return weights;
 }
 
-StateDict read_weights(const TensorFile& file, const std::vector<Weight>& weights) {
-  StateDict dict = file.state_dict();
+StateDict read_weights(const TensorFile& file, const std::vector<Weight>& weights, WorkBar& bar) {
+  StateDict dict = file.state_dict(bar);
   for (const Weight& weight : weights) {
     if (weight.form != WeightForm::Mask && weight.form != WeightForm::Prune) continue;
     const std::string mask_name = weight.name + kMask;
@@ -202,26 +191,32 @@ StateDict read_weights(const TensorFile& file, const std::vector<Weight>& weight
 }
 
 void check_output(std::string_view op, const std::filesystem::path& path) {
-  if (path.extension() == ".safetensors" || path.extension() == ".npz") return;
-  fail<ConfigError>(op, "the output must end in .safetensors or .npz", fmt::format("'{}'", path.string()));
+  if (path.extension() != ".safetensors" && path.extension() != ".npz") {
+    fail<ConfigError>(op, "the output must end in .safetensors or .npz", fmt::format("'{}'", path.string()));
+  }
+  const io::AtomicFile file(path, op);  // which is removed, since nothing is committed
 }
 
 void save_tensors(const std::filesystem::path& path, const StateDict& tensors,
-                  const std::map<std::string, std::string>& metadata, const TensorFile& file) {
+                  const std::map<std::string, std::string>& metadata, const TensorFile& file, WorkBar& bar) {
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : tensors) bytes += tensor.bytes();
+  bar.begin(bytes);
+  const auto written = [&](const Tensor& tensor) { bar.advance(tensor.bytes()); };
   const bool is_npz = path.extension() == ".npz";
   if (is_npz) {
-    io::save_npz(path, tensors);
+    io::save_npz(path, tensors, written);
   } else {
-    io::save_safetensors(path, tensors, {.metadata = metadata});
+    io::save_safetensors(path, tensors, {.metadata = metadata}, written);
   }
   constexpr std::pair<std::string_view, std::string_view> kWidened[] = {
       {"F16", "F32"}, {"BF16", "F32"}, {"I8", "I32"}, {"U8", "I32"}, {"I16", "I32"}, {"U16", "I32"}, {"U32", "I64"}};
   for (const auto& [from, to] : kWidened) {
     if (std::ranges::any_of(file.tensors(), [&from = from](const auto& t) { return t.second.dtype == from; })) {
-      fmt::print(stderr, "gossamer: warning: tensors of {} are written as {}\n", from, to);
+      print_warning(fmt::format("tensors of {} are written as {}", from, to));
     }
   }
-  if (is_npz && !metadata.empty()) fmt::print(stderr, "gossamer: warning: an .npz holds no metadata\n");
+  if (is_npz && !metadata.empty()) print_warning("an .npz holds no metadata");
 }
 
 }  // namespace gossamer::cli

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/bar.h"
 #include "gossamer/io/safetensors.h"
 #include "gossamer/nn/load_weights.h"
 #include "gossamer/shape.h"
@@ -33,13 +34,19 @@ class TensorFile {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   // As Safetensors::tensor() and load_npy(), which say what becomes of other types.
   Tensor tensor(const std::string& name) const;
-  StateDict state_dict() const;
+  // A part of the work that the bar shows.
+  StateDict state_dict(WorkBar& bar) const;
+  // Of all tensors.
+  int64_t bytes() const;
+  // Of the file, or of those that the index lists, when they were opened.
+  int64_t file_bytes() const { return file_bytes_; }
 
  private:
-  void add(const io::Safetensors& file);
+  void add(const std::filesystem::path& path, const io::Safetensors& file);
   void add_index(const std::filesystem::path& path);
-  void add_arrays(StateDict arrays);
+  void add_arrays(const std::filesystem::path& path, StateDict arrays);
 
+  int64_t file_bytes_ = 0;
   std::map<std::string, TensorInfo> infos_;
   std::map<std::string, std::string> metadata_;
   std::map<std::string, io::Safetensors> files_;  // by the name of the tensor
@@ -61,14 +68,15 @@ std::vector<Weight> find_weights(const TensorFile& file);
 
 // All tensors, where weights pruned by torch.nn.utils.prune became w and w_mask, and masks bool. Throws FormatError
 // for a mask of another shape than its weight, or with elements other than 0 and 1.
-StateDict read_weights(const TensorFile& file, const std::vector<Weight>& weights);
+StateDict read_weights(const TensorFile& file, const std::vector<Weight>& weights, WorkBar& bar);
 
-// Refuses a name that ends neither in ".safetensors" nor in ".npz", the formats of save_tensors().
+// Refuses a name that ends neither in ".safetensors" nor in ".npz", the formats of save_tensors(), and before long work
+// a path that cannot be written. Throws ConfigError, FileError.
 void check_output(std::string_view op, const std::filesystem::path& path);
 
 // Writes tensors that were read from `file`, atomically; then tells on standard error what the new file does not keep:
 // small types, and metadata in an .npz. Throws FileError, FormatError.
 void save_tensors(const std::filesystem::path& path, const StateDict& tensors,
-                  const std::map<std::string, std::string>& metadata, const TensorFile& file);
+                  const std::map<std::string, std::string>& metadata, const TensorFile& file, WorkBar& bar);
 
 }  // namespace gossamer::cli

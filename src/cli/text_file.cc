@@ -1,12 +1,14 @@
 #include "cli/text_file.h"
 
-#include <algorithm>
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <fstream>
 #include <system_error>
 
 #include "io/atomic_file.h"
 #include "io/file_error.h"
+#include "runtime/check.h"
 
 namespace gossamer::cli {
 
@@ -39,11 +41,23 @@ void check_writable_text(const std::filesystem::path& path, std::string_view op)
   const io::AtomicFile file(path, op);  // which is removed, since nothing is committed
 }
 
-std::string printable(std::string_view text) {
-  std::string result(text);
-  std::ranges::replace_if(
-      result, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
-  return result;
+void check_distinct(std::initializer_list<NamedPath> paths) {
+  const auto same = [](const std::filesystem::path& a, const std::filesystem::path& b) {
+    if (a.empty() || b.empty() || is_special(a)) return false;
+    std::error_code error;  // of a file that does not exist yet
+    const auto whole = [&](const std::filesystem::path& path) {
+      return std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+    };
+    return std::filesystem::equivalent(a, b, error) || whole(a) == whole(b);
+  };
+  for (const NamedPath& later : paths) {
+    for (const NamedPath& earlier : paths) {
+      if (&earlier == &later) break;
+      if (!same(earlier.path, later.path)) continue;
+      fail<ConfigError>(later.name, "it must be a file of its own",
+                        fmt::format("'{}' is {} already", later.path.string(), earlier.name));
+    }
+  }
 }
 
 }  // namespace gossamer::cli

@@ -1,8 +1,8 @@
-// Texts: a JSON or an SVG as a file, and names from foreign files.
+// Texts as files: a JSON or an SVG.
 #pragma once
 
 #include <filesystem>
-#include <string>
+#include <initializer_list>
 #include <string_view>
 
 namespace gossamer::cli {
@@ -13,7 +13,13 @@ void write_text(const std::filesystem::path& path, std::string_view text, std::s
 // What write_text() would throw for want of a folder or of rights, before long work. Leaves no file behind.
 void check_writable_text(const std::filesystem::path& path, std::string_view op);
 
-// The text with ? for control characters, which a terminal would obey and XML forbids.
-std::string printable(std::string_view text);
+// What the command line calls a file, and where it is.
+struct NamedPath {
+  std::string_view name;
+  std::filesystem::path path;  // empty where it was not given
+};
+// Refuses two paths of one file, of which the later would write over the earlier; devices may come twice. Throws
+// ConfigError.
+void check_distinct(std::initializer_list<NamedPath> paths);
 
 }  // namespace gossamer::cli

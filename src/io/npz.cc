@@ -8,6 +8,7 @@
 #include "io/atomic_file.h"
 #include "io/npy_format.h"
 #include "io/npy_header.h"
+#include "io/saving.h"
 #include "io/zip.h"
 #include "runtime/check.h"
 #include "runtime/utf8.h"
@@ -58,6 +59,10 @@ StateDict parse_npz(std::span<const std::byte> bytes, std::string_view name, con
 }
 
 void save_npz(const std::filesystem::path& path, const StateDict& arrays) {
+  save_npz(path, arrays, [](const Tensor&) {});
+}
+
+void save_npz(const std::filesystem::path& path, const StateDict& arrays, const Written& written) {
   constexpr std::string_view kOp = "save_npz";
   constexpr size_t kMaxName = 0xFFFF - kEnding.size();
   for (const auto& [name, tensor] : arrays) {
@@ -71,6 +76,7 @@ void save_npz(const std::filesystem::path& path, const StateDict& arrays) {
   for (const auto& [name, tensor] : arrays) {
     const std::string header = npy_header(tensor);
     writer.add(name + std::string(kEnding), {std::as_bytes(std::span(header)), elements_of(tensor)});
+    written(tensor);
   }
   writer.finish();
   file.commit();

@@ -13,6 +13,7 @@
 #include "io/atomic_file.h"
 #include "io/safetensors_dtype.h"
 #include "io/safetensors_header.h"
+#include "io/saving.h"
 #include "runtime/check.h"
 #include "runtime/utf8.h"
 
@@ -95,6 +96,11 @@ std::span<const std::byte> bytes_of(const Tensor& tensor) {
 }  // namespace
 
 void save_safetensors(const std::filesystem::path& path, const StateDict& tensors, const SafetensorsOptions& options) {
+  save_safetensors(path, tensors, options, [](const Tensor&) {});
+}
+
+void save_safetensors(const std::filesystem::path& path, const StateDict& tensors, const SafetensorsOptions& options,
+                      const Written& written) {
   check(tensors, options);
   const std::vector<const NamedTensor*> order = in_order(tensors);
   const std::string header = header_of(order, options);
@@ -103,7 +109,10 @@ void save_safetensors(const std::filesystem::path& path, const StateDict& tensor
   AtomicFile file(path, kOp);
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(header);
-  for (const NamedTensor* const tensor : order) file.write(bytes_of(tensor->second));
+  for (const NamedTensor* const tensor : order) {
+    file.write(bytes_of(tensor->second));
+    written(tensor->second);
+  }
   file.commit();
 }
 

@@ -18,10 +18,12 @@ struct DenseSize {
   int64_t out;
 };
 
+inline constexpr int64_t kFewSamples = 16;
+
 // Whether forward of f32 runs the kernel for few samples: x stays in L2, and a row of W fills a vector. Of OpenBLAS's
 // time, which packs W, it takes 0.8 to 0.95 with one sample, a quarter to a half with 2 to 8, 0.4 to 0.65 with 16 (0.9
 // where x is 700 KiB) and 0.45 to 1.25 with 32 (Zen 5, AVX2 and AVX-512 on both sides, weights of 1 to 64 MiB).
-constexpr bool has_few_samples(const DenseSize& s) { return s.n <= 16 && s.in >= 16 && s.n * s.in <= 1 << 18; }
+constexpr bool has_few_samples(const DenseSize& s) { return s.n <= kFewSamples && s.in >= 16 && s.n * s.in <= 1 << 18; }
 
 // y[n, out] = x[n, in] Wᵀ + bias (null: none).
 template <class T>

@@ -46,6 +46,22 @@ TEST(Options, QuickMeansOneThreadBothLayoutsAndNoOtherLibraryInLessThanThreeMinu
   EXPECT_LT(options.budget_s, 180);
 }
 
+TEST(Options, TheUsualTableAsksLayersForOneSampleToo) {
+  for (const std::initializer_list<std::string>& usual :
+       {std::initializer_list<std::string>{}, {"--quick"}, {"--sparsities", "0.9"}, {"--kernels", "step,forward"}}) {
+    const std::vector<LayerSize> serving = parse(usual).serving;
+    EXPECT_FALSE(serving.empty());
+    for (const LayerSize& size : serving) EXPECT_EQ(size.n, 1);
+  }
+  for (const std::initializer_list<std::string>& other : {std::initializer_list<std::string>{"--shapes", "8x8x8"},
+                                                          {"--batch", "4"},
+                                                          {"--kernels", "step"},
+                                                          {"--layouts", "native"},
+                                                          {"--threads", "2"}}) {
+    EXPECT_TRUE(parse(other).serving.empty());
+  }
+}
+
 TEST(Options, TakeLists) {
   const Options options = parse({"--shapes", "10x20x30,4x2x3", "--sparsities=0.25,0.75", "--threads", "1,3",
                                  "--kernels", "step,forward", "--layouts", "native", "--peers", "none"});
@@ -61,7 +77,7 @@ TEST(Options, NameTheExecutionAndTheSimdTarget) {
   EXPECT_EQ(parse({}).execution, Execution::Auto);
   EXPECT_EQ(parse({"--execution", "dense"}).execution, Execution::Dense);
   EXPECT_EQ(parse({"--execution=csr"}).execution, Execution::Csr);
-  expect_refused({"--execution", "fast"}, "fast");
+  expect_refused({"--execution", "fast"}, "--execution: must be among: auto, csr, dense; 'fast'");
   expect_refused({"--simd", "AVX9"}, "--simd: set_simd_target: the target must be among ");
 }
 
@@ -81,6 +97,7 @@ TEST(Options, APatternFileGivesShapeAndSparsity) {
   EXPECT_EQ(options.sparsities, std::vector<double>{0.75});
   EXPECT_EQ(options.pattern->nnz(), 2);
   EXPECT_EQ(parse({"--pattern", file}).sizes[0].n, 256);
+  EXPECT_TRUE(parse({"--pattern", file}).serving.empty());
   expect_refused({"--pattern", file, "--shapes", "1x1x1"}, "excludes");
   expect_refused({"--sparsities", "0.5", "--pattern", file}, "excludes");
 
@@ -88,7 +105,8 @@ TEST(Options, APatternFileGivesShapeAndSparsity) {
   std::ofstream(other) << "%%MatrixMarket matrix coordinate pattern general\n2 4 2\n1 4\n2 1\n";
   EXPECT_TRUE(*parse({"--pattern", other}).pattern == *options.pattern);
   expect_refused({"--tensor", "fc1.weight"}, "--tensor requires --pattern");
-  expect_refused({"--pattern", "a.txt"}, "--pattern: the file's name must end in .mtx, .smtx or .safetensors; 'a.txt'");
+  expect_refused({"--pattern", "a.txt"},
+                 "--pattern: the file's name must end in .mtx, .smtx, .safetensors or .index.json; 'a.txt'");
 
   std::ofstream(file) << "1, 2, 2\n0 2\n0 1\n";
   expect_refused({"--pattern", file}, "--pattern: the pattern must have zeros; all of 1x2 are nonzeros");
@@ -107,6 +125,7 @@ TEST(Options, SayWhatIsWrong) {
                  "--kernels: must be among: forward, input_grad, weight_grad, step; 'backward'");
   expect_refused({"--layouts", "row"}, "--layouts: must be among: batch_first, native; 'row'");
   expect_refused({"--peers", "mkl"}, "--peers: must be among: ");
+  expect_refused({"--budget", "-1"}, "--budget: it must be above 0; -1");
   expect_refused({"--threads", "0"}, "bench_ratios: the options must be valid; ");
 }
 

@@ -48,6 +48,32 @@ TEST(RatioTable, ShowsEverySeriesItsMeansAndItsCrossover) {
             "           geometric mean   0.50       never\n");
 }
 
+TEST(RatioTable, KeepsFewSamplesApartAndSaysWhatTheirDenseProductIs) {
+  const Series many{Kernel::Forward, Layout::BatchFirst, 1};
+  Series few = many;
+  few.few_samples = true;
+  std::vector<Ratio> ratios = {ratio_of(many, {16, 8, 64}, 0.9, 4), ratio_of(few, {16, 8, 1}, 0.9, 2)};
+  EXPECT_EQ(ratio_table(ratios),
+            "Time of the dense product on OpenBLAS divided by time of the CSR product: above 1, CSR is faster\n"
+            "\n"
+            "batch_first, 1 thread\n"
+            "  kernel    M x K x N        90 %   crossover\n"
+            "  -------------------------------------------\n"
+            "  forward   16x8x64          4.00\n"
+            "            geometric mean   4.00     <= 90 %\n"
+            "\n"
+            "batch_first, 1 thread, 1 sample: dense is the faster of OpenBLAS and Gossamer's own\n"
+            "  kernel    M x K x N        90 %   crossover\n"
+            "  -------------------------------------------\n"
+            "  forward   16x8x1           2.00\n"
+            "            geometric mean   2.00     <= 90 %\n");
+  ratios.push_back(ratio_of(few, {16, 8, 8}, 0.9, 1));
+  EXPECT_NE(ratio_table(ratios).find("1 thread, 1 to 8 samples: dense"), std::string::npos);
+  const auto json = nlohmann::json::parse(ratio_json(ratios));
+  EXPECT_FALSE(json.at("geomean").at(0).at("few_samples"));
+  EXPECT_TRUE(json.at("geomean").at(1).at("few_samples"));
+}
+
 TEST(RatioJson, HoldsRatiosMeansCrossoversAndPeers) {
   const auto json = nlohmann::json::parse(ratio_json(some_ratios()));
   EXPECT_TRUE(json.at("machine").is_object());
@@ -55,11 +81,11 @@ TEST(RatioJson, HoldsRatiosMeansCrossoversAndPeers) {
   EXPECT_EQ(json["ratios"][3], nlohmann::json::parse(R"({"kernel": "step", "layout": "batch_first", "m": 32, "k": 32,
       "n": 128, "sparsity": 0.9, "threads": 1, "sparse_s": 0.0625, "dense_s": 1.0, "ratio": 16.0})"));
   ASSERT_EQ(json.at("geomean").size(), 5U);
-  EXPECT_EQ(json["geomean"][4], nlohmann::json::parse(R"({"kernel": "step", "layout": "native", "sparsity": 0.9,
-      "threads": 2, "ratio": 0.5})"));
+  EXPECT_EQ(json["geomean"][4], nlohmann::json::parse(R"({"kernel": "step", "layout": "native", "few_samples": false,
+      "sparsity": 0.9, "threads": 2, "ratio": 0.5})"));
   ASSERT_EQ(json.at("crossover").size(), 3U);
-  EXPECT_EQ(json["crossover"][1], nlohmann::json::parse(R"({"kernel": "forward", "layout": "batch_first", "threads": 1,
-      "sparsity": 0.5})"));
+  EXPECT_EQ(json["crossover"][1], nlohmann::json::parse(R"({"kernel": "forward", "layout": "batch_first",
+      "few_samples": false, "threads": 1, "sparsity": 0.5})"));
   EXPECT_TRUE(json["crossover"][2].at("sparsity").is_null());
   ASSERT_EQ(json.at("peers").size(), 2U);
   EXPECT_EQ(json["peers"][0].at("library"), "peer");

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "bench/timing.h"
@@ -37,6 +39,27 @@ TEST(TakeTurns, BeginsAWarmTurnWithACallThatIsNotTimed) {
   take_turns(contenders, {.budget_s = 0, .min_rounds = 1});
   EXPECT_GE(calls, 2);
   EXPECT_EQ(contenders[0].seconds.size(), 1U);
+}
+
+// As OpenBLAS's threads do after a product.
+TEST(TakeTurns, WithSeveralThreadsBeginsATurnWhenTheThreadsOfTheLastOneRest) {
+  std::vector<std::jthread> threads;
+  std::atomic<int> spinning = 0;
+  const auto spin = [&] {
+    const double end = now(1) + 0.01;
+    while (now(1) < end) {
+    }
+    --spinning;
+  };
+  std::vector<int> seen;
+  Contender contenders[] = {{[&] {
+                               ++spinning;
+                               threads.emplace_back(spin);
+                             },
+                             {}},
+                            {[&] { seen.push_back(spinning); }, {}}};
+  take_turns(contenders, {.threads = 2, .warm = false, .budget_s = 0, .min_rounds = 2});
+  EXPECT_EQ(seen, (std::vector<int>{0, 0}));
 }
 
 TEST(TakeTurns, GivesContendersTheThreadsThatWereAskedFor) {

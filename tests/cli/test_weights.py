@@ -175,9 +175,13 @@ class Weights(unittest.TestCase):
         self.assertIn("66.7", self.ok("inspect", "i.index.json").stdout)
 
     def test_bench_measures_the_pattern_of_a_weight(self):
-        for form in ("mask", "prune", "CSR"):
-            write(self.path / "f.safetensors", FORMS[form])
-            shown = self.ok("bench", "--pattern", "f.safetensors", "--tensor", "w", "--batch", "1", "--threads", "1",
+        for form in ("mask", "prune", "CSR", "index"):
+            tensors = FORMS["mask" if form == "index" else form]
+            write(self.path / "f.safetensors", {**tensors, "other": ("F8_E4M3", [2, 2], [1, 2, 3, 4])})
+            (self.path / "f.index.json").write_text(
+                json.dumps({"weight_map": {name: "f.safetensors" for name in [*tensors, "other"]}}))
+            file = "f.index.json" if form == "index" else "f.safetensors"
+            shown = self.ok("bench", "--pattern", file, "--tensor", "w", "--batch", "1", "--threads", "1",
                             "--kernels", "forward", "--layouts", "native", "--budget", "0.01", "--json", "r.json",
                             "--svg", "r.svg").stdout
             self.assertRegex(shown, r"forward +3x4x1 +\d")
@@ -207,7 +211,9 @@ class Weights(unittest.TestCase):
         write(self.path / "n.safetensors", {"\x1b[31m<w>": ("F32", [1, 2], [0.0, 0.0])}, {"\n": "\r"})
         result = self.ok("prune", "n.safetensors", "--algorithm", "block", "--sparsity", "0.5", "-o", "n2.safetensors")
         self.assertIn("warning: '?[31m<w>' loses all its weights", result.stderr)
-        shown = self.ok("inspect", "n2.safetensors", "--svg", "n.svg").stdout + (self.path / "n.svg").read_text()
+        refused = self.run_program("inspect", "n.safetensors", "--tensor", "other").stderr
+        self.assertIn("there are ?[31m<w>", refused)
+        shown = self.ok("inspect", "n2.safetensors", "--svg", "n.svg").stdout + (self.path / "n.svg").read_text() + refused
         self.assertNotRegex(shown + result.stdout, "[\x1b\r]")
         self.assertIn(">?[31m&lt;w>", shown)
 
@@ -217,6 +223,15 @@ class Weights(unittest.TestCase):
         self.assertIn("BF16 are written as F32", result.stderr)
         self.assertIn("U8 are written as I32", result.stderr)
         self.assertEqual(read(self.path / "h.safetensors")[0], {"h": ("F32", [2, 2], [0, 2, 0, 0]), "u": ("I32", [1], [7])})
+
+    def test_prune_tells_the_size_of_the_files_that_it_read(self):
+        write(self.path / "a.safetensors", {"a.weight": DENSE["a.weight"]})
+        write(self.path / "b.safetensors", {"b.weight": ("F32", [256, 256], [1.0] * 65536)})
+        (self.path / "ab.index.json").write_text(
+            json.dumps({"weight_map": {"a.weight": "a.safetensors", "b.weight": "b.safetensors"}}))
+        for file, out in (("ab.index.json", "c.safetensors"), ("b.safetensors", "b.safetensors")):
+            shown = self.ok("prune", file, "--sparsity", "0.5", "--form", "csr", "-o", out).stdout
+            self.assertIn("(before: 256 KiB)", shown)
 
     def test_what_is_refused(self):
         out = ("-o", "out.safetensors")
@@ -229,7 +244,14 @@ class Weights(unittest.TestCase):
         for name in ("noise.safetensors", "noise.npz", "noise.index.json"):
             (self.path / name).write_bytes(b"no file of tensors")
         (self.path / "outside.index.json").write_text('{"weight_map": {"w": "../m.safetensors"}}')
-        (self.path / "other.index.json").write_text('{"weight_map": {"w": "m.safetensors"}}')
+        write(self.path / "w.safetensors", FORMS["dense"])
+        write(self.path / "s.safetensors", FORMS["mask"])
+        for name, text in (("map", '{"weights": {}}'), ("comma", '{"weight_map": {},}'),
+                           ("other", '{"weight_map": {"v": "w.safetensors"}}'),
+                           ("more", '{"weight_map": {"w": "w.safetensors", "x": "w.safetensors"}}'),
+                           ("twice", '{"weight_map": {"w": "w.safetensors", "w": "w.safetensors"}}'),
+                           ("gone", '{"weight_map": {"w": "gone.safetensors"}}')):
+            (self.path / f"{name}.index.json").write_text(text)
         for arguments, *texts in (
             (("inspekt", "m.safetensors"), "'inspekt'", "did you mean 'inspect'?"),
             (("--verson",), "'--verson'", "did you mean '--version'?"),
@@ -254,14 +276,27 @@ class Weights(unittest.TestCase):
             (("convert", "columns.safetensors", "out.safetensors"), "to_dense_form", "w"),
             (("bench", "--pattern", "m.safetensors", "--tensor", "c.weight"), "--tensor", "'c.weight'"),
             (("bench", "--pattern", "m.safetensors", "--tensor", "a.weight"), "must have zeros", "6x8"),
-            (("bench", "--pattern", "a.txt"), "must end in .mtx, .smtx or .safetensors", "'a.txt'"),
+            (("bench", "--pattern", "m.safetensors"), "--tensor: ", "it is missing", "has a.weight, b.weight, norm.weight"),
+            (("bench", "--pattern", "a.txt"), "must end in .mtx, .smtx, .safetensors or .index.json", "'a.txt'"),
+            (("bench", "--pattern", "s.safetensors", "--tensor", "w", "--json", "./s.safetensors"), "is --pattern already"),
+            (("inspect", "m.safetensors", "--json", "./m.safetensors"), "--json: it must be a file of its own", "is FILE already"),
+            (("inspect", "m.safetensors", "--svg", "new", "--json", "new"), "'new' is --svg already"),
+            (("demo", "--save", "new", "--json", "./new"), "'./new' is --save already"),
+            (("demo", "--save", "no/run"), "--save: ", "'no/run'", "No such file"),
+            (("demo", "--resume", "none"), "'none'", "No such file"),
+            (("help",), "did you mean '--help'?"),
             (("bench", "--shapes", "4x4"), "--shapes", "'4x4'"),
             (("bench", "--shapes", "4x4x1", "--sparsities", "0.5", "--svg", "no/x.svg"), "--svg", "'no/x.svg'"),
             (("convert", "m.safetensors", "out.pt"), "must end in .safetensors or .npz", "'out.pt'"),
             (("inspect", "none.index.json"), "'none.index.json'", "No such file"),
-            (("inspect", "noise.index.json"), "'noise.index.json'", "JSON with a weight_map"),
-            (("inspect", "outside.index.json"), "files beside it", "'w' is in \"../m.safetensors\""),
-            (("inspect", "other.index.json"), "'m.safetensors' holds others"),
+            (("inspect", "noise.index.json"), "the index must be as its format says; 'noise.index.json'", "'{' is missing"),
+            (("inspect", "map.index.json"), "weight_map is missing"),
+            (("inspect", "comma.index.json"), "'comma.index.json': byte 18: a string is missing"),
+            (("inspect", "outside.index.json"), "\"../m.safetensors\" is no file beside the index"),
+            (("inspect", "other.index.json"), "'w.safetensors': \"v\" is missing"),
+            (("inspect", "more.index.json"), "'w.safetensors': \"x\" is missing"),
+            (("inspect", "twice.index.json"), "names must be unique; 'twice.index.json': \"w\" comes twice"),
+            (("inspect", "gone.index.json"), "gone.safetensors': No such file"),
             (("inspect", "noise.npz"), "noise.npz"),
             (("convert", "m.safetensors", "out.safetensors", "--form", "crs"), "--form", "'crs'", "did you mean 'csr'?"),
             (("convert", "m.safetensors", "out.safetensors", "--from-zeros", "a.bias"), "--from-zeros", "'a.bias'"),

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 #include "gossamer/error.h"
 #include "gossamer/io/safetensors.h"
+#include "io/saving.h"
 #include "tensor/tiles.h"
 #include "tests/support/errors.h"
 #include "tests/support/files.h"
@@ -92,6 +94,24 @@ TEST(SaveSafetensors, GivesBackWhatWasSavedAndTheSameFileAgain) {
   const Bytes first = file_bytes(file);
   save_safetensors(file, loaded, {.metadata = metadata});
   EXPECT_EQ(file_bytes(file), first);
+}
+
+TEST(Saving, TellsOfEveryTensorAndKeepsTheOldFileWhereTheTellingThrows) {
+  const TempFolder folder;
+  const StateDict dict = {{"a", Tensor::zeros({2})}, {"b", Tensor::zeros({3}, DType::f64)}};
+  const auto save = [&](const std::filesystem::path& path, const Written& written) {
+    path.extension() == ".npz" ? save_npz(path, dict, written) : save_safetensors(path, dict, {}, written);
+  };
+  for (const char* const name : {"file.safetensors", "file.npz"}) {
+    const std::filesystem::path path = folder.path() / name;
+    int64_t bytes = 0;
+    save(path, [&](const Tensor& tensor) { bytes += tensor.bytes(); });
+    EXPECT_EQ(bytes, 2 * 4 + 3 * 8);
+    const Bytes whole = file_bytes(path);
+    EXPECT_THROW(save(path, [](const Tensor&) { throw StateError("enough"); }), StateError);
+    EXPECT_EQ(file_bytes(path), whole);
+  }
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 2);
 }
 
 TEST(SaveSafetensors, WritesTileMajorTensorsRowByRow) {

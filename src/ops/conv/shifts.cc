@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/copy_rows.h"
+
 namespace gossamer {
 
 namespace {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/copy_rows.h"
 #include "ops/conv/shifts.h"
 
 namespace gossamer {

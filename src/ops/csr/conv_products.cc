@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "kernels/copy_rows.h"
 #include "kernels/csr.h"
 #include "ops/conv/sums.h"
 #include "ops/csr/part_sums.h"

@@ -7,10 +7,11 @@
 
 namespace gossamer::cli {
 
-// The path names the whole old file until the new one is on the disk; a device or a pipe is written to. Throws
-// FileError naming `op`, path and cause.
+// The path names the whole old file until the new one is on the disk; a device or a pipe is written to, and "-" is
+// standard output. Throws FileError naming `op`, path and cause.
 void write_text(const std::filesystem::path& path, std::string_view text, std::string_view op);
-// What write_text() would throw for want of a folder or of rights, before long work. Leaves no file behind.
+// What write_text() would throw for want of a folder or of rights, before long work. Leaves no file behind. Call it in
+// any case: from "-" on, what is printed for people goes to standard error.
 void check_writable_text(const std::filesystem::path& path, std::string_view op);
 
 // What the command line calls a file, and where it is.

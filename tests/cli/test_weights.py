@@ -207,6 +207,24 @@ class Weights(unittest.TestCase):
         shown = self.ok("inspect", "m.safetensors", "--json", "/dev/stdout").stdout
         self.assertEqual(json.JSONDecoder().raw_decode(shown)[0]["metadata"], {"format": "pt"})
 
+    def test_a_dash_is_standard_output_for_the_figures_alone(self):
+        done = self.ok("inspect", "m.safetensors", "--json", "-")
+        self.assertEqual(json.loads(done.stdout)["metadata"], {"format": "pt"})
+        self.assertIn("of rank 2 or more", done.stderr)
+        self.assertFalse((self.path / "-").exists())
+        refused = self.run_program("inspect", "m.safetensors", "--json", "-", "--svg", "-")
+        self.assertIn("--json: it must be a file of its own; '-' is --svg already", refused.stderr)
+
+    def test_a_file_that_standard_output_is_appended_to_keeps_what_it_has(self):
+        log = self.path / "log"
+        log.write_text("before\n")
+        with log.open("a") as out:
+            subprocess.run([PROGRAM, "inspect", self.path / "m.safetensors", "--json", "/dev/stdout"], stdout=out, check=True)
+        text = log.read_text()
+        self.assertTrue(text.startswith("before\n"))
+        self.assertIn('"metadata"', text)
+        self.assertIn("of rank 2 or more", text)
+
     def test_names_cannot_command_the_terminal(self):
         write(self.path / "n.safetensors", {"\x1b[31m<w>": ("F32", [1, 2], [0.0, 0.0])}, {"\n": "\r"})
         result = self.ok("prune", "n.safetensors", "--algorithm", "block", "--sparsity", "0.5", "-o", "n2.safetensors")

@@ -52,7 +52,7 @@ struct NormOptions {
 // the number of norm(x, 1) would be read as p.
 [[nodiscard]] Tensor norm(const Tensor& x, const NormOptions& options = {});
 
-// Whether an element, or every element, is true or not 0 (NaN is not), as bool; of nothing false and true.
+// Whether one element, or every one, is not 0 or false (NaN is not 0), as bool; of nothing false, and true.
 [[nodiscard]] Tensor any(const Tensor& x, const ReduceOptions& options = {});
 [[nodiscard]] Tensor all(const Tensor& x, const ReduceOptions& options = {});
 // The number of such elements, i64.

@@ -26,6 +26,10 @@
   /* Zeros and NaN are their own. */                                                                                   \
   X(Sign, 0, x > T(0) ? T(1) : x < T(0) ? T(-1) : x,                                                                   \
     hn::IfThenElse(hn::Gt(x, hn::Zero(d)), hn::Set(d, 1), hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Set(d, -1), x)))  \
+  X(Floor, 0, std::floor(x), hn::Floor(x))                                                                             \
+  X(Ceil, 0, std::ceil(x), hn::Ceil(x))                                                                                \
+  /* Of two as near, the even one. */                                                                                  \
+  X(Round, 0, std::nearbyint(x), hn::Round(x))                                                                         \
   X(Erf, 3, std::erf(x), TotalErf(d, x))                                                                               \
   X(Hardsigmoid, 0, hard_gate(x), HardGate(d, x))                                                                      \
   X(Hardswish, 0, x * hard_gate(x), hn::Mul(x, HardGate(d, x)))                                                        \

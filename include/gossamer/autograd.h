@@ -51,10 +51,10 @@ Tensor connect(std::unique_ptr<Node> node, std::string_view op, const Tensor& ou
 // Gradients of the inputs of a node, in their order.
 using Gradients = BlockVector<Tensor>;
 
-// While one is alive, operations on this thread record no graph.
+// While one is alive, operations on this thread record no graph: `gs::NoGrad guard;`.
 class NoGrad {
  public:
-  NoGrad();
+  [[nodiscard("it acts as long as it lives: give it a name")]] NoGrad();
   ~NoGrad();
   NoGrad(const NoGrad&) = delete;
   NoGrad& operator=(const NoGrad&) = delete;

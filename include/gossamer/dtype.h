@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 #include <string_view>
 #include <type_traits>
 
@@ -20,6 +21,9 @@ constexpr std::string_view dtype_name(DType dtype) {
   constexpr std::string_view kNames[] = {"f32", "f64", "i64", "i32", "bool"};
   return kNames[static_cast<size_t>(dtype)];
 }
+
+// Writes dtype_name().
+std::ostream& operator<<(std::ostream& out, DType dtype);
 
 // Bytes of one element.
 constexpr int64_t dtype_size(DType dtype) {

@@ -28,6 +28,7 @@
 #include "gossamer/io/npy.h"
 #include "gossamer/io/safetensors.h"
 #include "gossamer/io/smtx.h"
+#include "gossamer/lifetimebound.h"
 #include "gossamer/metrics.h"
 #include "gossamer/nn/activation.h"
 #include "gossamer/nn/attention.h"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <memory>
 #include <string>
 #include <vector>
@@ -137,6 +138,10 @@ class Parameter {
   int64_t index_bytes() const;
   int64_t grad_bytes() const { return grad().bytes(); }
 
+  // A line such as "fc1.weight: f32 [300, 784], CSR with 23520 nonzeros (sparsity 90.00 %)" or "fc1.bias: f32 [300],
+  // dense".
+  std::string to_string() const;
+
  private:
   friend struct ParameterAccess;
   friend class PreparedChange;
@@ -148,6 +153,9 @@ class Parameter {
 
   std::shared_ptr<State> state_;
 };
+
+// Writes to_string().
+std::ostream& operator<<(std::ostream& out, const Parameter& parameter);
 
 }  // namespace gossamer
 #pragma GCC visibility pop

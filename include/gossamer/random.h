@@ -38,6 +38,9 @@ std::vector<int64_t> sample_without_replacement(uint64_t key, int64_t n, int64_t
 // Element i of a floating tensor becomes random_uniform(key, i, low, high).
 void fill_uniform(Tensor& tensor, uint64_t key, double low, double high);
 
+// Element i of a floating tensor becomes mean + std * random_normal(key, i).
+void fill_normal(Tensor& tensor, uint64_t key, double mean, double std);
+
 // Hands out keys. Copyable and comparable state: (seed, number of keys handed out).
 class Generator {
  public:
@@ -53,6 +56,11 @@ class Generator {
   uint64_t seed_;
   uint64_t count_ = 0;
 };
+
+// New tensors, f32 or f64 (DTypeError): uniform in [0, 1), and of the standard normal distribution. One key is taken
+// from rng, and elements are functions of (key, index): the same for any number of threads.
+[[nodiscard]] Tensor rand(const Shape& shape, Generator& rng, DType dtype = DType::f32);
+[[nodiscard]] Tensor randn(const Shape& shape, Generator& rng, DType dtype = DType::f32);
 
 }  // namespace gossamer
 #pragma GCC visibility pop

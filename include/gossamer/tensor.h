@@ -8,15 +8,22 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gossamer/dtype.h"
+#include "gossamer/lifetimebound.h"
 #include "gossamer/shape.h"
 
 #pragma GCC visibility push(default)
 namespace gossamer {
 
 class Storage;
+
+// The element type of what can be seen as a span: vectors, std::array, C arrays, spans.
+template <class Values>
+using SpanElement = typename decltype(std::span(std::declval<const Values&>()))::value_type;
+
 namespace autograd {
 struct Meta;
 }
@@ -41,9 +48,11 @@ class Tensor {
   static Tensor from(std::initializer_list<T> values, const Shape& shape) {
     return from(std::span<const T>(values.begin(), values.size()), shape);
   }
-  template <Element T>
-  static Tensor from(const std::vector<T>& values, const Shape& shape) requires(!std::is_same_v<T, bool>) {
-    return from(std::span<const T>(values), shape);
+  // Contiguous memory in any form: std::vector (but that of bool), std::array, a C array, a span.
+  template <class Values>
+  requires Element<SpanElement<Values>>
+  static Tensor from(const Values& values, const Shape& shape) {
+    return from(std::span<const SpanElement<Values>>(values), shape);
   }
 
   // Literals such as from({1.0, 2.0}) are f32, as everything else where no dtype is said: f64 is from<double>.
@@ -55,9 +64,12 @@ class Tensor {
     return from<T>(values, {std::ssize(values)});
   }
   template <Element T>
-  static Tensor from(const std::vector<T>& values) requires(!std::is_same_v<T, bool>) {
-    return from<T>(values, {std::ssize(values)});
+  static Tensor from(std::span<const T> values) {
+    return from(values, {std::ssize(values)});
   }
+  template <class Values>
+  requires Element<SpanElement<Values>>
+  static Tensor from(const Values& values) { return from(std::span<const SpanElement<Values>>(values)); }
   // A tensor on memory of the caller: shape.numel() row-major elements at `data`, which must be aligned as T is
   // (ConfigError; null for no elements alone). Nothing is copied: what is written to the tensor, by an optimizer for
   // one, is written there. `owner` lives as long as any tensor on the memory; without one the caller sees to it.
@@ -65,7 +77,7 @@ class Tensor {
   static Tensor wrap(T* data, const Shape& shape, std::shared_ptr<void> owner = nullptr);
 
   bool defined() const { return storage_ != nullptr; }
-  const Shape& shape() const { return shape_; }
+  const Shape& shape() const GOSSAMER_LIFETIMEBOUND { return shape_; }
   int rank() const { return shape_.rank(); }
   int64_t dim(int index) const;  // negative counts from the end; throws ShapeError outside
   int64_t numel() const { return defined() ? shape_.numel() : 0; }
@@ -74,13 +86,22 @@ class Tensor {
 
   // The elements, row-major. Throws DTypeError when T is not the element type, StateError when undefined.
   template <Element T>
-  const T* data() const;
+  const T* data() const GOSSAMER_LIFETIMEBOUND;
   // The same for writing: marks the storage as written, so that a graph that saved it refuses to run backward.
   template <Element T>
-  T* mutable_data();
+  T* mutable_data() GOSSAMER_LIFETIMEBOUND;
+  // Not of a temporary, which may be the last to hold its memory: name the tensor, or take to_vector().
   template <Element T>
-  std::span<const T> span() const {
+  std::span<const T> span() const& GOSSAMER_LIFETIMEBOUND {
     return {data<T>(), static_cast<size_t>(numel())};
+  }
+  template <Element T>
+  std::span<const T> span() const&& = delete;
+  // A copy of the elements, row-major; throws as data().
+  template <Element T>
+  std::vector<T> to_vector() const {
+    const T* const first = data<T>();
+    return std::vector<T>(first, first + numel());
   }
   // The only element of a tensor of one element (ShapeError otherwise), converted to T as by to().
   template <Element T>

@@ -49,6 +49,12 @@ std::string guess(std::string_view name, const std::vector<std::string>& names) 
   return fmt::format("did you mean '{}'?", *closest);
 }
 
+std::vector<std::string> closest(std::string_view name, std::vector<std::string> names, size_t most) {
+  std::ranges::stable_sort(names, {}, [&](const std::string& known) { return edit_distance(name, known); });
+  if (names.size() > most) names.resize(most);
+  return names;
+}
+
 namespace registry_detail {
 
 std::string lower_case(std::string_view text) { return to_lower(text); }

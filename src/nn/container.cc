@@ -49,6 +49,10 @@ Module& Sequential::operator[](std::string_view name) const {
   return *found->module;
 }
 
+void Sequential::refuse_type(std::string_view name) {
+  fail<ConfigError>("Sequential", fmt::format("module '{}' must be of the type asked for", name), "it is of another");
+}
+
 Tensor Sequential::forward(const Tensor& x) {
   Tensor y = x;
   for (const NamedModule& part : modules_) y = part.module->forward(y);

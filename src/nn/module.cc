@@ -2,11 +2,13 @@
 #include "gossamer/nn/module.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <string_view>
 #include <unordered_set>
 
+#include "config/config_errors.h"
 #include "gossamer/sparse/algorithm.h"
 #include "nn/registry.h"
 #include "parameter/access.h"
@@ -212,6 +214,18 @@ std::vector<Parameter> Module::parameters() const {
   std::vector<Parameter> all;
   for (auto& [name, p] : named_parameters()) all.push_back(std::move(p));
   return all;
+}
+
+Parameter Module::parameter(std::string_view name) const {
+  constexpr size_t kShown = 3;
+  std::vector<std::string> names;
+  for (auto& [known, p] : named_parameters()) {
+    if (known == name) return std::move(p);
+    names.push_back(known);
+  }
+  if (names.empty()) fail<ConfigError>("Module::parameter", "the module must have parameters", "it has none");
+  fail<ConfigError>("Module::parameter", "the name must be one of named_parameters()", fmt::format("'{}'", name),
+                    fmt::format("the nearest are '{}'", fmt::join(closest(name, std::move(names), kShown), "', '")));
 }
 
 std::vector<std::pair<std::string, Tensor>> Module::named_buffers() const {

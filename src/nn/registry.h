@@ -85,6 +85,9 @@ struct Module::Registry {
     }
   }
 
+  // Module::to_string(), its lines after the first by `indent` to the right.
+  std::string to_string(size_t indent) const;
+
   // "fc1" and "weight" make "fc1.weight".
   static std::string join(const std::string& path, const std::string& name) {
     return path.empty() ? name : path + "." + name;

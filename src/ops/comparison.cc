@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <compare>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <type_traits>
 #include <vector>
 
@@ -136,7 +138,43 @@ Tensor compare(const char* name, Binary op, const Tensor& a, const Tensor& b, F 
   return zip_whole<bool, bool>(name, a, b, f);
 }
 
+// The order of an element of an integer type and a number, exactly: a double does not hold every int64_t.
+template <class T>
+std::partial_ordering order(T x, double number) {
+  const auto value = static_cast<int64_t>(x);
+  if (!(number < 0x1p63)) return std::isnan(number) ? std::partial_ordering::unordered : std::partial_ordering::less;
+  if (number < -0x1p63) return std::partial_ordering::greater;
+  const double whole = std::floor(number);
+  const auto below = static_cast<int64_t>(whole);
+  if (value != below) return value <=> below;
+  return whole == number ? std::partial_ordering::equivalent : std::partial_ordering::less;
+}
+
+template <class F>
+Tensor compare_number(const char* name, Binary op, const Tensor& x, double number, F f) {
+  check_defined(name, x);
+  if (is_floating(x.dtype())) return zip_scalar(op, x, number).to(DType::boolean);
+  Tensor out = Tensor::empty(x.shape(), DType::boolean);
+  dispatch_all(x.dtype(), [&]<class T>() {
+    const T* const from = x.data<T>();
+    bool* const to = out.mutable_data<bool>();
+    rt::parallel_chunks(x.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) to[i] = f(order(from[i], number));
+    });
+  });
+  return out;
+}
+
 }  // namespace
+
+Tensor eq(const Tensor& x, double number) { return compare_number("eq", Binary::Equal, x, number, std::is_eq); }
+Tensor ne(const Tensor& x, double number) { return compare_number("ne", Binary::NotEqual, x, number, std::is_neq); }
+Tensor lt(const Tensor& x, double number) { return compare_number("lt", Binary::Less, x, number, std::is_lt); }
+Tensor le(const Tensor& x, double number) { return compare_number("le", Binary::LessEqual, x, number, std::is_lteq); }
+Tensor gt(const Tensor& x, double number) { return compare_number("gt", Binary::Greater, x, number, std::is_gt); }
+Tensor ge(const Tensor& x, double number) {
+  return compare_number("ge", Binary::GreaterEqual, x, number, std::is_gteq);
+}
 
 Tensor eq(const Tensor& a, const Tensor& b) { return compare("eq", Binary::Equal, a, b, std::equal_to<>()); }
 Tensor ne(const Tensor& a, const Tensor& b) { return compare("ne", Binary::NotEqual, a, b, std::not_equal_to<>()); }
@@ -145,6 +183,58 @@ Tensor le(const Tensor& a, const Tensor& b) { return compare("le", Binary::LessE
 Tensor gt(const Tensor& a, const Tensor& b) { return compare("gt", Binary::Greater, a, b, std::greater<>()); }
 Tensor ge(const Tensor& a, const Tensor& b) {
   return compare("ge", Binary::GreaterEqual, a, b, std::greater_equal<>());
+}
+
+Tensor isnan(const Tensor& x) { return compare("isnan", Binary::NotEqual, x, x, std::not_equal_to<>()); }
+
+Tensor isfinite(const Tensor& x) {
+  check_defined("isfinite", x);
+  if (!is_floating(x.dtype())) return Tensor::ones(x.shape(), DType::boolean);
+  const double largest = dispatch_floating(
+      x.dtype(), "isfinite", []<class T>() { return static_cast<double>(std::numeric_limits<T>::max()); });
+  return zip_scalar(Binary::LessEqual, map(kernels::Unary::Abs, x), largest).to(DType::boolean);
+}
+
+namespace {
+
+// Whether f(a[i], b[i]) for all elements of tensors of one shape and dtype.
+template <class F>
+bool holds_everywhere(const Tensor& a, const Tensor& b, const F& f) {
+  return dispatch_all(a.dtype(), [&]<class T>() {
+    const T* const x = a.data<T>();
+    const T* const y = b.data<T>();
+    return rt::parallel_sum(a.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
+             for (int64_t i = begin; i < end; ++i) {
+               if (!f(x[i], y[i])) return 1.0;
+             }
+             return 0.0;
+           }) == 0;
+  });
+}
+
+}  // namespace
+
+bool equal(const Tensor& a, const Tensor& b) {
+  check_defined("equal", a);
+  check_defined("equal", b);
+  return a.shape() == b.shape() && a.dtype() == b.dtype() && holds_everywhere(a, b, std::equal_to<>());
+}
+
+bool allclose(const Tensor& a, const Tensor& b, const AllcloseOptions& options) {
+  constexpr const char* kOp = "allclose";
+  check_same_dtype(kOp, a, b);
+  if (!(options.rtol >= 0) || !(options.atol >= 0)) {
+    fail<ConfigError>(kOp, "rtol and atol must be at least 0", fmt::format("{} and {}", options.rtol, options.atol));
+  }
+  const Shape shape = broadcast_shapes(a.shape(), b.shape(), kOp);
+  const auto stretched = [&](const Tensor& t) { return t.shape() == shape ? t.detach() : expand(t.detach(), shape); };
+  return holds_everywhere(stretched(a), stretched(b), [&](auto x, auto y) {
+    if (x == y) return true;
+    const auto u = static_cast<double>(x);
+    const auto v = static_cast<double>(y);
+    if (std::isnan(u) || std::isnan(v)) return options.equal_nan && std::isnan(u) && std::isnan(v);
+    return std::isfinite(v) && std::abs(u - v) <= options.atol + options.rtol * std::abs(v);
+  });
 }
 
 namespace {
@@ -229,6 +319,9 @@ Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b) {
   const Tensor whole = stretched(mask);
   return record<WhereNode>(kOp, choose(whole, operand(a), operand(b)), {a, b}, whole);
 }
+
+Tensor where(const Tensor& mask, const Tensor& a, double b) { return where(mask, a, Tensor::full({}, b, a.dtype())); }
+Tensor where(const Tensor& mask, double a, const Tensor& b) { return where(mask, Tensor::full({}, a, b.dtype()), b); }
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
   constexpr const char* kOp = "masked_fill";

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "gossamer/dispatch.h"
+#include "ops/check.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
 #include "tensor/convert.h"
@@ -39,6 +40,21 @@ Tensor arange(const ArangeOptions& options) {
     });
   });
   return out;
+}
+
+Tensor zeros_like(const Tensor& x) {
+  check_defined("zeros_like", x);
+  return Tensor::zeros(x.shape(), x.dtype());
+}
+
+Tensor ones_like(const Tensor& x) {
+  check_defined("ones_like", x);
+  return Tensor::ones(x.shape(), x.dtype());
+}
+
+Tensor full_like(const Tensor& x, double value) {
+  check_defined("full_like", x);
+  return Tensor::full(x.shape(), value, x.dtype());
 }
 
 }  // namespace gossamer

@@ -12,6 +12,7 @@
 
 #include "gossamer/autograd.h"
 #include "gossamer/dispatch.h"
+#include "gossamer/ops/shape.h"
 #include "ops/check.h"
 #include "ops/indexing.h"
 #include "ops/lines.h"
@@ -356,6 +357,24 @@ Tensor scatter(const Tensor& x, int dim, const Tensor& index, const Tensor& sour
     scatter_into<T>(out, checked.dim, checked.index, [&](int64_t at) { return from[at]; });
   });
   return record<ScatterNode>(kOp, out, {x, source}, checked.dim, checked.index);
+}
+
+Tensor masked_select(const Tensor& x, const Tensor& mask) {
+  constexpr const char* kOp = "masked_select";
+  check_defined(kOp, x);
+  check_defined(kOp, mask);
+  if (mask.dtype() != DType::boolean) {
+    fail<DTypeError>(kOp, "the mask must be bool", describe(mask), "make one by a comparison or .to(DType::boolean)");
+  }
+  const Shape shape = broadcast_shapes(x.shape(), mask.shape(), kOp);
+  const Tensor whole_mask = mask.shape() == shape ? mask : expand(mask, shape);
+  const bool* const is_chosen = whole_mask.data<bool>();
+  Tensor places = Tensor::empty({std::count(is_chosen, is_chosen + shape.numel(), true)}, DType::i64);
+  int64_t* to = places.mutable_data<int64_t>();
+  for (int64_t i = 0; i < shape.numel(); ++i) {
+    if (is_chosen[i]) *to++ = i;
+  }
+  return index_select(reshape(x.shape() == shape ? x : expand(x, shape), {shape.numel()}), 0, places);
 }
 
 Tensor one_hot(const Tensor& indices, const OneHotOptions& options) {

@@ -32,15 +32,24 @@ Tensor reciprocal(const Tensor& x) {
 
 Tensor erf(const Tensor& x) { return recorded_map("erf", x, Unary::Erf, Binary::ErfGrad, Keeps::Input); }
 
-Tensor sign(const Tensor& x) {
-  constexpr const char* kOp = "sign";
-  struct SignNode final : Node {
+namespace {
+
+// A function that is constant but at its steps.
+Tensor recorded_steps(const char* op, const Tensor& x, Unary function) {
+  struct StepsNode final : Node {
     Gradients backward(const Tensor& grad) override { return {Tensor::zeros(grad.shape(), grad.dtype())}; }
   };
 
-  check_floating(kOp, x);
-  return record<SignNode>(kOp, map(Unary::Sign, x), {x});
+  check_floating(op, x);
+  return record<StepsNode>(op, map(function, x), {x});
 }
+
+}  // namespace
+
+Tensor sign(const Tensor& x) { return recorded_steps("sign", x, Unary::Sign); }
+Tensor floor(const Tensor& x) { return recorded_steps("floor", x, Unary::Floor); }
+Tensor ceil(const Tensor& x) { return recorded_steps("ceil", x, Unary::Ceil); }
+Tensor round(const Tensor& x) { return recorded_steps("round", x, Unary::Round); }
 
 Tensor abs(const Tensor& x) { return recorded_map("abs", x, Unary::Abs, Binary::AbsGrad, Keeps::Input); }
 

@@ -119,11 +119,12 @@ CheckedRange check_range(const Tensor& x, const SliceRange& range) {
   const int dim = normalize_dim(kSlice, x.shape(), range.dim);
   const int64_t size = x.shape()[dim];
   const int64_t begin = range.begin < 0 ? range.begin + size : range.begin;
-  const int64_t end = range.end < 0 ? range.end + size : range.end;
+  const int64_t given_end = range.end.value_or(size);
+  const int64_t end = given_end < 0 ? given_end + size : given_end;
   if (begin < 0 || begin > end || end > size) {
     fail<ShapeError>(kSlice,
                      fmt::format("0 <= begin <= end <= {} must hold (negative bounds count from the end)", size),
-                     fmt::format("[{}, {}) of dimension {} of {}", range.begin, range.end, dim, x.shape().to_string()));
+                     fmt::format("[{}, {}) of dimension {} of {}", range.begin, given_end, dim, x.shape().to_string()));
   }
   if (range.step < 1) fail<ConfigError>(kSlice, "step must be at least 1", fmt::format("{}", range.step));
   return {dim, begin, range.step, begin == end ? 0 : (end - begin - 1) / range.step + 1};

@@ -18,6 +18,33 @@ namespace gossamer {
 using kernels::Binary;
 using kernels::Unary;
 
+namespace {
+
+// The variance, and what its gradient needs; nothing is recorded.
+struct Variance {
+  Tensor mean;  // all dimensions kept, as in `value`
+  Tensor value;
+  double divisor;
+  Shape shape;  // of the result
+};
+
+Variance variance(const char* op, const Tensor& x, const VarOptions& options) {
+  check_floating(op, x);
+  if (!std::isfinite(options.correction)) {
+    fail<ConfigError>(op, "correction must be finite", fmt::format("{}", options.correction));
+  }
+  const Dims dims = checked_dims(op, x.shape(), options.dims);
+  const auto count = static_cast<double>(nonzero_count(op, x.shape(), dims));
+  const double divisor = std::max(0.0, count - options.correction);
+  // An error of the mean enters with its square. What its rounding to f32 leaves is below the rounding of the elements.
+  const Tensor total = fold(x, dims, folding::Sum{}, folding::Widened{});
+  const Tensor mean = zip_scalar(Binary::Div, total, count).to(x.dtype());
+  const Tensor squares = fold(zip(op, Binary::Sub, x, mean), dims, folding::Sum{}, folding::WideSquare{});
+  return {mean, zip_scalar(Binary::Div, squares, divisor), divisor, reduced_shape(x.shape(), dims, options.keepdim)};
+}
+
+}  // namespace
+
 Tensor var(const Tensor& x, const VarOptions& options) {
   constexpr const char* kOp = "var";
   struct VarNode final : Node {
@@ -32,19 +59,30 @@ Tensor var(const Tensor& x, const VarOptions& options) {
     }
   };
 
-  check_floating(kOp, x);
-  if (!std::isfinite(options.correction)) {
-    fail<ConfigError>(kOp, "correction must be finite", fmt::format("{}", options.correction));
-  }
-  const Dims dims = checked_dims(kOp, x.shape(), options.dims);
-  const auto count = static_cast<double>(nonzero_count(kOp, x.shape(), dims));
-  const double divisor = std::max(0.0, count - options.correction);
-  // An error of the mean enters with its square. What its rounding to f32 leaves is below the rounding of the elements.
-  const Tensor total = fold(x, dims, folding::Sum{}, folding::Widened{});
-  const Tensor mean = zip_scalar(Binary::Div, total, count).to(x.dtype());
-  const Tensor squares = fold(zip(kOp, Binary::Sub, x, mean), dims, folding::Sum{}, folding::WideSquare{});
-  const Tensor result = zip_scalar(Binary::Div, squares, divisor).to(x.dtype());
-  return record<VarNode>(kOp, result.alias(reduced_shape(x.shape(), dims, options.keepdim)), {x}, mean, divisor);
+  const Variance v = variance(kOp, x, options);
+  return record<VarNode>(kOp, v.value.to(x.dtype()).alias(v.shape), {x}, v.mean, v.divisor);
+}
+
+Tensor stddev(const Tensor& x, const VarOptions& options) {
+  constexpr const char* kOp = "stddev";
+  struct StddevNode final : Node {
+    Input x{*this, {&x}};
+    SavedTensor mean, deviation;
+    double divisor;
+    StddevNode(const Tensor& mean_, const Tensor& deviation_, double divisor_)
+        : mean(*this, mean_), deviation(*this, deviation_), divisor(divisor_) {}
+
+    Gradients backward(const Tensor& grad) override {
+      const Tensor scale = zip_scalar(Binary::Mul, deviation.get(), divisor);
+      const Tensor scaled = zip(kOp, Binary::Div, grad.alias(mean.get().shape()), scale);
+      const Tensor slope = zip(kOp, Binary::Where, deviation.get(), scaled);
+      return {zip(kOp, Binary::Mul, zip(kOp, Binary::Sub, x.value(), mean.get()), slope)};
+    }
+  };
+
+  const Variance v = variance(kOp, x, options);
+  const Tensor deviation = map(Unary::Sqrt, v.value).to(x.dtype());
+  return record<StddevNode>(kOp, deviation.alias(v.shape), {x}, v.mean, deviation, v.divisor);
 }
 
 Tensor norm(const Tensor& x, const NormOptions& options) {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "gossamer/parameter.h"
@@ -23,6 +24,9 @@ struct ParameterAccess {
   static const CsrWeight& weight(const Parameter& p);
   // One per parameter, shared with the nodes of its uses.
   static GradientTap& tap(const Parameter& p);
+
+  // to_string() without the name, of a defined parameter.
+  static std::string describe(const Parameter& p);
 
   // `to` becomes a copy of `from` in all but its name, without a gradient. StateError where it has slot arrays.
   static void copy(const Parameter& to, const Parameter& from);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ostream>
 #include <utility>
 
 #include "ops/csr/scatter.h"
@@ -10,6 +11,7 @@
 #include "parameter/change.h"
 #include "parameter/state.h"
 #include "runtime/check.h"
+#include "runtime/table.h"
 
 namespace gossamer {
 
@@ -208,6 +210,19 @@ int64_t Parameter::index_bytes() const {
   const ForwardSubset* subset = state_->weight.subset.get();
   return pattern()->bytes() + (subset == nullptr ? 0 : subset->bytes());
 }
+
+std::string ParameterAccess::describe(const Parameter& p) {
+  const std::string what = fmt::format("{} {}", dtype_name(p.dtype()), p.shape().to_string());
+  if (!p.is_csr()) return what + ", dense";
+  return fmt::format("{}, CSR with {} nonzeros (sparsity {})", what, p.nnz(), rt::percent(p.sparsity(), 2));
+}
+
+std::string Parameter::to_string() const {
+  if (!defined()) return "an undefined parameter";
+  return (name().empty() ? "" : name() + ": ") + ParameterAccess::describe(*this);
+}
+
+std::ostream& operator<<(std::ostream& out, const Parameter& parameter) { return out << parameter.to_string(); }
 
 const CsrWeight& ParameterAccess::weight(const Parameter& p) {
   p.check_defined("Parameter");

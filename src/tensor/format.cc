@@ -70,6 +70,8 @@ std::string Tensor::to_string() const {
          });
 }
 
+std::ostream& operator<<(std::ostream& out, DType dtype) { return out << dtype_name(dtype); }
+
 std::ostream& operator<<(std::ostream& out, const Tensor& tensor) { return out << tensor.to_string(); }
 
 }  // namespace gossamer

@@ -130,15 +130,45 @@ std::vector<int64_t> sample_without_replacement(uint64_t key, int64_t n, int64_t
   return sample;
 }
 
-void fill_uniform(Tensor& tensor, uint64_t key, double low, double high) {
-  dispatch_floating(tensor.dtype(), "fill_uniform", [&]<class T>() {
+namespace {
+
+// Element i becomes draw(i).
+template <class Draw>
+void fill(std::string_view op, Tensor& tensor, const Draw& draw) {
+  dispatch_floating(tensor.dtype(), op, [&]<class T>() {
     T* data = tensor.mutable_data<T>();
     rt::parallel_chunks(tensor.numel(), rt::kElementGrain, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        data[i] = static_cast<T>(random_uniform(key, static_cast<uint64_t>(i), low, high));
-      }
+      for (int64_t i = begin; i < end; ++i) data[i] = static_cast<T>(draw(static_cast<uint64_t>(i)));
     });
   });
+}
+
+// Refuses a dtype before a key is taken.
+Tensor empty_floating(std::string_view op, const Shape& shape, DType dtype) {
+  if (!is_floating(dtype)) throw_not_floating(op, dtype);
+  return Tensor::empty(shape, dtype);
+}
+
+}  // namespace
+
+void fill_uniform(Tensor& tensor, uint64_t key, double low, double high) {
+  fill("fill_uniform", tensor, [=](uint64_t i) { return random_uniform(key, i, low, high); });
+}
+
+void fill_normal(Tensor& tensor, uint64_t key, double mean, double std) {
+  fill("fill_normal", tensor, [=](uint64_t i) { return mean + std * random_normal(key, i); });
+}
+
+Tensor rand(const Shape& shape, Generator& rng, DType dtype) {
+  Tensor x = empty_floating("rand", shape, dtype);
+  fill_uniform(x, rng.next_key(), 0, 1);
+  return x;
+}
+
+Tensor randn(const Shape& shape, Generator& rng, DType dtype) {
+  Tensor x = empty_floating("randn", shape, dtype);
+  fill_normal(x, rng.next_key(), 0, 1);
+  return x;
 }
 
 }  // namespace gossamer

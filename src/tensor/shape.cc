@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <ostream>
 
 #include "runtime/check.h"
 
@@ -31,9 +32,19 @@ Shape::Shape(std::span<const int64_t> dims) {
   }
 }
 
+size_t Shape::place_of(int dim) const {
+  if (dim < -rank_ || dim >= rank_) {
+    fail<ShapeError>("Shape", fmt::format("a dimension of {} must be within [{}, {})", to_string(), -rank_, rank_),
+                     fmt::format("{}", dim));
+  }
+  return static_cast<size_t>(dim < 0 ? dim + rank_ : dim);
+}
+
 bool Shape::operator==(const Shape& other) const { return std::ranges::equal(*this, other); }
 
 std::string Shape::to_string() const { return fmt::format("[{}]", fmt::join(begin(), end(), ", ")); }
+
+std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << shape.to_string(); }
 
 Shape broadcast_shapes(const Shape& a, const Shape& b, const char* op) {
   std::array<int64_t, Shape::kMaxRank> dims{};

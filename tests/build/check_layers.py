@@ -16,7 +16,7 @@ ROWS = [["kernels"], ["runtime"], ["config"], ["tensor"], ["autograd"], ["ops"],
 
 # include/gossamer/<file> -> layer; include/gossamer/<layer>/ and src/<layer>/ speak for themselves.
 PUBLIC_HEADERS = {
-    "error.h": "runtime", "runtime.h": "runtime", "version.h": "runtime", "block_allocator.h": "runtime", "config.h": "config", "glob.h": "config",
+    "error.h": "runtime", "runtime.h": "runtime", "version.h": "runtime", "lifetimebound.h": "runtime", "block_allocator.h": "runtime", "config.h": "config", "glob.h": "config",
     "schedule.h": "config", "tensor.h": "tensor", "shape.h": "tensor", "dtype.h": "tensor", "dispatch.h": "tensor",
     "random.h": "tensor", "csr_pattern.h": "tensor", "state_dict.h": "tensor", "sparse_forms.h": "tensor",
     "autograd.h": "autograd", "gradcheck.h": "autograd", "ops.h": "ops",

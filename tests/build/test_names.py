@@ -7,6 +7,8 @@ import sys
 import tempfile
 
 PROLOGUE = """
+#include <iostream>
+
 #include "gossamer/gossamer.h"
 namespace gs = gossamer;
 void page(gs::Tensor x, gs::Tensor y, gs::Tensor a, gs::Tensor b, gs::Tensor q, gs::Tensor mask, gs::Tensor index,

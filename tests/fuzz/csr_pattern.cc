@@ -6,6 +6,7 @@
 
 #include "gossamer/autograd.h"
 #include "gossamer/functional.h"
+#include "gossamer/ops/comparison.h"
 #include "gossamer/parameter.h"
 #include "tests/fuzz/target.h"
 
@@ -33,10 +34,6 @@ Tensor digits(const Shape& shape) {
   float* const to = t.mutable_data<float>();
   for (int64_t i = 0; i < t.numel(); ++i) to[i] = static_cast<float>(i * 7 % 5 - 2);
   return t;
-}
-
-bool equal(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() && std::ranges::equal(a.span<float>(), b.span<float>());
 }
 
 // y = x W^T, dX = dY W and dW at the nonzeros, against the same weight in dense form.

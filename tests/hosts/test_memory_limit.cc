@@ -62,7 +62,7 @@ TEST_F(MemoryLimit, ThatLeavesOpenBlasNoBufferIsAnErrorAndTheNextProductWorksWit
             }
           }
           setrlimit(RLIMIT_AS, &before);
-          require(product().span<float>()[0] == 64, "a wrong product\n");
+          require(product().at(0, 0) == 64, "a wrong product\n");
         });
         _exit(0);
       },
@@ -83,7 +83,7 @@ TEST_F(MemoryLimit, ThatLeavesOneBufferMakesConcurrentProductsTakeTurns) {
             started.count_down();
             limited.wait();
             for (int i = 0; i < 200; ++i) {
-              require(product().span<float>()[0] == 64, "a wrong product\n");
+              require(product().at(0, 0) == 64, "a wrong product\n");
             }
           });
         }

@@ -38,6 +38,17 @@ TEST(Sequential, CallsModulesWithoutANameByTheirPosition) {
   EXPECT_EQ(&model[2], &model["2"]);
 }
 
+TEST(Sequential, GivesItsModulesByTheirType) {
+  Generator rng(1);
+  const Sequential model = make_mlp(rng);
+  EXPECT_EQ(model.get<Linear>("fc2").weight(), model.parameters()[2]);
+  EXPECT_EQ(&model.get<Linear>(0), &model["fc1"]);
+  EXPECT_EQ(message_of<ConfigError>([&] { model.get<Linear>("act"); }),
+            "Sequential: module 'act' must be of the type asked for; it is of another");
+  EXPECT_THROW(model.get<ReLU>(2), ConfigError);
+  EXPECT_THROW(model.get<Linear>("fc3"), ConfigError);
+}
+
 TEST(Sequential, NestsAndGrows) {
   Generator rng(1);
   Sequential model(named("body", make_mlp(rng)));

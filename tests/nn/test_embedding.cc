@@ -37,7 +37,8 @@ TEST(EmbeddingLayer, LooksUpRowsOfAStandardNormalTable) {
   Embedding layer({.num_embeddings = 300, .embedding_dim = 200, .dtype = DType::f64}, rng);
   double sum = 0;
   double squares = 0;
-  for (const double v : layer.weight().values().span<double>()) {
+  const Tensor table = layer.weight().values();
+  for (const double v : table.span<double>()) {
     sum += v;
     squares += v * v;
   }

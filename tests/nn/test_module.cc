@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -41,6 +42,46 @@ TEST(Module, NamesParametersByTheirPathThroughAllLevels) {
   for (const Parameter& p : outer.parameters()) own.push_back(p.name());
   EXPECT_EQ(own, expected);
   EXPECT_EQ(names_of(outer.named_buffers()), Names{"net.scale"});
+}
+
+TEST(Module, FindsAParameterByItsName) {
+  Net net = make_net(1);
+  Open outer;
+  outer.register_module("net", net);
+  EXPECT_EQ(outer.parameter("net.fc2.bias"), outer.parameters()[3]);
+  EXPECT_EQ(message_of<ConfigError>([&] { outer.parameter("net.fc2.wieght"); }),
+            "Module::parameter: the name must be one of named_parameters(); 'net.fc2.wieght'; "
+            "the nearest are 'net.fc2.weight', 'net.fc1.weight', 'net.fc2.bias'");
+  EXPECT_THROW(Open().parameter("x"), ConfigError);
+}
+
+TEST(Module, IsWrittenAsATreeOfItsParts) {
+  Net net = make_net(1);
+  Open outer;
+  outer.register_parameter("gain", parameter());
+  outer.register_module("net", net);
+  Sequential rest(named("act", ReLU()));
+  outer.register_module("rest", rest);
+  make_csr(net.parameter("fc1.weight"), {0, 2, 5});
+  std::ostringstream out;
+  out << outer;
+  EXPECT_EQ(out.str(), R"(Open(
+  gain: f32 [2], dense
+  (net): Net(
+    scale: f32 [], buffer
+    (fc1): Linear(
+      weight: f32 [3, 4], CSR with 3 nonzeros (sparsity 75.00 %)
+      bias: f32 [3], dense
+    )
+    (fc2): Linear(
+      weight: f32 [2, 3], dense
+      bias: f32 [2], dense
+    )
+  )
+  (rest): Sequential(
+    (act): ReLU()
+  )
+))");
 }
 
 TEST(Module, NamesWhatIsRegisteredAfterItWasRegisteredItself) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <vector>
 
@@ -133,6 +134,7 @@ TEST(Clamp, MovesIntoTheBoundsAndSelectsTheGradientWithin) {
   golden::expect_equal(f(of({-3, -1, 0, 2, 5, kNan})), of({-1, -1, 0, 2, 2, kNan}));
   golden::expect_equal(slope(f, of({-3, -1, 0, 2, 5, kNan})), of({0, 1, 1, 1, 0, 0}));
   golden::expect_equal(clamp(of({-3, 5}), {.min = 1}), of({1, 5}));
+  golden::expect_equal(clamp(of({-3, 5, 1.5F}), 1, 2), of({1, 2, 1.5F}));
   golden::expect_equal(clamp(of({-3, 5}), {.min = 3, .max = 2}), of({2, 2}));
   Tensor x = of({-3, 0}).set_requires_grad();
   f(x).backward(of({kNan, 1}));
@@ -156,6 +158,104 @@ TEST(Comparisons, BroadcastAndGiveBooleans) {
   expect(le(a, b), "110100");
   expect(gt(a, b), "001000");
   expect(ge(a, b), "101100");
+}
+
+TEST(Comparisons, TakeANumberOnEitherSideOfAnOperator) {
+  const Tensor x = of({-1, 0.1F, 2, kInf, kNan});
+  const auto expect = [](const Tensor& actual, const char* bits) {
+    golden::expect_equal(actual, golden::mask_from_string(bits, {5}));
+  };
+  expect(eq(x, 0.1), "01000");  // rounded to float
+  expect(ne(x, 2), "11011");
+  expect(x < 2, "11000");
+  expect(x <= 2, "11100");
+  expect(x > 2, "00010");
+  expect(x >= 2, "00110");
+  expect(2 > x, "11000");
+  expect(2 >= x, "11100");
+  expect(2 < x, "00010");
+  expect(2 <= x, "00110");
+  expect(x < of({0, 0, 3, 0, 0}), "10100");
+  expect(x <= x, "11110");
+  expect(x > of({-2}), "11110");
+  expect(x >= of({2}), "00110");
+}
+
+TEST(Comparisons, OfIntegersWithANumberAreExact) {
+  const Tensor x = Tensor::from<int64_t>({INT64_MIN, -3, 0, (int64_t{1} << 53) + 1, INT64_MAX});
+  const auto expect = [](const Tensor& actual, const char* bits) {
+    golden::expect_equal(actual, golden::mask_from_string(bits, {5}));
+  };
+  expect(x > 0x1p53, "00011");  // as doubles both are equal
+  expect(x < 0x1p63, "11111");  // INT64_MAX, too
+  expect(eq(x, -0x1p63), "10000");
+  expect(x > -2.5, "00111");
+  expect(x >= -3.5, "01111");
+  expect(eq(x, -2.5), "00000");
+  expect(ne(x, kNan), "11111");
+  expect(x < kNan, "00000");
+  expect(x >= kNan, "00000");
+  expect(x > -kInf, "11111");
+  golden::expect_equal(Tensor::from({true, false}) > 0.5, Tensor::from({true, false}));
+  golden::expect_equal(Tensor::from({3, 4}) <= 3.5, Tensor::from({true, false}));
+  message_of<StateError>([] { gt(Tensor(), 1); });
+}
+
+TEST(Comparisons, FindNanAndInfinity) {
+  const Tensor x = of({-1, kInf, -kInf, kNan, std::numeric_limits<float>::max()});
+  golden::expect_equal(isnan(x), golden::mask_from_string("00010", {5}));
+  golden::expect_equal(isfinite(x), golden::mask_from_string("10001", {5}));
+  golden::expect_equal(isfinite(x.to(DType::f64)), golden::mask_from_string("10001", {5}));
+  golden::expect_equal(isfinite(Tensor::from({1, 2})), Tensor::from({true, true}));
+  golden::expect_equal(isnan(Tensor::from({1, 2})), Tensor::from({false, false}));
+}
+
+TEST(Equal, IsOfShapeDtypeAndElements) {
+  const Tensor x = of({1, 0, 3});
+  EXPECT_TRUE(equal(x, of({1, -0.F, 3})));
+  EXPECT_FALSE(equal(x, of({1, 0, 4})));
+  EXPECT_FALSE(equal(x, reshape(x, {3, 1})));
+  EXPECT_FALSE(equal(x, x.to(DType::f64)));
+  EXPECT_FALSE(equal(of({kNan}), of({kNan})));
+  EXPECT_TRUE(equal(Tensor::zeros({0, 2}), Tensor::zeros({0, 2})));
+  EXPECT_TRUE(equal(Tensor::from({true}), Tensor::from({true})));
+  Tensor large = Tensor::ones({100001});
+  EXPECT_TRUE(equal(large, Tensor::ones({100001})));
+  large.alias({1}, 100000).fill(2);
+  EXPECT_FALSE(equal(large, Tensor::ones({100001})));
+  message_of<StateError>([&] { (void)equal(x, Tensor()); });
+}
+
+TEST(Allclose, AllowsAShareOfTheSecondAndAnAbsoluteRest) {
+  const Tensor b = of({100, 0});
+  EXPECT_TRUE(allclose(of({100.0005F, 0}), b));
+  EXPECT_FALSE(allclose(of({100.01F, 0}), b));
+  EXPECT_TRUE(allclose(of({100.01F, 0}), b, {.rtol = 1e-3}));
+  EXPECT_FALSE(allclose(of({100, 1e-3F}), b, {.rtol = 1e-3}));
+  EXPECT_TRUE(allclose(of({100, 1e-3F}), b, {.atol = 1e-2}));
+  EXPECT_TRUE(allclose(of({2, 2}), Tensor::full({}, 2)));
+  EXPECT_TRUE(allclose(of({kInf}), of({kInf})));
+  EXPECT_FALSE(allclose(of({1}), of({kInf})));
+  EXPECT_FALSE(allclose(of({-kInf}), of({kInf}), {.rtol = 1}));
+  EXPECT_FALSE(allclose(of({kNan}), of({kNan})));
+  EXPECT_TRUE(allclose(of({kNan}), of({kNan}), {.equal_nan = true}));
+  EXPECT_FALSE(allclose(of({kNan}), of({1}), {.equal_nan = true}));
+  EXPECT_TRUE(allclose(Tensor::from({10, 20}), Tensor::from({11, 20}), {.rtol = 0, .atol = 1}));
+}
+
+TEST(Allclose, RefusesNegativeTolerancesOtherDtypesAndShapes) {
+  message_of<ConfigError>([] { (void)allclose(of({1}), of({1}), {.rtol = -1}); });
+  message_of<ConfigError>([] { (void)allclose(of({1}), of({1}), {.atol = std::nan("")}); });
+  message_of<DTypeError>([] { (void)allclose(of({1}), Tensor::from({1})); });
+  message_of<ShapeError>([] { (void)allclose(of({1, 2}), of({1, 2, 3})); });
+}
+
+TEST(Rounding, IsOfTheScalarNamesakesAndHasNoSlope) {
+  const Tensor x = of({-kInf, -2.5F, -0.5F, -0.F, 0.5F, 1.5F, 2.5F, 8388609, 3e9F, kNan});
+  golden::expect_equal(floor(x), of({-kInf, -3, -1, -0.F, 0, 1, 2, 8388609, 3e9F, kNan}));
+  golden::expect_equal(ceil(x), of({-kInf, -2, -0.F, -0.F, 1, 2, 3, 8388609, 3e9F, kNan}));
+  golden::expect_equal(round(x), of({-kInf, -2, -0.F, -0.F, 0, 2, 2, 8388609, 3e9F, kNan}));
+  golden::expect_equal(slope([](const Tensor& v) { return round(v); }, of({0.3F, 1})), of({0, 0}));
 }
 
 TEST(Comparisons, TakeIntegersAndMasks) {
@@ -196,6 +296,17 @@ TEST(Where, TakesAnyDtype) {
                        Tensor::from<int32_t>({-2, 4}, {2}));
 }
 
+TEST(Where, TakesANumberOnEitherSide) {
+  const Tensor mask = golden::mask_from_string("10", {2});
+  Tensor x = of({1, 2}).set_requires_grad();
+  golden::expect_equal(where(mask, x, 0.5).detach(), of({1, 0.5F}));
+  golden::expect_equal(where(mask, 0, x).detach(), of({0, 2}));
+  where(mask, x, 0).backward(of({3, kNan}));
+  golden::expect_equal(x.grad(), of({3, 0}));
+  golden::expect_equal(where(mask, Tensor::from({3, 4}), 2.9), Tensor::from({3, 2}));
+  golden::expect_equal(where(x > 1, x, 0).detach(), of({0, 2}));
+}
+
 TEST(Where, BroadcastsAllThreeAndSelectsGradients) {
   const Tensor mask = golden::mask_from_string("101", {3, 1});
   Tensor a = of({1, -0.F}).set_requires_grad();
@@ -224,8 +335,8 @@ TEST(Functions, RefuseIntegersUndefinedTensorsAndShapesThatDoNotFit) {
   message_of<DTypeError>([&] { clamp(labels, {.min = 0}); });
   message_of<DTypeError>([&] { pow(labels, 2); });
   message_of<DTypeError>([&] { pow(labels, labels); });
-  Tensor (*const pow_tensor)(const Tensor&, const Tensor&) = pow;
-  for (Tensor (*f)(const Tensor&, const Tensor&) : {pow_tensor, maximum, minimum, eq, ne, lt, le, gt, ge}) {
+  using Binary = Tensor (*)(const Tensor&, const Tensor&);
+  for (const Binary f : std::initializer_list<Binary>{pow, maximum, minimum, eq, ne, lt, le, gt, ge}) {
     message_of<DTypeError>([&] { f(Tensor::ones({2}), Tensor::ones({2}, DType::f64)); });
     message_of<StateError>([&] { f(Tensor::ones({2}), Tensor()); });
     message_of<ShapeError>([&] { f(Tensor::ones({2}), Tensor::ones({3})); });

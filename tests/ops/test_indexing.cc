@@ -128,6 +128,18 @@ TEST(Indices, WrittenAfterForwardStopBackward) {
   EXPECT_FALSE(x.grad().defined());
 }
 
+TEST(MaskedSelect, TakesTheChosenElementsRowMajorWithBroadcasting) {
+  const Tensor x = counting({2, 3}, DType::i64);
+  golden::expect_equal(masked_select(x, golden::mask_from_string("011100", {2, 3})), indices({1, 2, 3}, {3}));
+  golden::expect_equal(masked_select(x, golden::mask_from_string("101", {3})), indices({0, 2, 3, 5}, {4}));
+  golden::expect_equal(masked_select(counting({2, 1}), golden::mask_from_string("101", {3})),
+                       Tensor::from<float>({0, 0, 1, 1}));
+  EXPECT_EQ(masked_select(x, golden::mask_from_string("0", {1})).shape(), Shape({0}));
+  Tensor leaf = counting({2, 3}).set_requires_grad();
+  masked_select(leaf, leaf > 2).backward(Tensor::from<float>({5, 6, 7}));
+  golden::expect_equal(leaf.grad(), Tensor::from<float>({0, 0, 0, 5, 6, 7}, {2, 3}));
+}
+
 TEST(OneHot, SetsTheIndexOfEachRow) {
   golden::expect_equal(one_hot(indices({2, 0}, {2}), {.classes = 3}), Tensor::from<float>({0, 0, 1, 1, 0, 0}, {2, 3}));
   golden::expect_equal(one_hot(indices({1}, {}).to(DType::i32), {.classes = 2, .dtype = DType::boolean}),

@@ -58,6 +58,8 @@ Operator reduction(const std::function<Tensor(const Tensor&, const ReduceOptions
     return Tensors{f(in[0], options)};
   };
 }
+// Of one function of the overloads of a name.
+Operator reduction_by(Tensor (*f)(const Tensor&, const ReduceOptions&)) { return reduction(f); }
 Operator norm_of(double p) {
   return reduction([p](const Tensor& x, const ReduceOptions& options) {
     return norm(x, {.p = p, .dims = options.dims, .keepdim = options.keepdim});
@@ -453,11 +455,11 @@ const std::map<std::string, Operator>& compared() {
       {"Reciprocal", unary(reciprocal)},
       {"ReduceL1", norm_of(1)},
       {"ReduceL2", norm_of(2)},
-      {"ReduceMax", reduction(max)},
-      {"ReduceMean", reduction(mean)},
-      {"ReduceMin", reduction(min)},
-      {"ReduceProd", reduction(prod)},
-      {"ReduceSum", reduction(sum)},
+      {"ReduceMax", reduction_by(max)},
+      {"ReduceMean", reduction_by(mean)},
+      {"ReduceMin", reduction_by(min)},
+      {"ReduceProd", reduction_by(prod)},
+      {"ReduceSum", reduction_by(sum)},
       {"ReduceSumSquare", reduction([](const Tensor& x, const ReduceOptions& o) { return sum(mul(x, x), o); })},
       {"Relu", unary(relu)},
       {"Reshape", reshaped},

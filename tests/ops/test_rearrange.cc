@@ -134,6 +134,26 @@ TEST(Triangles, SelectWhatIsOnTheOtherSideAway) {
   EXPECT_EQ(triu(x).data<float>()[2], 0);
 }
 
+TEST(Arange, TakesItsEndAlone) {
+  golden::expect_equal(arange(3), line({0, 1, 2}));
+  golden::expect_equal(arange(2.5, DType::f64), Tensor::from<double>({0, 1, 2}));
+  golden::expect_equal(arange(int64_t{2}, DType::i64), Tensor::from<int64_t>({0, 1}));
+}
+
+TEST(Like, MakesATensorOfTheSameShapeAndDtypeWithoutHistory) {
+  for (const DType dtype : {DType::f32, DType::f64, DType::i64, DType::i32, DType::boolean}) {
+    const Tensor x = Tensor::zeros({2, 3}, dtype);
+    golden::expect_equal(zeros_like(x), x);
+    golden::expect_equal(ones_like(x), Tensor::ones({2, 3}, dtype));
+    golden::expect_equal(full_like(x, 2.5), Tensor::full({2, 3}, 2.5, dtype));
+    EXPECT_FALSE(zeros_like(x).shares_storage_with(x));
+  }
+  Tensor leaf = Tensor::ones({2}).set_requires_grad();
+  EXPECT_FALSE(ones_like(leaf).requires_grad());
+  for (Tensor (*f)(const Tensor&) : {zeros_like, ones_like}) message_of<StateError>([&] { f(Tensor()); });
+  message_of<StateError>([] { full_like(Tensor(), 1); });
+}
+
 TEST(Arange, CountsUpAndDown) {
   golden::expect_equal(arange({.start = 1, .end = 2, .step = 0.5}), line({1, 1.5}));
   golden::expect_equal(arange({.start = 3, .end = 0, .step = -2, .dtype = DType::i64}),

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <numeric>
 #include <optional>
@@ -80,7 +79,7 @@ double scalar_variance(const std::vector<double>& v) {
 using Options = ReduceOptions;
 struct Reduction {
   const char* name;
-  std::function<Tensor(const Tensor&, const Options&)> fn;
+  Tensor (*fn)(const Tensor&, const Options&);
   double (*scalar)(const std::vector<double>&);
 };
 
@@ -338,6 +337,77 @@ TEST(Argmin, FindsTheLowestIndexOfTheSmallestAndLetsNanWin) {
   const Tensor x = Tensor::from<float>({1, 3, 1, 5, kNan, 2}, {2, 3});
   golden::expect_equal(argmin(x), Tensor::from<int64_t>({0, 1}, {2}));
   golden::expect_equal(argmin(x, 0), Tensor::from<int64_t>({0, 1, 0}, {3}));
+}
+
+TEST(Reductions, TakeOneDimensionOrAListOfThem) {
+  const Tensor x = uniform({2, 3, 4}, 1, DType::f32, 0.5, 2);
+  const auto expect_all_forms = [&](auto&& by_options, auto&& by_dim, auto&& by_list) {
+    golden::expect_equal(by_dim(1, false), by_options(std::vector<int>{1}, false));
+    golden::expect_equal(by_dim(int64_t{-1}, true), by_options(std::vector<int>{-1}, true));
+    golden::expect_equal(by_list(true), by_options(std::vector<int>{0, 2}, true));
+  };
+#define EXPECT_ALL_FORMS(f, Options)                                                                               \
+  expect_all_forms(                                                                                                \
+      [&](const std::vector<int>& dims, bool keepdim) { return f(x, Options{.dims = dims, .keepdim = keepdim}); }, \
+      [&](auto dim, bool keepdim) { return f(x, dim, keepdim); },                                                  \
+      [&](bool keepdim) {                                                                                          \
+        return f(x, {0, -1}, keepdim);                                                                             \
+      })
+  EXPECT_ALL_FORMS(sum, ReduceOptions);
+  EXPECT_ALL_FORMS(mean, ReduceOptions);
+  EXPECT_ALL_FORMS(max, ReduceOptions);
+  EXPECT_ALL_FORMS(min, ReduceOptions);
+  EXPECT_ALL_FORMS(prod, ReduceOptions);
+  EXPECT_ALL_FORMS(logsumexp, ReduceOptions);
+  EXPECT_ALL_FORMS(var, VarOptions);
+  EXPECT_ALL_FORMS(stddev, VarOptions);
+  EXPECT_ALL_FORMS(any, ReduceOptions);
+  EXPECT_ALL_FORMS(all, ReduceOptions);
+  EXPECT_ALL_FORMS(count_nonzero, ReduceOptions);
+#undef EXPECT_ALL_FORMS
+  golden::expect_equal(sum(x, {}), sum(x));
+  golden::expect_equal(sum(x, {0, 1}), sum(x, {.dims = {0, 1}}));
+  golden::expect_equal(sum(x, {{0}, true}), sum(x, {.dims = {0}, .keepdim = true}));
+  golden::expect_equal(argmax(x, int64_t{-1}), argmax(x, 2));
+  golden::expect_equal(argmin(x, 0, true), argmin(x, {.dim = 0, .keepdim = true}));
+  message_of<ShapeError>([&] { sum(x, int64_t{1} << 32); });
+  message_of<ShapeError>([&] { argmax(x, 3); });
+  message_of<ShapeError>([&] { sum(x, {0, 0}); });
+}
+
+TEST(Stddev, IsTheRootOfTheVarianceAndHasNoSlopeAtZero) {
+  Tensor x = Tensor::from<float>({1, 3, 5, 5}, {2, 2}).set_requires_grad();
+  const Tensor y = stddev(x, 1);
+  golden::expect_close(y.detach(), Tensor::from<float>({std::sqrt(2.F), 0}, {2}));
+  y.backward(Tensor::ones({2}));
+  golden::expect_close(x.grad(), Tensor::from<float>({-std::sqrt(0.5F), std::sqrt(0.5F), 0, 0}, {2, 2}));
+  EXPECT_TRUE(std::isnan(stddev(Tensor::ones({1})).item<float>()));
+}
+
+TEST(Counts, TakeAnyDtypeAndCountWhatIsNotZero) {
+  const Tensor x = Tensor::from<float>({0, -0.F, kNan, 2, 0, 0}, {2, 3});
+  golden::expect_equal(count_nonzero(x), Tensor::full({}, 2, DType::i64));
+  golden::expect_equal(count_nonzero(x, 1), Tensor::from<int64_t>({1, 1}));
+  golden::expect_equal(any(x, 0), Tensor::from({true, false, true}));
+  golden::expect_equal(all(x, 0), Tensor::from({false, false, false}));
+  for (const DType dtype : {DType::f64, DType::i64, DType::i32, DType::boolean}) {
+    const Tensor y = Tensor::from<double>({1, 0, 1, 1}, {2, 2}).to(dtype);
+    golden::expect_equal(any(y, 1), Tensor::from({true, true}));
+    golden::expect_equal(all(y, 1), Tensor::from({false, true}));
+    EXPECT_EQ(count_nonzero(y).item<int>(), 3);
+  }
+  // Above the 2^24 to which float counts.
+  EXPECT_EQ(count_nonzero(Tensor::ones({(1 << 24) + 3}, DType::boolean)).item<int64_t>(), (1 << 24) + 3);
+}
+
+TEST(Counts, OfNothingAreNoneAndAll) {
+  const Tensor x = Tensor::zeros({0, 2});
+  EXPECT_FALSE(any(x).item<bool>());
+  EXPECT_TRUE(all(x).item<bool>());
+  golden::expect_equal(all(x, 0), Tensor::from({true, true}));
+  golden::expect_equal(count_nonzero(x, {.dims = {0}, .keepdim = true}), Tensor::zeros({1, 2}, DType::i64));
+  message_of<StateError>([] { any(Tensor()); });
+  message_of<ShapeError>([&] { all(x, 2); });
 }
 
 TEST(Argmax, RefusesEmptyDimensionsAndScalars) {

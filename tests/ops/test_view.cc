@@ -67,6 +67,17 @@ TEST(Slice, OfADimensionIsACopyWithAStep) {
   EXPECT_EQ(slice(x, {.dim = -1, .begin = 0, .end = 0}).shape(), Shape({2, 5, 0}));
 }
 
+TEST(Slice, GoesToTheEndWhereNoneIsNamedAndCountsNegativeBoundsFromThere) {
+  const Tensor x = counting({2, 4});
+  golden::expect_equal(slice(x, {.dim = 1}), x);
+  golden::expect_equal(slice(x, {.dim = 1, .begin = -2}), Tensor::from<float>({2, 3, 6, 7}, {2, 2}));
+  golden::expect_equal(slice(x, {.dim = 1, .begin = 1, .end = -1}), Tensor::from<float>({1, 2, 5, 6}, {2, 2}));
+  EXPECT_NE(message_of<ShapeError>([&] { slice(x, {.dim = 1, .begin = 5}); }).find("[5, 4) of dimension 1"),
+            std::string::npos);
+  message_of<ShapeError>([&] { slice(x, {.dim = 1, .begin = -5}); });
+  message_of<ShapeError>([&] { slice(x, {.dim = 1, .end = 5}); });
+}
+
 TEST(Slice, TakesTheFirstElementAloneWithAStepBeyondTheEnd) {
   const Tensor x = Tensor::from<float>({1, 2, 3}, {3});
   for (const int64_t step : {int64_t{3}, INT64_MAX}) {

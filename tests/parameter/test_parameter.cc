@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <sstream>
 #include <vector>
 
 #include "gossamer/autograd.h"
@@ -40,6 +41,16 @@ TEST(Parameter, DenseStorageIsTheTensorItself) {
   EXPECT_EQ(p.index_bytes(), 0);
   EXPECT_TRUE(p.topology()->is_full());
   expect_equal(p.mask(), Tensor::ones({3, 4}, DType::boolean));
+}
+
+TEST(Parameter, IsWrittenAsALine) {
+  std::ostringstream out;
+  out << Parameter(Tensor::zeros({2, 3}), "fc.weight");
+  EXPECT_EQ(out.str(), "fc.weight: f32 [2, 3], dense");
+  const auto pattern = CsrPattern::from_positions(2, 4, std::vector<int64_t>{1, 4, 6});
+  EXPECT_EQ(Parameter::csr({2, 4}, pattern, Tensor::zeros({3}, DType::f64)).to_string(),
+            "f64 [2, 4], CSR with 3 nonzeros (sparsity 62.50 %)");
+  EXPECT_EQ(Parameter().to_string(), "an undefined parameter");
 }
 
 TEST(Parameter, CsrStorageHoldsTheNonzerosAlone) {

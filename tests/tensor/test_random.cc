@@ -129,6 +129,33 @@ TEST(Sample, IsDistinctAscendingAndWithinRangeForEverySizeAndCount) {
   }
 }
 
+TEST(RandomTensors, TakeOneKeyAndAreTheFillsOfIt) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    Generator rng(3);
+    Generator same(3);
+    const Tensor flat = rand({4, 5}, rng, dtype);
+    const Tensor normal = randn({4, 5}, rng, dtype);
+    EXPECT_EQ(rng.count(), 2U);
+    Tensor expected = Tensor::empty({4, 5}, dtype);
+    fill_uniform(expected, same.next_key(), 0, 1);
+    golden::expect_equal(flat, expected);
+    const uint64_t key = same.next_key();
+    for (int64_t i = 0; i < 20; ++i) {
+      const double drawn = random_normal(key, static_cast<uint64_t>(i));
+      EXPECT_EQ(normal.alias({1}, i).item<double>(), dtype == DType::f32 ? static_cast<float>(drawn) : drawn);
+    }
+    fill_normal(expected, key, 5, 0);
+    golden::expect_equal(expected, Tensor::full({4, 5}, 5, dtype));
+  }
+}
+
+TEST(RandomTensors, OfIntegersAreRefusedAndTakeNoKey) {
+  Generator rng(3);
+  EXPECT_EQ(message_of<DTypeError>([&] { randn({2}, rng, DType::i64); }).find("randn: "), 0U);
+  message_of<DTypeError>([&] { rand({2}, rng, DType::boolean); });
+  EXPECT_EQ(rng.count(), 0U);
+}
+
 TEST(Sample, IsAFunctionOfItsArguments) {
   EXPECT_EQ(sample_without_replacement(1, 1000, 10), sample_without_replacement(1, 1000, 10));
   EXPECT_NE(sample_without_replacement(1, 1000, 10), sample_without_replacement(2, 1000, 10));

@@ -1,7 +1,9 @@
 // Shapes: sizes, limits and broadcasting.
 #include <gtest/gtest.h>
 
+#include <climits>
 #include <cstdint>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,27 @@ TEST(Shape, KnowsItsSizes) {
   EXPECT_EQ(shape.back(), 5);
   EXPECT_EQ(std::vector<int64_t>(shape.begin(), shape.end()), (std::vector<int64_t>{2, 3, 5}));
   EXPECT_EQ(shape.to_string(), "[2, 3, 5]");
+}
+
+TEST(Shape, CountsFromTheEndForNegativeDimensions) {
+  const Shape shape({2, 3, 5});
+  EXPECT_EQ(shape[-1], 5);
+  EXPECT_EQ(shape[-3], 2);
+}
+
+TEST(Shape, RefusesDimensionsThatItHasNot) {
+  const Shape shape({2, 3});
+  EXPECT_EQ(message_of<ShapeError>([&] { shape[2]; }), "Shape: a dimension of [2, 3] must be within [-2, 2); 2");
+  message_of<ShapeError>([&] { shape[-3]; });
+  message_of<ShapeError>([&] { shape[INT_MIN]; });
+  message_of<ShapeError>([] { Shape()[0]; });
+  message_of<ShapeError>([] { Shape().back(); });
+}
+
+TEST(Shape, IsWrittenAsText) {
+  std::ostringstream out;
+  out << Shape({2, 3}) << Shape();
+  EXPECT_EQ(out.str(), "[2, 3][]");
 }
 
 TEST(Shape, EqualityIsOfRankAndSizes) {

@@ -1,14 +1,17 @@
 // Tensors: construction, shared storage, versions, conversion and errors.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
 #include <numeric>
+#include <span>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gossamer/error.h"
@@ -55,6 +58,37 @@ TEST(Tensor, FromAListIsAVectorAndLiteralsAreF32) {
   EXPECT_EQ(Tensor::from({1, 2, 3}).dtype(), DType::i32);
   EXPECT_EQ(Tensor::from({true, false}).dtype(), DType::boolean);
   EXPECT_EQ(Tensor::from(std::vector<int64_t>{4, 5}).to_string(), "i64 [2]\n[4, 5]");
+}
+
+TEST(Tensor, FromTakesContiguousMemoryInAnyForm) {
+  std::vector<float> vector{1, 2};
+  const std::array<int64_t, 2> array{3, 4};
+  double plain[] = {5, 6};
+  EXPECT_EQ(Tensor::from(vector).to_vector<float>(), vector);
+  EXPECT_EQ(Tensor::from(array).to_vector<int64_t>(), (std::vector<int64_t>{3, 4}));
+  EXPECT_EQ(Tensor::from(array, {2, 1}).shape(), Shape({2, 1}));
+  EXPECT_EQ(Tensor::from(plain).to_vector<double>(), (std::vector<double>{5, 6}));
+  EXPECT_EQ(Tensor::from(plain, {1, 2}).dtype(), DType::f64);
+  EXPECT_EQ(Tensor::from(std::span(vector)).to_vector<float>(), vector);
+  EXPECT_EQ(Tensor::from(std::span(vector), {2, 1}).shape(), Shape({2, 1}));
+  EXPECT_EQ(Tensor::from(std::span<const float>(vector)).to_vector<float>(), vector);
+  message_of<ShapeError>([&] { Tensor::from(plain, {3}); });
+}
+
+template <class T>
+concept CanBeSpanned = requires(T x) {
+  std::forward<T>(x).template span<float>();
+};
+static_assert(CanBeSpanned<const Tensor&> && CanBeSpanned<Tensor&>);
+static_assert(!CanBeSpanned<Tensor> && !CanBeSpanned<const Tensor>, "the memory of a temporary may go with it");
+
+TEST(Tensor, ToVectorCopiesTheElementsOfATemporaryToo) {
+  EXPECT_EQ(Tensor::from({1.0, 2.5}).to_vector<float>(), (std::vector<float>{1, 2.5}));
+  EXPECT_EQ(Tensor::from({true, false}).to_vector<bool>(), (std::vector<bool>{true, false}));
+  EXPECT_EQ(Tensor::from({1, 2, 3, 4}, {2, 2}).alias({2}, 1).to_vector<int32_t>(), (std::vector<int32_t>{2, 3}));
+  EXPECT_TRUE(Tensor::zeros({0}).to_vector<float>().empty());
+  message_of<DTypeError>([] { Tensor::zeros({2}).to_vector<double>(); });
+  message_of<StateError>([] { Tensor().to_vector<float>(); });
 }
 
 TEST(Tensor, AtReadsOneElement) {
@@ -250,6 +284,9 @@ TEST(Tensor, PrintsDtypeShapeAndElements) {
   EXPECT_EQ(Tensor::zeros({2, 1, 2}, DType::i64).to_string(), "i64 [2, 1, 2]\n[[[0, 0]],\n\n [[0, 0]]]");
   EXPECT_EQ(Tensor::zeros({0, 3}).to_string(), "f32 [0, 3]\n[]");
   EXPECT_EQ(Tensor().to_string(), "an undefined tensor");
+  out.str("");
+  out << DType::f32 << ' ' << DType::boolean;
+  EXPECT_EQ(out.str(), "f32 bool");
 }
 
 TEST(Tensor, PrintsTheEndsOfALargeOne) {

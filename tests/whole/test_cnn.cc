@@ -64,7 +64,7 @@ std::vector<float> train(cnn::Net& net, sparse::Group& sparsity, uint64_t steps)
   return losses;
 }
 
-bool equal(const Tensor& a, const Tensor& b) {
+bool same_bits(const Tensor& a, const Tensor& b) {
   if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
   bool same = false;
   const auto compare = [&]<class T>(T) {
@@ -76,11 +76,11 @@ bool equal(const Tensor& a, const Tensor& b) {
   return same;
 }
 
-bool equal(const StateDict& a, const StateDict& b) {
+bool same_bits(const StateDict& a, const StateDict& b) {
   if (a.size() != b.size()) return false;
   for (const auto& [name, tensor] : a) {
     const auto other = b.find(name);
-    if (other == b.end() || !equal(tensor, other->second)) return false;
+    if (other == b.end() || !same_bits(tensor, other->second)) return false;
   }
   return true;
 }
@@ -116,10 +116,10 @@ TEST(Cnn, LooksAtEachImageByItselfInEvaluationAndChangesNothing) {
       EXPECT_NEAR(alone.data<float>()[c], logits.data<float>()[4 * i + c], 1e-5) << i;
     }
   }
-  EXPECT_TRUE(equal(net.state_dict(), before));
+  EXPECT_TRUE(same_bits(net.state_dict(), before));
   net.train();
-  EXPECT_FALSE(equal(net(batch.x), logits));
-  EXPECT_FALSE(equal(net.state_dict(), before));
+  EXPECT_FALSE(same_bits(net(batch.x), logits));
+  EXPECT_FALSE(same_bits(net.state_dict(), before));
 }
 
 TEST(Cnn, IsCopiedWithPatternsAndRunningStatistics) {
@@ -143,8 +143,8 @@ TEST(Cnn, IsCopiedWithPatternsAndRunningStatistics) {
   const Batch batch = make_batch(100);
   const Tensor logits = net(batch.x);
   for (nn::Module* copy : {static_cast<nn::Module*>(&loaded), clone.get()}) {
-    EXPECT_TRUE(equal(copy->state_dict(), state));
-    EXPECT_TRUE(equal((*copy)(batch.x), logits));
+    EXPECT_TRUE(same_bits(copy->state_dict(), state));
+    EXPECT_TRUE(same_bits((*copy)(batch.x), logits));
   }
 }
 

@@ -54,12 +54,28 @@ class Sequential final : public Module {
   // Throw ConfigError where there is no such module.
   Module& operator[](size_t index) const;
   Module& operator[](std::string_view name) const;
+  // The same as what it is, for members that Module has not: get<Linear>("fc1"). Throws ConfigError where it is not an
+  // M.
+  template <std::derived_from<Module> M>
+  M& get(size_t index) const {
+    M* const module = dynamic_cast<M*>(&(*this)[index]);
+    if (module == nullptr) refuse_type(std::to_string(index));
+    return *module;
+  }
+  template <std::derived_from<Module> M>
+  M& get(std::string_view name) const {
+    M* const module = dynamic_cast<M*>(&(*this)[name]);
+    if (module == nullptr) refuse_type(name);
+    return *module;
+  }
 
   Tensor forward(const Tensor& x) override;
   // Throws StateError where modules share a parameter: their clones would not.
   std::unique_ptr<Module> clone() const override;
 
  private:
+  [[noreturn]] static void refuse_type(std::string_view name);
+
   std::vector<NamedModule> modules_;
 };
 

@@ -91,7 +91,7 @@ void kaiming_normal(const Parameter& p, uint64_t key, const KaimingOptions& opti
 // modules whose state is copied over at once (Cloneable).
 class Skip {
  public:
-  Skip() noexcept;
+  [[nodiscard("it acts as long as it lives: give it a name")]] Skip() noexcept;
   ~Skip();
   Skip(const Skip&) = delete;
   Skip& operator=(const Skip&) = delete;

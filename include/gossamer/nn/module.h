@@ -10,8 +10,10 @@
 //   };
 #pragma once
 
+#include <iosfwd>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -37,7 +39,11 @@ using gossamer::StateDictOptions;
 // that was moved from can only be assigned to or destroyed; everything else throws StateError.
 //
 // Names are unique within a module and hold no dot. The parameters of a child "fc1" are called "fc1.weight" and so on,
-// through all levels; Parameter::name() follows. Several threads may run forward at once on one model under NoGrad.
+// through all levels; Parameter::name() follows.
+//
+// forward() is not const, since layers may keep what they saw (BatchNorm its statistics): a const module can be saved,
+// counted and cloned, not called, so what serves holds the module itself. Several threads may run forward at once on
+// one model under NoGrad, after eval().
 class Module {
  public:
   virtual ~Module();
@@ -56,6 +62,8 @@ class Module {
   std::vector<Parameter> parameters() const;
   std::vector<std::pair<std::string, Parameter>> named_parameters() const;
   std::vector<std::pair<std::string, Tensor>> named_buffers() const;
+  // The parameter of that name in named_parameters(), "fc1.weight". Throws ConfigError that lists the nearest names.
+  Parameter parameter(std::string_view name) const;
   // This module under "", then its descendants. The pointers are valid until one of the modules is moved or destroyed.
   std::vector<std::pair<std::string, Module*>> named_modules();
 
@@ -63,6 +71,16 @@ class Module {
   void train(bool training = true);
   void eval() { train(false); }
   bool training() const;
+
+  // The tree of modules with their types, parameters and buffers, as by print() in torch:
+  //
+  //   Net(
+  //     (fc1): Linear(
+  //       weight: f32 [300, 784], CSR with 23520 nonzeros (sparsity 90.00 %)
+  //       bias: f32 [300], dense
+  //     )
+  //   )
+  std::string to_string() const;
 
   // Clears all gradients.
   void zero_grad();
@@ -111,6 +129,9 @@ class Module {
 
   std::shared_ptr<Registry> registry_;  // null when moved from
 };
+
+// Writes to_string().
+std::ostream& operator<<(std::ostream& out, const Module& module);
 
 }  // namespace gossamer::nn
 #pragma GCC visibility pop

@@ -26,6 +26,10 @@ namespace gossamer {
 // torch.scatter.
 [[nodiscard]] Tensor scatter(const Tensor& x, int dim, const Tensor& index, const Tensor& source);
 
+// The elements of x where the bool mask (DTypeError) is true, in row-major order: [number of them]. Both broadcast
+// (ShapeError). As torch.masked_select.
+[[nodiscard]] Tensor masked_select(const Tensor& x, const Tensor& mask);
+
 struct OneHotOptions {
   int64_t classes = 0;  // at least 1 where there are indices
   DType dtype = DType::f32;

@@ -23,6 +23,10 @@ namespace gossamer {
 [[nodiscard]] Tensor erf(const Tensor& x);
 // -1, 0 or 1; NaN stays NaN. Its gradient is 0.
 [[nodiscard]] Tensor sign(const Tensor& x);
+// The next whole number below, above, and the nearest, the even one of two (std::nearbyint). Their gradients are 0.
+[[nodiscard]] Tensor floor(const Tensor& x);
+[[nodiscard]] Tensor ceil(const Tensor& x);
+[[nodiscard]] Tensor round(const Tensor& x);
 // Its gradient at 0 is 0.
 [[nodiscard]] Tensor abs(const Tensor& x);
 [[nodiscard]] Tensor sin(const Tensor& x);

@@ -1,10 +1,13 @@
-// Reductions over any set of dimensions. Operands are f32 or f64 (DTypeError) but for argmax and argmin, which take any
-// dtype; a dimension outside the rank or named twice throws ShapeError.
+// Reductions over any set of dimensions: sum(x), sum(x, 1), sum(x, {0, -1}, true), sum(x, {.dims = {0}}). Operands are
+// f32 or f64 (DTypeError) but for argmax, argmin, any, all and count_nonzero, which take any dtype; a dimension outside
+// the rank or named twice throws ShapeError.
 #pragma once
 
-#include <concepts>
 #include <cstdint>
+#include <initializer_list>
+#include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "gossamer/tensor.h"
@@ -37,14 +40,23 @@ struct VarOptions {
 // Mean square of what is left of the elements without their mean. NaN for one element and a correction of 1, as in
 // torch; throws ShapeError for an empty reduction.
 [[nodiscard]] Tensor var(const Tensor& x, const VarOptions& options = {});
+// Its root, the standard deviation (torch.std); its gradient at 0 is 0.
+[[nodiscard]] Tensor stddev(const Tensor& x, const VarOptions& options = {});
 
 struct NormOptions {
   double p = 2;  // 1: the sum of magnitudes, 2: the root of the sum of squares; else ConfigError
   std::vector<int> dims = {};
   bool keepdim = false;
 };
-// Its gradient at 0 is 0. Squares of f32 are added in double and do not overflow.
+// Its gradient at 0 is 0. Squares of f32 are added in double and do not overflow. It has no form with dimensions alone:
+// the number of norm(x, 1) would be read as p.
 [[nodiscard]] Tensor norm(const Tensor& x, const NormOptions& options = {});
+
+// Whether one element, or every one, is not 0 or false (NaN is not 0), as bool; of nothing false, and true.
+[[nodiscard]] Tensor any(const Tensor& x, const ReduceOptions& options = {});
+[[nodiscard]] Tensor all(const Tensor& x, const ReduceOptions& options = {});
+// The number of such elements, i64.
+[[nodiscard]] Tensor count_nonzero(const Tensor& x, const ReduceOptions& options = {});
 
 struct ArgReduceOptions {
   std::optional<int> dim = -1;  // nullopt: the index into all elements, row-major
@@ -55,15 +67,48 @@ struct ArgReduceOptions {
 // nothing to choose from.
 [[nodiscard]] Tensor argmax(const Tensor& x, const ArgReduceOptions& options = {});
 [[nodiscard]] Tensor argmin(const Tensor& x, const ArgReduceOptions& options = {});
-// A template, so that {} stands for the options.
-template <std::same_as<int> Int>
-[[nodiscard]] Tensor argmax(const Tensor& x, Int dim) {
-  return argmax(x, ArgReduceOptions{.dim = dim});
+
+// ---- Along one dimension, or several ----
+
+// One that int cannot hold stays outside every rank.
+template <DimNumber Int>
+constexpr int as_dim(Int dim) {
+  return std::in_range<int>(dim) ? static_cast<int>(dim) : std::numeric_limits<int>::max();
 }
-template <std::same_as<int> Int>
-[[nodiscard]] Tensor argmin(const Tensor& x, Int dim) {
-  return argmin(x, ArgReduceOptions{.dim = dim});
+
+template <DimNumber Int>
+[[nodiscard]] Tensor argmax(const Tensor& x, Int dim, bool keepdim = false) {
+  return argmax(x, ArgReduceOptions{.dim = as_dim(dim), .keepdim = keepdim});
 }
+template <DimNumber Int>
+[[nodiscard]] Tensor argmin(const Tensor& x, Int dim, bool keepdim = false) {
+  return argmin(x, ArgReduceOptions{.dim = as_dim(dim), .keepdim = keepdim});
+}
+
+// Templates, so that {} and {.dims = {0}} stand for the options.
+#define GOSSAMER_REDUCTION_ALONG(NAME, OPTIONS)                                                       \
+  template <DimNumber Int>                                                                            \
+  [[nodiscard]] Tensor NAME(const Tensor& x, Int dim, bool keepdim = false) {                         \
+    return NAME(x, OPTIONS{.dims = {as_dim(dim)}, .keepdim = keepdim});                               \
+  }                                                                                                   \
+  template <DimNumber Int>                                                                            \
+  [[nodiscard]] Tensor NAME(const Tensor& x, std::initializer_list<Int> dims, bool keepdim = false) { \
+    OPTIONS options{.keepdim = keepdim};                                                              \
+    for (const Int dim : dims) options.dims.push_back(as_dim(dim));                                   \
+    return NAME(x, options);                                                                          \
+  }
+GOSSAMER_REDUCTION_ALONG(sum, ReduceOptions)
+GOSSAMER_REDUCTION_ALONG(mean, ReduceOptions)
+GOSSAMER_REDUCTION_ALONG(max, ReduceOptions)
+GOSSAMER_REDUCTION_ALONG(min, ReduceOptions)
+GOSSAMER_REDUCTION_ALONG(prod, ReduceOptions)
+GOSSAMER_REDUCTION_ALONG(logsumexp, ReduceOptions)
+GOSSAMER_REDUCTION_ALONG(var, VarOptions)
+GOSSAMER_REDUCTION_ALONG(stddev, VarOptions)
+GOSSAMER_REDUCTION_ALONG(any, ReduceOptions)
+GOSSAMER_REDUCTION_ALONG(all, ReduceOptions)
+GOSSAMER_REDUCTION_ALONG(count_nonzero, ReduceOptions)
+#undef GOSSAMER_REDUCTION_ALONG
 
 }  // namespace gossamer
 #pragma GCC visibility pop

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 
 #include "gossamer/tensor.h"
@@ -40,17 +41,18 @@ struct FlattenOptions {
   return repeat(x, std::span<const int64_t>(repeats.begin(), repeats.size()));
 }
 
-// Rows [begin, end) of the first dimension: a view. Negative bounds count from the end.
+// Rows [begin, end) of the first dimension: a view. Negative bounds count from the end; other than torch and numpy,
+// bounds outside the dimension, or begin after end, throw ShapeError.
 [[nodiscard]] Tensor slice(const Tensor& x, int64_t begin, int64_t end);
 
 struct SliceRange {
   int dim = 0;  // negative counts from the end
   int64_t begin = 0;
-  int64_t end = 0;
-  int64_t step = 1;  // at least 1 (ConfigError)
+  std::optional<int64_t> end = std::nullopt;  // nullopt: the end of the dimension
+  int64_t step = 1;                           // at least 1 (ConfigError)
 };
-// Elements begin, begin + step, ... below end of one dimension: a copy. The gradients of many slices of one tensor are
-// added up in place.
+// Elements begin, begin + step, ... below end of one dimension, with bounds as above: a copy. The gradients of many
+// slices of one tensor are added up in place.
 [[nodiscard]] Tensor slice(const Tensor& x, const SliceRange& range);
 
 // Dimensions dim0 and dim1 exchanged: a copy.

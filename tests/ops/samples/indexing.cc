@@ -35,7 +35,13 @@ std::vector<OpSample> choices() {
     return [=](Inputs x) { return scatter_add(x[0], dim, i, x[1]); };
   };
   const auto written = [](int dim, const Tensor& i) { return [=](Inputs x) { return scatter(x[0], dim, i, x[1]); }; };
+  const Tensor mask = numbers({3, 1}, 2, 9).to(DType::boolean);
   return {
+      {"masked_select",
+       "",
+       [=](Inputs x) { return masked_select(x[0], mask); },
+       {uniform({3, 4}, 1)},
+       {large({3, 30000}, 1)}},
       {"index_select", "", chosen(0, rows), {uniform({3, 4}, 1)}, {}},
       {"index_select", "inner", chosen(-2, rows.to(DType::i32)), {uniform({2, 3, 2}, 1)}},
       {"index_select", "many_of_few", chosen(0, many), {}, {large({70, 3}, 1)}},
@@ -92,6 +98,8 @@ std::vector<BadInput> bad_indexing() {
       {"index_select", "rank", Shape, [] { return index_select(f32(2), 0, i64(1, 1)); }},
       {"index_select", "axis", Shape, [] { return index_select(f32(2), 1, i64(1)); }},
       {"index_select", "floating", DType, [] { return index_select(f32(2), 0, f32(1)); }},
+      {"masked_select", "shapes", Shape, [] { return masked_select(f32(2), mask(3)); }},
+      {"masked_select", "numbers", DType, [] { return masked_select(f32(2), i64(2)); }},
       {"gather", "index", Index, [] { return gather(f32(1), 0, i64(1)); }},
       {"gather", "rank", Shape, [] { return gather(f32(2, 2), 0, i64(1)); }},
       {"gather", "larger", Shape, [] { return gather(f32(2, 2), 0, i64(1, 3)); }},

@@ -106,6 +106,18 @@ std::vector<OpSample> reductions() {
        [](Inputs x) { return var(x[0], {.dims = {0}, .correction = 0}); },
        {uniform({1, 3}, 1)}},
       {"var", "of_nothing", [](Inputs x) { return var(x[0], {.dims = {1}}); }, of_nothing},
+      {"stddev",
+       "",
+       [](Inputs x) {
+         return stddev(x[0], {0, 2});
+       },
+       {uniform({2, 1, 3}, 1)},
+       {many}},
+      {"stddev",
+       "biased",
+       [](Inputs x) { return stddev(x[0], {.keepdim = true, .correction = 0}); },
+       {uniform({2, 5}, 1)}},
+      {"stddev", "of_nothing", [](Inputs x) { return stddev(x[0], {.dims = {1}}); }, of_nothing},
       {"norm",
        "",
        [](Inputs x) {
@@ -149,6 +161,9 @@ std::vector<BadInput> bad_reductions() {
       {"var", "empty", Shape, [] { return var(f32(0)); }},
       {"var", "axis", Shape, [] { return var(f32(2), {.dims = {-2}}); }},
       {"var", "correction", Config, [=] { return var(f32(2), {.correction = nan}); }},
+      {"stddev", "correction", Config, [=] { return stddev(f32(2), {.correction = nan}); }},
+      {"stddev", "empty", Shape, [] { return stddev(f32(0)); }},
+      {"count_nonzero", "axis", Shape, [] { return count_nonzero(i64(2), 1); }},
       {"norm", "power", Config, [] { return norm(f32(2), {.p = 3}); }},
       {"norm", "axis", Shape, [] { return norm(f32(2), {.dims = {1}}); }},
       {"norm", "integers", DType, [] { return norm(i64(2)); }},

@@ -15,6 +15,7 @@
 #include "runtime/check.h"
 #include "runtime/log.h"
 #include "sparse/anchor.h"
+#include "sparse/unattached.h"
 #include "sparse/warn_if_empty.h"
 
 namespace gossamer::sparse {
@@ -55,6 +56,7 @@ SparsityAlgorithm::SparsityAlgorithm(SparsityAlgorithm&& other) noexcept
       settings_(std::move(other.settings_)),
       anchor_(std::move(other.anchor_)),
       claim_(std::move(other.claim_)),
+      unattached_(std::move(other.unattached_)),
       target_hooks_(std::move(other.target_hooks_)),
       computed_hooks_(std::move(other.computed_hooks_)),
       sparse_params_(std::move(other.sparse_params_)),
@@ -73,6 +75,7 @@ SparsityAlgorithm& SparsityAlgorithm::operator=(SparsityAlgorithm&& other) noexc
   settings_ = std::move(other.settings_);
   anchor_ = std::move(other.anchor_);
   claim_ = std::move(other.claim_);
+  unattached_ = std::move(other.unattached_);
   target_hooks_ = std::move(other.target_hooks_);
   computed_hooks_ = std::move(other.computed_hooks_);
   sparse_params_ = std::move(other.sparse_params_);
@@ -154,6 +157,7 @@ void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
     fail<StateError>(kOp, "a parameter may belong to one algorithm only",
                      fmt::format("'{}' belongs to another", p.name()), "combine algorithms with a Group");
   }
+  std::shared_ptr<StepWatcher> unattached = autoupdate_ ? std::make_shared<Unattached>(name_) : nullptr;
   try {
     prepare_first_changes(candidates);
     prepare_adopt(candidates);
@@ -165,8 +169,17 @@ void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
     throw;
   }
   carry_out_changes();
-  for (const SparseParameter& p : candidates) ParameterAccess::claim(p.param(), claim_);
+  for (const SparseParameter& p : candidates) {
+    ParameterAccess::claim(p.param(), claim_);
+    if (needs_optimizer(p)) ParameterAccess::watch_steps(p.param(), unattached);
+  }
+  unattached_ = std::move(unattached);
   adopt();
+}
+
+void SparsityAlgorithm::set_autoupdate(bool autoupdate) {
+  autoupdate_ = autoupdate;
+  if (!autoupdate) unattached_ = nullptr;
 }
 
 void SparsityAlgorithm::initialize() {

@@ -114,6 +114,10 @@ TopologyChange Group::first_change(const SparseParameter& parameter) const {
   return match(parameter)->algorithm->first_change(parameter);
 }
 
+bool Group::needs_optimizer(const SparseParameter& parameter) const {
+  return match(parameter)->algorithm->needs_optimizer(parameter);
+}
+
 void Group::prepare_adopt(std::vector<SparseParameter> parameters) {
   for (const GroupEntry& entry : entries_) {
     std::vector<SparseParameter> own;

@@ -98,6 +98,7 @@ class Group final : public SparsityAlgorithm {
   void adopt() noexcept override;
   void prepare_attach(optim::Optimizer& optimizer, const std::weak_ptr<const void>& alive) override;
   void attach() noexcept override;
+  bool needs_optimizer(const SparseParameter& parameter) const override;
   bool plans_steps() const override;
   std::vector<Parameter> begin(optim::Optimizer* optimizer) override;
   void prepare(optim::Optimizer* optimizer) override;

@@ -17,4 +17,7 @@ template <class E>
                          : fmt::format("{}: {}; {}; {}", op, must, given, remedy));
 }
 
+// The remedy where a fraction is out of its range.
+inline constexpr std::string_view kFraction = "give a fraction: 0.9 is 90 %";
+
 }  // namespace gossamer

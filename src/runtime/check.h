@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <string>
 #include <string_view>
 
 #include "gossamer/error.h"
@@ -17,7 +18,11 @@ template <class E>
                          : fmt::format("{}: {}; {}; {}", op, must, given, remedy));
 }
 
-// The remedy where a fraction is out of its range.
-inline constexpr std::string_view kFraction = "give a fraction: 0.9 is 90 %";
+// The remedy where a share in [0, 1] was given in percent.
+inline std::string remedy_of_share(double share) {
+  return share > 1 && share < 100
+             ? fmt::format("it is a share: {} for {} %", static_cast<float>(share / 100), static_cast<float>(share))
+             : "";
+}
 
 }  // namespace gossamer

@@ -30,8 +30,7 @@ SparsityAlgorithm::SparsityAlgorithm(std::string name, SparsitySettings settings
   settings_.sparsity.for_each([&](const Schedule& schedule) {
     if (!schedule.is_constant()) return;
     if (const float s = schedule.at({}); !(s >= 0 && s < 1)) {
-      const std::string share = s > 1 && s < 100 ? fmt::format("it is a share: {} for {} %", s / 100, s) : "";
-      fail<ConfigError>(name_, "sparsity must be at least 0 and below 1", fmt::format("{}", s), share);
+      fail<ConfigError>(name_, "sparsity must be at least 0 and below 1", fmt::format("{}", s), remedy_of_share(s));
     }
   });
   if (!settings_.init_method) {

@@ -27,7 +27,7 @@ void check(const std::vector<Parameter>& parameters, const PruneOptions& options
   options.sparsity.for_each([](const Schedule& schedule) {
     if (!schedule.is_constant()) fail<ConfigError>(kOp, "the sparsity must be constant", "a schedule");
     if (const float s = schedule.at({}); !(s >= 0 && s < 1)) {
-      fail<ConfigError>(kOp, "the sparsity must be at least 0 and below 1", fmt::format("{}", s), kFraction);
+      fail<ConfigError>(kOp, "the sparsity must be at least 0 and below 1", fmt::format("{}", s), remedy_of_share(s));
     }
   });
   const Sparsity::ByName& by_name = options.sparsity.by_name();

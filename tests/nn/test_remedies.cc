@@ -59,11 +59,11 @@ TEST(Remedies, EachBatchNormNamesTheOther) {
   EXPECT_EQ(remedy_of<ShapeError>([&] { images(Tensor::ones({2, 3})); }), "BatchNorm1d takes what is no image");
 }
 
-TEST(Remedies, ASparsityInPercentIsToBeAFraction) {
-  const std::string fraction = "give a fraction: 0.9 is 90 %";
+TEST(Remedies, ASparsityInPercentIsToldWhatAShareIs) {
+  const std::string share = "it is a share: 0.9 for 90 %";
   Generator rng(1);
-  EXPECT_EQ(remedy_of<ConfigError>([&] { Linear({.in = 2, .out = 2, .sparsity = 90}, rng); }), fraction);
-  EXPECT_EQ(remedy_of<ConfigError>([] { sparse::Static(90); }), fraction);
+  EXPECT_EQ(remedy_of<ConfigError>([&] { Linear({.in = 2, .out = 2, .sparsity = 90}, rng); }), share);
+  EXPECT_EQ(remedy_of<ConfigError>([] { sparse::Static(90); }), share);
 }
 
 TEST(Remedies, AnEntryThatADictMadeByItselfIsSuspected) {

@@ -83,7 +83,8 @@ class Module {
   // are cleared; optimizer states of the connections that stay are kept. Warns about values other than 0 where a mask
   // is 0, which are dropped. Throws FormatError that lists all faults, with nothing changed: names missing or
   // unexpected (unless strict = false: what is missing keeps its value, and a CSR parameter without a mask takes the
-  // values at its own pattern), another shape or dtype, a weight in both forms, CSR entries that are incomplete or no
+  // values at its own pattern; the log callback is told how many, and it is an error where the module has none of the
+  // names), another shape or dtype, a weight in both forms, CSR entries that are incomplete or no
   // pattern, a sparse weight for a parameter with requires_dense. load_weights.h is for files of other libraries.
   LoadResult load_state_dict(const StateDict& dict, const LoadOptions& options = {});
 

@@ -26,7 +26,8 @@ void check(const std::vector<Parameter>& parameters, const DistributionOptions& 
     fail<ConfigError>(kOp, "there must be a parameter to share the sparsity", "none", "pass model.parameters()");
   }
   if (!(options.sparsity >= 0 && options.sparsity < 1)) {
-    fail<ConfigError>(kOp, "sparsity must be at least 0 and below 1", fmt::format("{}", options.sparsity), kFraction);
+    fail<ConfigError>(kOp, "sparsity must be at least 0 and below 1", fmt::format("{}", options.sparsity),
+                      remedy_of_share(options.sparsity));
   }
   if (!(options.power_scale >= 0 && std::isfinite(options.power_scale))) {
     fail<ConfigError>(kOp, "power_scale must be at least 0 and finite", fmt::format("{}", options.power_scale));
@@ -34,7 +35,7 @@ void check(const std::vector<Parameter>& parameters, const DistributionOptions& 
   for (const auto& [glob, sparsity] : options.overrides) {
     if (!(sparsity >= 0 && sparsity < 1)) {
       fail<ConfigError>(kOp, "an override must be at least 0 and below 1", fmt::format("'{}' has {}", glob, sparsity),
-                        kFraction);
+                        remedy_of_share(sparsity));
     }
     if (!any_matches(parameters, glob)) {
       fail<ConfigError>(kOp, "an override must match a parameter", fmt::format("'{}' matches none", glob),

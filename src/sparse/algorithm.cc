@@ -157,9 +157,13 @@ void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
                      fmt::format("'{}' belongs to another", p.name()), "combine algorithms with a Group");
   }
   std::shared_ptr<StepWatcher> unattached = autoupdate_ ? std::make_shared<Unattached>(name_) : nullptr;
+  std::vector<Parameter> watched;
   try {
     prepare_first_changes(candidates);
     prepare_adopt(candidates);
+    for (const SparseParameter& p : candidates) {
+      if (needs_optimizer(p)) watched.push_back(p.param());
+    }
     if (candidates.empty() && !may_be_empty()) {
       rt::warn("{}: {} leaves all {} parameters dense", kOp, name_, parameters.size());
     }
@@ -168,10 +172,8 @@ void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
     throw;
   }
   carry_out_changes();
-  for (const SparseParameter& p : candidates) {
-    ParameterAccess::claim(p.param(), claim_);
-    if (needs_optimizer(p)) ParameterAccess::watch_steps(p.param(), unattached);
-  }
+  for (const SparseParameter& p : candidates) ParameterAccess::claim(p.param(), claim_);
+  for (const Parameter& p : watched) ParameterAccess::watch_steps(p, unattached);
   unattached_ = std::move(unattached);
   adopt();
 }

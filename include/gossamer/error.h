@@ -1,5 +1,6 @@
 // The exceptions of the library. All are thrown at the public boundary, with a message of the form `op: what must hold;
-// what was given; remedy`, and leave every object as it was before the call.
+// what was given; remedy`, and leave every object as it was before the call. Memory that cannot be had is a
+// std::bad_alloc and no Error, as everywhere in C++: a message would need memory, too.
 #pragma once
 
 #include <stdexcept>

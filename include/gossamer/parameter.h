@@ -88,7 +88,8 @@ class Parameter {
   bool requires_dense() const;
   void set_requires_dense(bool requires_dense = true) const;
 
-  // How linear() computes with it while it is CSR; Execution::Auto unless set.
+  // How linear() computes with it while it is CSR; Execution::Auto unless set. Execution::Dense computes densely from
+  // CSR storage, and is no measure of a dense layer: p.assign(p.dense(), nullptr) makes one to compare with.
   Execution execution() const;
   void set_execution(Execution execution) const;
 

@@ -11,7 +11,7 @@
 namespace gossamer {
 
 // What models, optimizers, sparsity algorithms and loaders save and take up. Each says which names it uses; names are
-// ordered as bytes.
+// ordered as bytes. Read by .at(name): dict[name] of a name that is not there makes an undefined tensor.
 using StateDict = std::map<std::string, Tensor>;
 
 // How a StateDict holds a sparse weight `w`. Loading takes either, mixed as they come; sparse_forms.h converts.

@@ -178,7 +178,7 @@ void Tensor::backward() const {
 void Tensor::backward(const Tensor& grad) const {
   if (!requires_grad()) {
     fail<StateError>("backward", "the tensor must depend on one that requires a gradient", "it does not",
-                     "was it computed under NoGrad?");
+                     "was it computed under NoGrad, or is the model frozen (nn::freeze)?");
   }
   if (!grad.defined() || grad.shape() != shape_ || grad.dtype() != dtype_) {
     fail<ShapeError>("backward", fmt::format("the gradient must be {} {}", dtype_name(dtype_), shape_.to_string()),

@@ -4,35 +4,12 @@
 
 #include <algorithm>
 #include <cctype>
-#include <numeric>
-#include <utility>
 
+#include "config/nearest.h"
 #include "gossamer/config.h"
 #include "runtime/check.h"
 
 namespace gossamer {
-
-namespace {
-
-// Insertions, deletions, replacements and swaps of neighbours from a to b.
-size_t edit_distance(std::string_view a, std::string_view b) {
-  // Row i holds the distances from the first i characters of a.
-  std::vector<size_t> above(b.size() + 1);
-  std::iota(above.begin(), above.end(), size_t{0});
-  std::vector<size_t> two_above;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    std::vector<size_t> row(b.size() + 1, i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      row[j] = std::min({above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1), above[j] + 1, row[j - 1] + 1});
-      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-      if (swapped) row[j] = std::min(row[j], two_above[j - 2] + 1);
-    }
-    two_above = std::exchange(above, std::move(row));
-  }
-  return above.back();
-}
-
-}  // namespace
 
 std::string to_lower(std::string_view text) {
   std::string lower(text);

@@ -23,7 +23,10 @@ StateDict read_npz(const ByteRange& archive, const Origin& origin, const NpzOpti
   int64_t left = options.max_unpacked_bytes;
   for (const ZipMember& member : members) {
     if (!member.name.ends_with(kEnding)) {
-      origin.refuse("every member must be an array, named .npy", shown(member.name), "unpack it with a zip program");
+      origin.refuse("every member must be an array, named .npy", shown(member.name),
+                    member.name.ends_with("data.pkl")
+                        ? "it is a file of PyTorch: rewrite it in Python by safetensors.torch.save_file"
+                        : "unpack it with a zip program");
     }
     if (!member.deflated) continue;
     if (member.size > left) {

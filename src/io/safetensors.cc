@@ -29,11 +29,17 @@ struct OtherFormat {
   std::string_view begin;
   std::string_view remedy;
 };
+constexpr std::string_view kPickle =
+    "it is a pickle of Python: load it there and save it by safetensors.torch.save_file()";
 constexpr std::array kOtherFormats{
     OtherFormat{"PK\x03\x04",
                 "it is a zip archive: load_npz() reads an .npz; what torch.save() wrote is to be loaded in Python and "
                 "saved by safetensors.torch.save_file()"},
-    OtherFormat{"\x80\x02", "it is a pickle of Python: load it there and save it by safetensors.torch.save_file()"},
+    OtherFormat{"\x80\x02", kPickle},
+    OtherFormat{"\x80\x03", kPickle},
+    OtherFormat{"\x80\x04", kPickle},
+    OtherFormat{"\x80\x05", kPickle},
+    OtherFormat{"\x93NUMPY", "it is an array of NumPy: load_npy() reads it"},
     OtherFormat{"\x89HDF", "it is an HDF5 file: load it with what wrote it and save it by safetensors"},
 };
 

@@ -5,20 +5,49 @@
 
 namespace gossamer::nn {
 
-Tensor ReLU::forward(const Tensor& x) { return relu(x); }
+Tensor Identity::forward(const Tensor& x) {
+  check_not_moved_from();
+  return x;
+}
 
-Tensor Tanh::forward(const Tensor& x) { return tanh(x); }
+Tensor ReLU::forward(const Tensor& x) {
+  check_not_moved_from();
+  return relu(x);
+}
 
-Tensor Sigmoid::forward(const Tensor& x) { return sigmoid(x); }
+Tensor Tanh::forward(const Tensor& x) {
+  check_not_moved_from();
+  return tanh(x);
+}
 
-Tensor SiLU::forward(const Tensor& x) { return silu(x); }
+Tensor Sigmoid::forward(const Tensor& x) {
+  check_not_moved_from();
+  return sigmoid(x);
+}
 
-Tensor GELU::forward(const Tensor& x) { return gelu(x, options_); }
+Tensor SiLU::forward(const Tensor& x) {
+  check_not_moved_from();
+  return silu(x);
+}
 
-Tensor LeakyReLU::forward(const Tensor& x) { return leaky_relu(x, options_); }
+Tensor GELU::forward(const Tensor& x) {
+  check_not_moved_from();
+  return gelu(x, options_);
+}
 
-Tensor Softplus::forward(const Tensor& x) { return softplus(x, options_); }
+Tensor LeakyReLU::forward(const Tensor& x) {
+  check_not_moved_from();
+  return leaky_relu(x, options_);
+}
 
-Tensor Softmax::forward(const Tensor& x) { return softmax(x, options_.dim); }
+Tensor Softplus::forward(const Tensor& x) {
+  check_not_moved_from();
+  return softplus(x, options_);
+}
+
+Tensor Softmax::forward(const Tensor& x) {
+  check_not_moved_from();
+  return softmax(x, options_.dim);
+}
 
 }  // namespace gossamer::nn

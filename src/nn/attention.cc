@@ -72,6 +72,7 @@ Tensor MultiheadAttention::turned(const Tensor& x, int64_t heads, int64_t first_
 Tensor MultiheadAttention::forward(const Tensor& x) { return attend(x, x); }
 
 Tensor MultiheadAttention::attend(const Tensor& x, const Tensor& memory, const Tensor& mask) {
+  check_not_moved_from();
   if (!x.defined() || x.rank() != 3 || !memory.defined() || memory.rank() != 3) {
     fail<ShapeError>(kOp, fmt::format("inputs must be [n, rows, {}]", options_.dim),
                      x.defined() && memory.defined()
@@ -89,6 +90,7 @@ Tensor MultiheadAttention::attend(const Tensor& x, const Tensor& memory, const T
 }
 
 KeyValueCache MultiheadAttention::make_cache(int64_t n, int64_t capacity) const {
+  check_not_moved_from();
   if (n < 1 || capacity < 1) {
     fail<ConfigError>(kOp, "a cache must hold at least 1 sequence of 1 position", fmt::format("{} of {}", n, capacity));
   }
@@ -116,6 +118,7 @@ void append(const Tensor& x, int64_t first, Tensor& cache) {
 }  // namespace
 
 Tensor MultiheadAttention::forward(const Tensor& x, KeyValueCache& cache) {
+  check_not_moved_from();
   if (grad_enabled()) {
     fail<StateError>(kOp, "a cache must be used without gradients", "gradients are enabled", "make a NoGrad first");
   }

@@ -40,14 +40,25 @@ BatchNormNd<Derived>::BatchNormNd(const BatchNormNdOptions& options) : options_(
   this->register_buffer("num_batches_tracked", num_batches_tracked_);
 }
 
+namespace {
+
+std::string_view remedy_of_rank(bool is_1d, int rank) {
+  if (is_1d && rank == 4) return "BatchNorm2d takes images";
+  if (!is_1d && (rank == 2 || rank == 3)) return "BatchNorm1d takes what is no image";
+  return "";
+}
+
+}  // namespace
+
 template <class Derived>
 Tensor BatchNormNd<Derived>::forward(const Tensor& x) {
+  this->check_not_moved_from();
   const bool has_rank = kIs1d<Derived> ? x.rank() == 2 || x.rank() == 3 : x.rank() == 4;
   if (x.defined() && !(has_rank && x.dim(1) == options_.channels)) {
     fail<ShapeError>(kName<Derived>,
                      fmt::format(kIs1d<Derived> ? "x must be [n, {0}] or [n, {0}, length]" : "x must be [n, {}, h, w]",
                                  options_.channels),
-                     x.shape().to_string());
+                     x.shape().to_string(), remedy_of_rank(kIs1d<Derived>, x.rank()));
   }
   const bool training = this->training();
   const int64_t batches = num_batches_tracked_.item<int64_t>() + 1;

@@ -20,6 +20,7 @@ void check_shared(const char* op, size_t parameters_of_parts, size_t parameters)
 }  // namespace
 
 Sequential& Sequential::append(NamedModule part) {
+  check_not_moved_from();
   if (!part.module)
     fail<StateError>("Sequential", "a part must hold a module", fmt::format("'{}' holds none", part.name));
   modules_.push_back(std::move(part));
@@ -33,6 +34,7 @@ Sequential& Sequential::append(NamedModule part) {
 }
 
 Module& Sequential::operator[](size_t index) const {
+  check_not_moved_from();
   if (index >= size()) {
     fail<ConfigError>("Sequential", fmt::format("the index must be below {}", size()), fmt::format("{}", index));
   }
@@ -40,6 +42,7 @@ Module& Sequential::operator[](size_t index) const {
 }
 
 Module& Sequential::operator[](std::string_view name) const {
+  check_not_moved_from();
   const auto found = std::ranges::find(modules_, name, &NamedModule::name);
   if (found == modules_.end()) {
     std::string names;
@@ -54,12 +57,14 @@ void Sequential::refuse_type(std::string_view name) {
 }
 
 Tensor Sequential::forward(const Tensor& x) {
+  check_not_moved_from();
   Tensor y = x;
   for (const NamedModule& part : modules_) y = part.module->forward(y);
   return y;
 }
 
 std::unique_ptr<Module> Sequential::clone() const {
+  check_not_moved_from();
   size_t count = 0;
   for (const NamedModule& part : modules_) count += part.module->parameters().size();
   check_shared("Sequential::clone", count, parameters().size());
@@ -70,6 +75,7 @@ std::unique_ptr<Module> Sequential::clone() const {
 }
 
 ModuleList& ModuleList::append(std::unique_ptr<Module> module) {
+  check_not_moved_from();
   if (!module) fail<StateError>("ModuleList", "an element must be a module", "a null pointer");
   modules_.push_back(std::move(module));
   try {
@@ -82,6 +88,7 @@ ModuleList& ModuleList::append(std::unique_ptr<Module> module) {
 }
 
 Module& ModuleList::operator[](size_t index) const {
+  check_not_moved_from();
   if (index >= size()) {
     fail<ConfigError>("ModuleList", fmt::format("the index must be below {}", size()), fmt::format("{}", index));
   }
@@ -93,6 +100,7 @@ void ModuleList::refuse_type(size_t index) {
 }
 
 std::unique_ptr<Module> ModuleList::clone() const {
+  check_not_moved_from();
   size_t count = 0;
   for (const Module& module : *this) count += module.parameters().size();
   check_shared("ModuleList::clone", count, parameters().size());

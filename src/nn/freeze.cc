@@ -15,4 +15,9 @@ void freeze(Module& module) {
   }
 }
 
+void unfreeze(Module& module) {
+  module.train();
+  for (const Parameter& p : module.parameters()) p.set_requires_grad(true);
+}
+
 }  // namespace gossamer::nn

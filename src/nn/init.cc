@@ -170,7 +170,8 @@ Parameter make_parameter(const ParameterOptions& options, uint64_t pattern_key) 
   constexpr const char* kOp = "make_parameter";
   const auto sparsity = static_cast<float>(options.sparsity);
   if (!(sparsity >= 0 && sparsity < 1)) {
-    fail<ConfigError>(kOp, "sparsity must be at least 0 and below 1", fmt::format("{}", options.sparsity));
+    fail<ConfigError>(kOp, "sparsity must be at least 0 and below 1", fmt::format("{}", options.sparsity),
+                      remedy_of_share(options.sparsity));
   }
   if (sparsity == 0) {
     return Parameter(skipping ? Tensor::empty(options.shape, options.dtype)

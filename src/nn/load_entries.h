@@ -10,9 +10,11 @@
 
 namespace gossamer::nn {
 
+enum class Loader { State, Weights };  // load_state_dict, load_weights
+
 // Module::load_state_dict under the name `op`; `faults`, of the form "'name' must ...", have been found before, and are
-// listed with its own. `names_remedy` goes before what else helps where names are missing or unexpected.
+// listed with its own.
 LoadResult load_entries(std::string_view op, Module& module, const StateDict& dict, const LoadOptions& options,
-                        const std::vector<std::string>& faults = {}, const std::string& names_remedy = {});
+                        Loader loader, const std::vector<std::string>& faults = {});
 
 }  // namespace gossamer::nn

@@ -10,13 +10,16 @@
 #include <unordered_set>
 #include <utility>
 
+#include "config/nearest.h"
 #include "gossamer/dispatch.h"
+#include "gossamer/io/npy.h"
 #include "gossamer/io/safetensors.h"
 #include "gossamer/nn/attention.h"
 #include "gossamer/nn/dropout.h"
 #include "gossamer/sparse/sparse_parameter.h"
 #include "nn/load_entries.h"
 #include "runtime/check.h"
+#include "runtime/log.h"
 #include "tensor/csr/entries.h"
 #include "tensor/mask_bytes.h"
 
@@ -115,27 +118,16 @@ class Translation {
 
   ImportResult finish(std::string_view op, bool strict) {
     ImportResult result;
-    static_cast<LoadResult&>(result) = load_entries(op, module_, dict_, {.strict = strict}, faults_, prefix_remedy());
+    static_cast<LoadResult&>(result) = load_entries(op, module_, dict_, {.strict = strict}, Loader::Weights, faults_);
     result.taken = std::move(taken_);
+    for (const auto& [name, share] : zeros_) {
+      rt::log(LogLevel::Info,
+              fmt::format("{}: '{}' is {:.0f} % zeros and stays dense; from_zeros takes it", op, name, 100 * share));
+    }
     return result;
   }
 
  private:
-  // Where the dict has a parameter's name behind a prefix.
-  std::string prefix_remedy() const {
-    for (const auto& [name, p] : module_.named_parameters()) {
-      if (dict_.contains(name) || has_csr_entries(dict_, name)) continue;
-      for (const std::string& entry : {name, name + "_orig", CsrEntryNames(name).values}) {
-        for (const auto& [given, tensor] : dict_) {
-          if (!given.ends_with("." + entry) || own_.contains(given)) continue;
-          return fmt::format("\"{}\" at the end of strip_prefix takes off what stands before '{}'",
-                             given.substr(0, given.size() - entry.size()), entry);
-        }
-      }
-    }
-    return {};
-  }
-
   Tensor find(const std::string& name) const {
     const auto found = dict_.find(name);
     return found == dict_.end() ? Tensor() : found->second;
@@ -212,11 +204,25 @@ class Translation {
     }
     const bool prunes = from_zeros && weight.rank() >= 2 && weight.shape() == p.shape() && !p.requires_dense() &&
                         (*from_zeros)(sparse::SparseParameter(name, p));
-    if (!prunes || dict_.contains(mask_name)) return WeightForm::Dense;
+    if (!prunes || dict_.contains(mask_name)) {
+      if (!from_zeros && !p.is_csr() && !p.requires_dense()) note_zeros(name, weight);
+      return WeightForm::Dense;
+    }
     const Tensor kept = weight.to(DType::boolean);
     if (!p.is_csr() && std::ranges::all_of(kept.span<bool>(), std::identity())) return WeightForm::Dense;
     dict_[mask_name] = kept;
     return WeightForm::Zeros;
+  }
+
+  // Most of a matrix that is 0 is what pruning left.
+  void note_zeros(const std::string& name, const Tensor& weight) {
+    if (weight.rank() < 2 || !is_floating(weight.dtype())) return;
+    const int64_t zeros = dispatch_floating(weight.dtype(), "load_weights", [&]<class T>() {
+      return static_cast<int64_t>(std::ranges::count(weight.span<T>(), T(0)));
+    });
+    if (2 * zeros > weight.numel()) {
+      zeros_.emplace_back(name, static_cast<double>(zeros) / static_cast<double>(weight.numel()));
+    }
   }
 
   Module& module_;
@@ -224,6 +230,7 @@ class Translation {
   std::unordered_set<std::string> own_;  // names of the module's parameters and buffers
   std::vector<std::string> faults_;
   std::map<std::string, WeightForm> taken_;
+  std::vector<std::pair<std::string, double>> zeros_;  // dense weights that are mostly 0, and the share of it
 };
 
 ImportResult load(std::string_view op, Module& module, const StateDict& dict, const ImportOptions& options) {
@@ -231,8 +238,10 @@ ImportResult load(std::string_view op, Module& module, const StateDict& dict, co
   if (options.from_zeros && std::ranges::none_of(parameters, [&](const auto& named) {
         return (*options.from_zeros)(sparse::SparseParameter(named.first, named.second));
       })) {
+    std::vector<std::string> names;
+    for (const auto& [name, p] : parameters) names.push_back(name);
     fail<ConfigError>(op, "from_zeros must take a parameter", options.from_zeros->describe() + " takes none",
-                      "named_parameters() has their names");
+                      "there are " + list_nearest(options.from_zeros->globs(), std::move(names)));
   }
   Translation translation(module, without_prefixes(op, dict, options.strip_prefix));
   translation.merge_aliases();
@@ -250,7 +259,8 @@ ImportResult load_weights(Module& module, const StateDict& dict, const ImportOpt
 }
 
 ImportResult load_weights(Module& module, const std::filesystem::path& path, const ImportOptions& options) {
-  return load(fmt::format("load_weights('{}')", path.string()), module, io::load_safetensors(path), options);
+  const StateDict dict = path.extension() == ".npz" ? io::load_npz(path) : io::load_safetensors(path);
+  return load(fmt::format("load_weights('{}')", path.string()), module, dict, options);
 }
 
 }  // namespace gossamer::nn

@@ -69,9 +69,13 @@ Module::~Module() {
   if (registry_) registry_->self = nullptr;
 }
 
+void Module::check_not_moved_from() const {
+  if (registry_) return;
+  fail<StateError>("Module", "the module must hold its parts", "it was moved from", "use the one it was moved to");
+}
+
 Module::Registry& Module::registry() const {
-  if (!registry_)
-    fail<StateError>("Module", "the module must hold its parts", "it was moved from", "use the one it was moved to");
+  check_not_moved_from();
   return *registry_;
 }
 
@@ -190,6 +194,7 @@ void Module::register_module(const std::string& name, Module& module) {
 }
 
 Tensor Module::forward(const Tensor&) {
+  check_not_moved_from();
   fail<StateError>("Module::forward", "the module must override forward(x)", "it does not",
                    "call the function that it has");
 }

@@ -23,7 +23,8 @@ inline void check_matrix(std::string_view op, std::string_view rows_name, int64_
   if (rows < 1 || cols < 1)
     fail<ConfigError>(op, fmt::format("{} and {} must be at least 1", rows_name, cols_name), given());
   if (const auto s = static_cast<float>(sparsity); !(s >= 0 && s < 1)) {
-    fail<ConfigError>(op, "sparsity must be at least 0 and below 1", fmt::format("{}", sparsity));
+    fail<ConfigError>(op, "sparsity must be at least 0 and below 1", fmt::format("{}", sparsity),
+                      remedy_of_share(sparsity));
   }
   if (!is_floating(dtype)) fail<DTypeError>(op, "dtype must be f32 or f64", dtype_name(dtype));
   if (rows > std::numeric_limits<int64_t>::max() / cols) {

@@ -1,4 +1,5 @@
 // Module::state_dict and load_state_dict.
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -6,12 +7,18 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
+#include "config/nearest.h"
 #include "gossamer/csr_pattern.h"
 #include "gossamer/dispatch.h"
 #include "gossamer/nn/module.h"
 #include "gossamer/state_dict.h"
 #include "nn/load_entries.h"
+#include "nn/name_remedy.h"
 #include "parameter/change.h"
+#include "runtime/check.h"
+#include "runtime/log.h"
 #include "tensor/arith.h"
 #include "tensor/csr/entries.h"
 #include "tensor/state_reader.h"
@@ -39,7 +46,12 @@ std::shared_ptr<const CsrPattern> kept(std::shared_ptr<const CsrPattern> pattern
   return pattern;
 }
 
+bool is_of_other_type(const Tensor& given, const Shape& shape, DType dtype) {
+  return given.defined() && given.shape() == shape && given.dtype() != dtype;
+}
+
 constexpr std::string_view kNamesRemedy = "strict = false passes over missing and unexpected names";
+constexpr std::string_view kTypesRemedy = "nn::load_weights reads values of either floating type, and masks of any";
 constexpr std::string_view kMasksRemedy =
     "for a checkpoint without masks, strict = false takes the values at the patterns that the model has, and "
     "load_weights with from_zeros makes patterns of the values that are not 0";
@@ -61,15 +73,16 @@ StateDict Module::state_dict(const StateDictOptions& options) const {
 }
 
 LoadResult Module::load_state_dict(const StateDict& dict, const LoadOptions& options) {
-  return load_entries("load_state_dict", *this, dict, options);
+  return load_entries("load_state_dict", *this, dict, options, Loader::State);
 }
 
 LoadResult load_entries(std::string_view op, Module& module, const StateDict& dict, const LoadOptions& options,
-                        const std::vector<std::string>& faults, const std::string& names_remedy) {
+                        Loader loader, const std::vector<std::string>& faults) {
   StateReader reader(dict, options);
   for (const std::string& fault : faults) reader.fault(fault);
   std::vector<Assignment> assignments;
   bool lacks_masks = false;
+  bool converts = false;  // load_weights would
   for (const auto& [name, p] : module.named_parameters()) {
     const auto refuse_sparse = [&, &name = name] { reader.fault(name, "dense (requires_dense)", "sparse"); };
     if (has_csr_entries(dict, name)) {
@@ -82,6 +95,10 @@ LoadResult load_entries(std::string_view op, Module& module, const StateDict& di
     const Tensor dense = reader.find(name, p.shape(), p.dtype());
     if (!reader.contains(name)) continue;  // a mask alone is unexpected
     const std::string mask_name = mask_entry(name);
+    converts = converts || is_of_other_type(dict.at(name), p.shape(), p.dtype());
+    if (reader.contains(mask_name)) {
+      converts = converts || is_of_other_type(dict.at(mask_name), p.shape(), DType::boolean);
+    }
     lacks_masks = lacks_masks || (p.is_csr() && !reader.contains(mask_name));
     const Tensor mask =
         reader.find(mask_name, p.shape(), DType::boolean, p.is_csr() ? Entry::Required : Entry::Optional);
@@ -95,9 +112,22 @@ LoadResult load_entries(std::string_view op, Module& module, const StateDict& di
     if (source.defined()) copies.emplace_back(buffer, source);
   }
 
-  const std::string remedy = names_remedy.empty() ? "" : names_remedy + "; ";
-  LoadResult result = reader.finish(op, "the dict must fit the module", "",
-                                    remedy + std::string(lacks_masks ? kMasksRemedy : kNamesRemedy));
+  const LoadResult unfit = reader.unfit();
+  const std::string_view remedy = converts && loader == Loader::State ? kTypesRemedy : "";
+  std::string remedy_of_names = name_remedy(unfit, loader);
+  if (remedy_of_names.empty()) remedy_of_names = remedy;
+  if (!remedy_of_names.empty()) remedy_of_names += "; ";
+  remedy_of_names += lacks_masks ? kMasksRemedy : kNamesRemedy;
+  LoadResult result = reader.finish(op, "the dict must fit the module", remedy, remedy_of_names);
+  const bool takes = !assignments.empty() || std::ranges::any_of(copies, [](const auto& copy) {
+    return !copy.first.shares_storage_with(copy.second);  // else load_weights put it there
+  });
+  if (!takes && !unfit.missing.empty()) {
+    fail<FormatError>(op, "the dict must have something of the module, with strict = false, too",
+                      fmt::format("the module has {}, the dict {}", list_nearest({}, unfit.missing),
+                                  list_nearest(unfit.missing, unfit.unexpected)),
+                      name_remedy(unfit, loader));
+  }
   for (const Assignment& a : assignments) {
     if (a.form == SparseForm::Dense && a.pattern) warn_about_hidden_values(op, a.name, a.values, *a.pattern);
   }
@@ -110,6 +140,10 @@ LoadResult load_entries(std::string_view op, Module& module, const StateDict& di
   }
   for (PreparedChange& change : changes) change.commit();
   for (auto& [buffer, source] : copies) buffer.copy_from(source);
+  if (!result.missing.empty() || !result.unexpected.empty()) {
+    rt::log(LogLevel::Info, fmt::format("{}: strict = false passed over {} missing and {} unexpected names", op,
+                                        result.missing.size(), result.unexpected.size()));
+  }
   return result;
 }
 

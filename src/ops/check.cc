@@ -11,7 +11,9 @@
 namespace gossamer {
 
 void check_defined(std::string_view op, const Tensor& x) {
-  if (!x.defined()) fail<StateError>(op, "the tensor must be defined", describe(x), "give it elements first");
+  if (!x.defined())
+    fail<StateError>(op, "the tensor must be defined", describe(x),
+                     "give it elements first; dict[name] of a name that is not there makes one, dict.at(name) throws");
 }
 
 void check_floating(std::string_view op, const Tensor& x) {
@@ -34,6 +36,17 @@ void check_same_floating(std::string_view op, const Tensor& a, const Tensor& b) 
   check_floating(op, a);
   check_floating(op, b);
   check_same_dtype(op, a, b);
+}
+
+std::string remedy_of_features(const Shape& x, int64_t features) {
+  int64_t merged = 1;
+  for (int dim = x.rank() - 1; dim >= 0; --dim) {
+    if (x[dim] == 0 || merged > features / x[dim]) return "";
+    merged *= x[dim];
+    if (merged != features) continue;
+    return dim == 1 ? "put nn::Flatten() in front" : fmt::format("put nn::Flatten({{.start_dim = {}}}) in front", dim);
+  }
+  return "";
 }
 
 int normalize_dim(std::string_view op, const Shape& shape, int dim) {

@@ -4,6 +4,7 @@
 #include <bitset>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "gossamer/tensor.h"
@@ -21,6 +22,9 @@ void check_floating(std::string_view op, const Tensor& x);
 void check_same_dtype(std::string_view op, const Tensor& a, const Tensor& b);
 // check_floating for both, and DTypeError unless they share their dtype.
 void check_same_floating(std::string_view op, const Tensor& a, const Tensor& b);
+
+// The remedy where the last size of x, which is another, must be `features`; "" where none is known.
+std::string remedy_of_features(const Shape& x, int64_t features);
 
 // A dimension index within [0, rank); negative ones count from the end. Throws ShapeError outside.
 int normalize_dim(std::string_view op, const Shape& shape, int dim);

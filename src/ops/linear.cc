@@ -24,7 +24,7 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (weight.rank() != 2) fail<ShapeError>(kOp, "weight must be [out, in]", weight.shape().to_string());
   if (x.rank() < 1 || x.dim(-1) != weight.dim(1)) {
     fail<ShapeError>(kOp, fmt::format("x must be [..., {}] for a {} weight", weight.dim(1), weight.shape().to_string()),
-                     x.shape().to_string());
+                     x.shape().to_string(), remedy_of_features(x.shape(), weight.dim(1)));
   }
   if (!bias.defined()) return;
   check_same_floating(kOp, x, bias);

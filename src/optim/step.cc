@@ -12,6 +12,7 @@
 #include "gossamer/optim/optimizer.h"
 #include "optim/follower.h"
 #include "optim/record.h"
+#include "parameter/access.h"
 #include "parameter/snapshot.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
@@ -131,6 +132,7 @@ class Optimizer::Step {
     } else {
       run_planned();
     }
+    for (const Update& update : updates_) ParameterAccess::tell_step(update.record->parameter);
   }
 
  private:

@@ -18,6 +18,13 @@ struct SlotArray {
   Tensor data;
 };
 
+// Learns of every step of an optimizer that updated a parameter.
+class StepWatcher {
+ public:
+  virtual ~StepWatcher() = default;
+  virtual void stepped(const Parameter& p) noexcept = 0;
+};
+
 // Each throws StateError, naming its function, for an undefined parameter.
 struct ParameterAccess {
   // With the parameter's values, subset, execution and tap; the pattern is null where it is dense.
@@ -41,6 +48,10 @@ struct ParameterAccess {
   // A sparsity algorithm marks its parameters with a token; they are claimed for as long as the token lives.
   static bool is_claimed(const Parameter& p);
   static void claim(const Parameter& p, const std::shared_ptr<const void>& token);
+
+  // The watcher is called until it is gone or another takes its place; null ends it.
+  static void watch_steps(const Parameter& p, const std::shared_ptr<StepWatcher>& watcher);
+  static void tell_step(const Parameter& p) noexcept;
 
   // f sees the input of every linear(x, this weight) until it is replaced; an empty function ends it. f may end itself;
   // what it throws comes out of the product. Forward must not run on several threads meanwhile.

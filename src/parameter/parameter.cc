@@ -20,7 +20,8 @@ Parameter::Parameter(std::shared_ptr<State> state) : state_(std::move(state)) {}
 Parameter::Parameter(const Tensor& value, std::string name) : state_(std::make_shared<State>()) {
   if (!value.defined() || !is_floating(value.dtype())) {
     fail<DTypeError>("Parameter", "the value must be f32 or f64",
-                     value.defined() ? dtype_name(value.dtype()) : "an undefined tensor");
+                     value.defined() ? dtype_name(value.dtype()) : "an undefined tensor",
+                     "convert with .to(DType::f32)");
   }
   state_->name = std::move(name);
   state_->shape = value.shape();
@@ -265,6 +266,14 @@ bool ParameterAccess::is_claimed(const Parameter& p) {
 void ParameterAccess::claim(const Parameter& p, const std::shared_ptr<const void>& token) {
   p.check_defined("claim");
   p.state_->claim = token;
+}
+
+void ParameterAccess::watch_steps(const Parameter& p, const std::shared_ptr<StepWatcher>& watcher) {
+  p.check_defined("watch_steps");
+  p.state_->step_watcher = watcher;
+}
+void ParameterAccess::tell_step(const Parameter& p) noexcept {
+  if (const auto watcher = p.state_->step_watcher.lock()) watcher->stepped(p);
 }
 
 void ParameterAccess::observe_inputs(const Parameter& p, std::function<void(const Tensor& x)> f) {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <string>
 #include <string_view>
 
 #include "gossamer/error.h"
@@ -15,6 +16,13 @@ template <class E>
                        std::string_view remedy = {}) {
   throw E(remedy.empty() ? fmt::format("{}: {}; {}", op, must, given)
                          : fmt::format("{}: {}; {}; {}", op, must, given, remedy));
+}
+
+// The remedy where a share in [0, 1] was given in percent.
+inline std::string remedy_of_share(double share) {
+  return share > 1 && share < 100
+             ? fmt::format("it is a share: {} for {} %", static_cast<float>(share / 100), static_cast<float>(share))
+             : "";
 }
 
 }  // namespace gossamer

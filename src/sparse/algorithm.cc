@@ -15,6 +15,7 @@
 #include "runtime/check.h"
 #include "runtime/log.h"
 #include "sparse/anchor.h"
+#include "sparse/unattached.h"
 #include "sparse/warn_if_empty.h"
 
 namespace gossamer::sparse {
@@ -29,8 +30,7 @@ SparsityAlgorithm::SparsityAlgorithm(std::string name, SparsitySettings settings
   settings_.sparsity.for_each([&](const Schedule& schedule) {
     if (!schedule.is_constant()) return;
     if (const float s = schedule.at({}); !(s >= 0 && s < 1)) {
-      const std::string share = s > 1 && s < 100 ? fmt::format("it is a share: {} for {} %", s / 100, s) : "";
-      fail<ConfigError>(name_, "sparsity must be at least 0 and below 1", fmt::format("{}", s), share);
+      fail<ConfigError>(name_, "sparsity must be at least 0 and below 1", fmt::format("{}", s), remedy_of_share(s));
     }
   });
   if (!settings_.init_method) {
@@ -55,6 +55,7 @@ SparsityAlgorithm::SparsityAlgorithm(SparsityAlgorithm&& other) noexcept
       settings_(std::move(other.settings_)),
       anchor_(std::move(other.anchor_)),
       claim_(std::move(other.claim_)),
+      unattached_(std::move(other.unattached_)),
       target_hooks_(std::move(other.target_hooks_)),
       computed_hooks_(std::move(other.computed_hooks_)),
       sparse_params_(std::move(other.sparse_params_)),
@@ -73,6 +74,7 @@ SparsityAlgorithm& SparsityAlgorithm::operator=(SparsityAlgorithm&& other) noexc
   settings_ = std::move(other.settings_);
   anchor_ = std::move(other.anchor_);
   claim_ = std::move(other.claim_);
+  unattached_ = std::move(other.unattached_);
   target_hooks_ = std::move(other.target_hooks_);
   computed_hooks_ = std::move(other.computed_hooks_);
   sparse_params_ = std::move(other.sparse_params_);
@@ -154,9 +156,14 @@ void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
     fail<StateError>(kOp, "a parameter may belong to one algorithm only",
                      fmt::format("'{}' belongs to another", p.name()), "combine algorithms with a Group");
   }
+  std::shared_ptr<StepWatcher> unattached = autoupdate_ ? std::make_shared<Unattached>(name_) : nullptr;
+  std::vector<Parameter> watched;
   try {
     prepare_first_changes(candidates);
     prepare_adopt(candidates);
+    for (const SparseParameter& p : candidates) {
+      if (needs_optimizer(p)) watched.push_back(p.param());
+    }
     if (candidates.empty() && !may_be_empty()) {
       rt::warn("{}: {} leaves all {} parameters dense", kOp, name_, parameters.size());
     }
@@ -166,7 +173,14 @@ void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
   }
   carry_out_changes();
   for (const SparseParameter& p : candidates) ParameterAccess::claim(p.param(), claim_);
+  for (const Parameter& p : watched) ParameterAccess::watch_steps(p, unattached);
+  unattached_ = std::move(unattached);
   adopt();
+}
+
+void SparsityAlgorithm::set_autoupdate(bool autoupdate) {
+  autoupdate_ = autoupdate;
+  if (!autoupdate) unattached_ = nullptr;
 }
 
 void SparsityAlgorithm::initialize() {

@@ -10,6 +10,7 @@
 #include "parameter/snapshot.h"
 #include "runtime/check.h"
 #include "runtime/log.h"
+#include "sparse/names.h"
 #include "sparse/saved.h"
 
 namespace gossamer::sparse {
@@ -26,8 +27,8 @@ ParameterFilter::ParameterFilter(const char* glob)
     : ParameterFilter(glob != nullptr ? std::vector<std::string>{glob} : refuse_null()) {}
 
 ParameterFilter::ParameterFilter(std::vector<std::string> globs)
-    : description_(fmt::format("'{}'", fmt::join(globs, "', '"))) {
-  predicate_ = [globs = std::move(globs)](const std::string& name, const Parameter&) {
+    : description_(fmt::format("'{}'", fmt::join(globs, "', '"))), globs_(std::move(globs)) {
+  predicate_ = [globs = globs_](const std::string& name, const Parameter&) {
     return std::ranges::any_of(globs, [&](const std::string& glob) { return glob_match(glob, name); });
   };
 }
@@ -105,13 +106,18 @@ void Group::warn_about_filters(const std::vector<SparseParameter>& parameters) c
     if (std::ranges::any_of(parameters, [&](const SparseParameter& p) { return filter(p); })) continue;
     rt::warn(
         "model.apply(group): the filter of entry {} ({}), {}, matches none of {} parameters that may be sparse; "
-        "check the spelling",
-        i, entries_[i].algorithm->name(), filter.describe(), parameters.size());
+        "there are {}",
+        i, entries_[i].algorithm->name(), filter.describe(), parameters.size(),
+        list_nearest(filter.globs(), parameters));
   }
 }
 
 TopologyChange Group::first_change(const SparseParameter& parameter) const {
   return match(parameter)->algorithm->first_change(parameter);
+}
+
+bool Group::needs_optimizer(const SparseParameter& parameter) const {
+  return match(parameter)->algorithm->needs_optimizer(parameter);
 }
 
 void Group::prepare_adopt(std::vector<SparseParameter> parameters) {

@@ -12,6 +12,7 @@
 #include "parameter/change.h"
 #include "runtime/check.h"
 #include "runtime/parallel.h"
+#include "sparse/names.h"
 #include "sparse/selection/connection_scores.h"
 #include "sparse/selection/select.h"
 #include "sparse/warn_if_empty.h"
@@ -26,7 +27,7 @@ void check(const std::vector<Parameter>& parameters, const PruneOptions& options
   options.sparsity.for_each([](const Schedule& schedule) {
     if (!schedule.is_constant()) fail<ConfigError>(kOp, "the sparsity must be constant", "a schedule");
     if (const float s = schedule.at({}); !(s >= 0 && s < 1)) {
-      fail<ConfigError>(kOp, "the sparsity must be at least 0 and below 1", fmt::format("{}", s));
+      fail<ConfigError>(kOp, "the sparsity must be at least 0 and below 1", fmt::format("{}", s), remedy_of_share(s));
     }
   });
   const Sparsity::ByName& by_name = options.sparsity.by_name();
@@ -35,7 +36,8 @@ void check(const std::vector<Parameter>& parameters, const PruneOptions& options
   }
   for (const auto& [name, sparsity] : by_name) {
     if (std::ranges::none_of(parameters, [&, &wanted = name](const Parameter& p) { return p.name() == wanted; })) {
-      fail<ConfigError>(kOp, "the sparsity must name the parameters", fmt::format("'{}' is none of them", name));
+      fail<ConfigError>(kOp, "the sparsity must name the parameters", fmt::format("'{}' is none of them", name),
+                        "there are " + list_nearest({name}, parameters));
     }
   }
 }

@@ -12,7 +12,8 @@ void SparseParameter::set_mask(const Tensor& mask) const {
     fail<ShapeError>(op, fmt::format("the mask must have shape {}", parameter_.shape().to_string()),
                      mask.defined() ? mask.shape().to_string() : "an undefined tensor");
   }
-  if (mask.dtype() != DType::boolean) fail<DTypeError>(op, "the mask must be bool", dtype_name(mask.dtype()));
+  if (mask.dtype() != DType::boolean)
+    fail<DTypeError>(op, "the mask must be bool", dtype_name(mask.dtype()), "convert with .to(DType::boolean)");
   parameter_.apply({CsrPattern::from_mask(mask)});
 }
 

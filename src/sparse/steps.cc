@@ -10,6 +10,7 @@
 #include "gossamer/optim/optimizer.h"
 #include "gossamer/sparse/algorithm.h"
 #include "optim/follower.h"
+#include "parameter/access.h"
 #include "parameter/change.h"
 #include "runtime/check.h"
 #include "runtime/log.h"
@@ -114,7 +115,10 @@ void SparsityAlgorithm::prepare_attach(optim::Optimizer& optimizer, const std::w
   attaching_.push_back(std::move(fresh));
 }
 
-void SparsityAlgorithm::attach() noexcept { attachments_ = std::exchange(attaching_, {}); }
+void SparsityAlgorithm::attach() noexcept {
+  attachments_ = std::exchange(attaching_, {});
+  for (const SparseParameter& p : attachments_.back().parameters) ParameterAccess::watch_steps(p.param(), nullptr);
+}
 
 const SparsityAlgorithm::Attachment* SparsityAlgorithm::attachment_of(const SparseParameter& parameter) const {
   const auto found = std::ranges::find_if(attachments_, [&](const Attachment& a) {
@@ -134,6 +138,7 @@ SparsityAlgorithm::Attachment& SparsityAlgorithm::attachment(optim::Optimizer* o
     return *found;
   }
   if (attachments_.empty()) attachments_.push_back({0, {}, sparse_params_, {}});
+  unattached_ = nullptr;  // the application counts the steps
   if (attachments_.size() > 1) {
     fail<StateError>("update", "with several optimizers attached, one must be named",
                      fmt::format("{} are attached", attachments_.size()), "call update(&optimizer)");

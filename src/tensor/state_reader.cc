@@ -41,12 +41,19 @@ Tensor StateReader::find_scalar(const std::string& name, DType dtype) {
   return {};
 }
 
+LoadResult StateReader::unfit() const {
+  LoadResult result = result_;
+  std::vector<std::string> known = known_;
+  std::ranges::sort(known);
+  for (const auto& [name, tensor] : dict_) {
+    if (!std::ranges::binary_search(known, name)) result.unexpected.push_back(name);
+  }
+  return result;
+}
+
 LoadResult StateReader::finish(std::string_view op, std::string_view must, std::string_view remedy,
                                std::string_view remedy_of_names) {
-  std::ranges::sort(known_);
-  for (const auto& [name, tensor] : dict_) {
-    if (!std::ranges::binary_search(known_, name)) result_.unexpected.push_back(name);
-  }
+  result_ = unfit();
   const bool names_fit = result_.missing.empty() && result_.unexpected.empty();
   if (options_.strict) {
     for (const std::string& name : result_.missing) faults_.push_back(fmt::format("'{}' is missing", name));

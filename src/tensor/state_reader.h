@@ -41,6 +41,9 @@ class StateReader {
   void fault(std::string_view name, std::string_view what) { fault(fmt::format("'{}' {}", name, what)); }
   void fault(std::string text) { faults_.push_back(std::move(text)); }
 
+  // Names that are missing, or were not looked for, so far.
+  LoadResult unfit() const;
+
   // What was passed over. Throws FormatError where there was any fault, or, with strict, a name that is missing or was
   // not looked for. `remedy_of_names` takes the place of the remedy where names do not fit.
   LoadResult finish(std::string_view op, std::string_view must, std::string_view remedy,

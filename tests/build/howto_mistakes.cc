@@ -151,6 +151,16 @@ void train_sparse() {
     second.apply(std::vector<gs::Parameter>{model.named_parameters()[0].second});
     model.apply(first);
   });
+  page.mistake([] {
+    gs::nn::Sequential model = network();
+    gs::optim::SGD optimizer(model.parameters(), {.lr = 0.1});
+    sp::Group sparsity({{"fc1.weight", sp::RigL(0.9)}});
+    model.apply(sparsity);
+    for (int i = 0; i < 2; ++i) {
+      gs::sum(model(gs::Tensor::ones({2, 8}))).backward();
+      optimizer.step();
+    }
+  });
   const sp::Cubic rising = {.init = 0, .final = 0.9, .start = 0, .end = 1000};
   apply("fc1.weight", sp::GMP({.sparsity = rising, .update = {.freq = 100, .stop = 800}}));
   apply("fc1.weight", sp::RigL({.sparsity = 0.9, .update = {.freq = 100, .start = 100}, .init_method = sp::topk}));

@@ -127,6 +127,8 @@ TEST(Safetensors, AFileOfAnotherFormatIsCalledByItsName) {
       {"PK\x03\x04\x00\x00\x08\x08\x00\x00"s, "a zip archive"},             // torch.save()
       {"PK\x03\x04\x14\x00\x00\x00\x00\x00"s, "load_npz() reads an .npz"},  // numpy.savez()
       {"\x80\x02\x8a\x0al\xfc\x9c\x46\xf9\x20"s, "a pickle"},               // torch.save() before 1.6
+      {"\x80\x04\x95\x1a\x00\x00\x00\x00\x00\x00"s, "a pickle"},            // pickle.dump()
+      {"\x93NUMPY\x01\x00v\x00"s, "load_npy() reads it"},                   // numpy.save()
       {"\x89HDF\r\n\x1a\n\x00\x00"s, "an HDF5 file"},
       {"\x80\x02\x00\x00\x00\x00\x00\x00{}"s, "it is truncated"},  // a header of 640 bytes
       {"PK\x05\x06\x14\x00\x00\x00\x00\x00"s, "no safetensors file"},

@@ -23,8 +23,10 @@ namespace gossamer::nn {
 namespace {
 
 template <class M>
-std::unique_ptr<Module> owned(M module) {
-  return std::make_unique<M>(std::move(module));
+SampledLayer owned(M module) {
+  return {std::make_unique<M>(std::move(module)), [](Module& from) -> std::unique_ptr<Module> {
+            return std::make_unique<M>(std::move(dynamic_cast<M&>(from)));
+          }};
 }
 
 std::function<Tensor(DType)> floats(const Shape& shape) {
@@ -135,6 +137,12 @@ std::vector<LayerSample> layer_samples() {
              {.dim = 6, .heads = 3, .causal = true, .rotary = RotaryOptions{}, .sparsity = 0.5, .dtype = dtype}, rng));
        },
        floats({2, 3, 6})},
+      {"FeedForward",
+       [](DType dtype) {
+         Generator rng(3);
+         return owned(FeedForward({.dim = 6, .hidden = 5, .dtype = dtype}, rng));
+       },
+       floats({2, 6})},
       {"TransformerBlock",
        [](DType dtype) {
          Generator rng(3);

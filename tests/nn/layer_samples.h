@@ -1,4 +1,4 @@
-// One list of layers for all tests that hold for each of them: clones, gradients.
+// One list of layers for all tests that hold for each of them: clones, gradients, moves.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -13,9 +13,14 @@
 
 namespace gossamer::nn {
 
+// A layer, and how to move it into another of its type.
+struct SampledLayer : std::unique_ptr<Module> {
+  std::unique_ptr<Module> (*move)(Module&);
+};
+
 struct LayerSample {
   std::string name;
-  std::function<std::unique_ptr<Module>(DType)> make;
+  std::function<SampledLayer(DType)> make;
   std::function<Tensor(DType)> input;
   bool draws = false;  // in training every forward is another one
 };

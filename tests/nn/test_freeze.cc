@@ -1,9 +1,12 @@
 // A frozen model answers as before, and keeps nothing for training.
 #include <gtest/gtest.h>
 
+#include <string>
 #include <utility>
 
 #include "gossamer/gossamer.h"
+#include "tests/support/errors.h"
+#include "tests/support/golden.h"
 #include "tests/support/tensors.h"
 
 namespace gossamer::nn::test_freeze {
@@ -34,12 +37,35 @@ TEST(Freeze, AnswersAsBeforeRecordsNothingAndDropsWhatTrainingBuilt) {
   EXPECT_FALSE(model.training());
 }
 
-TEST(Freeze, IsUndoneByItsParts) {
+TEST(Freeze, LeavesAStepNothingToUpdate) {
+  Generator rng(1);
+  Linear model({.in = 8, .out = 6}, rng);
+  sparse::GMP gmp({.sparsity = sparse::Linear{.init = 0.1, .slope = 0.1}});
+  model.apply(gmp);
+  optim::AdamW optimizer(model.parameters(), {.lr = 0.1, .weight_decay = 0.5});
+  optimizer.apply(gmp);
+  sum(model(Tensor::ones({2, 8}))).backward();
+  optimizer.step();
+  const StateDict before = model.state_dict();
+  freeze(model);
+  for (int i = 0; i < 3; ++i) optimizer.step();
+  for (const auto& [name, tensor] : model.state_dict()) golden::expect_equal(tensor, before.at(name));
+}
+
+TEST(Freeze, IsNamedWhereBackwardFindsNothing) {
+  Generator rng(1);
+  Linear model({.in = 4, .out = 3}, rng);
+  freeze(model);
+  const std::string message = message_of<StateError>([&] { sum(model(Tensor::ones({2, 4}))).backward(); });
+  EXPECT_TRUE(message.ends_with("or is the model frozen (nn::freeze)?")) << message;
+}
+
+TEST(Freeze, IsUndoneByUnfreeze) {
   Generator rng(1);
   Linear model({.in = 4, .out = 3, .sparsity = 0.5}, rng);
   freeze(model);
-  model.train();
-  for (const Parameter& p : model.parameters()) p.set_requires_grad(true);
+  unfreeze(model);
+  EXPECT_TRUE(model.training());
   sum(model(Tensor::ones({2, 4}))).backward();
   EXPECT_TRUE(model.parameters()[0].grad().defined());
 }

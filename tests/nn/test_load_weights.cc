@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "gossamer/io/npy.h"
 #include "gossamer/io/safetensors.h"
 #include "gossamer/nn/activation.h"
 #include "gossamer/nn/attention.h"
@@ -17,6 +18,7 @@
 #include "gossamer/sparse/configure.h"
 #include "tests/nn/support.h"
 #include "tests/support/files.h"
+#include "tests/support/log_capture.h"
 
 namespace gossamer::nn::test_load_weights {
 namespace {
@@ -245,6 +247,134 @@ TEST(LoadWeights, ReportsNamesUnlessStrict) {
   EXPECT_EQ(result.taken, (std::map<std::string, WeightForm>{{"fc1.weight", WeightForm::Dense},
                                                              {"fc2.bias", WeightForm::Dense},
                                                              {"fc2.weight", WeightForm::Dense}}));
+}
+
+std::string message_for(const StateDict& dict, Net& net, const ImportOptions& options = {}) {
+  return message_of<FormatError>([&] { load_weights(net, dict, options); });
+}
+
+StateDict renamed(const StateDict& dict, const std::map<std::string, std::string>& begins) {
+  StateDict result;
+  for (const auto& [name, tensor] : dict) {
+    std::string other = name;
+    for (const auto& [from, to] : begins) {
+      if (name.starts_with(from)) other = to + name.substr(from.size());
+    }
+    result[other] = tensor;
+  }
+  return result;
+}
+
+TEST(LoadWeights, NamesWhatMendsNamesThatDoNotFit) {
+  Net net = make_net(1);
+  const StateDict own = make_net(2).state_dict();
+  const auto expect_remedy = [](const std::string& message, const std::string& remedy) {
+    EXPECT_TRUE(message.ends_with("; " + remedy + "strict = false passes over missing and unexpected names"))
+        << message;
+  };
+  const StateDict longer = renamed(own, {{"", "model."}});
+  expect_remedy(message_for(longer, net),
+                "\"model.\" at the end of strip_prefix takes off what stands before 'fc1.bias'; ");
+  load_weights(net, longer, {.strip_prefix = {"model."}});
+
+  StateDict pruned = renamed(own, {{"", "a.b."}});
+  pruned["a.b.fc1.weight_orig"] = pruned.at("a.b.fc1.weight");
+  pruned["a.b.fc1.weight_mask"] = Tensor::ones({3, 4});
+  pruned.erase("a.b.fc1.weight");
+  pruned["a.b.head"] = Tensor::ones({1});
+  expect_remedy(message_for(pruned, net),
+                "\"a.b.\" at the end of strip_prefix takes off what stands before 'fc1.bias'; ");
+  expect_remedy(message_of<FormatError>([&] { net.load_state_dict(pruned); }),
+                "nn::load_weights with \"a.b.\" at the end of strip_prefix takes off what stands before 'fc1.bias'; ");
+
+  struct Outer : Module {
+    Net net = make_net(1);
+    Outer() { register_module("net", net); }
+  };
+  Outer outer;
+  expect_remedy(message_of<FormatError>([&] { load_weights(outer, own); }),
+                "load into the module 'net', whose names the dict has; ");
+  load_weights(outer.net, own);
+
+  expect_remedy(message_for(renamed(own, {{"fc1.", "0."}, {"fc2.", "2."}}), net),
+                "'fc1' is called '0' in the dict: nn::named(\"0\", ...) gives a part of a Sequential that name, "
+                "register_module one of another module; ");
+
+  StateDict other = own;
+  other["extra"] = Tensor::ones({1});
+  expect_remedy(message_for(other, net), "");
+}
+
+TEST(LoadWeights, OfNothingIsAnErrorUnlessStrictToo) {
+  Generator rng(1);
+  Sequential net{named("fc1", Linear({.in = 4, .out = 3}, rng)), Dropout({.p = 0.5}, rng)};
+  const StateDict before = net.state_dict();
+  StateDict dict = renamed(before, {{"", "model."}});
+  dict.erase("model.1.calls");
+  const std::string message = message_of<FormatError>([&] { load_weights(net, dict, {.strict = false}); });
+  EXPECT_EQ(message,
+            "load_weights: the dict must have something of the module, with strict = false, too; the module has "
+            "'fc1.weight', 'fc1.bias', the dict 'model.fc1.bias', 'model.fc1.weight'; \"model.\" at the end of "
+            "strip_prefix takes off what stands before 'fc1.bias'");
+  EXPECT_THROW(net.load_state_dict(dict, {.strict = false}), FormatError);
+  EXPECT_THROW(net.load_state_dict({}, {.strict = false}), FormatError);
+  for (const auto& [name, tensor] : net.state_dict()) expect_equal(tensor, before.at(name));
+  ReLU without_parameters;
+  without_parameters.load_state_dict({}, {.strict = false});
+}
+
+TEST(LoadWeights, TellsTheLogWhatItPassedOver) {
+  test::LogCapture log;
+  Net net = make_net(1);
+  StateDict dict = make_net(2).state_dict();
+  load_weights(net, dict, {.strict = false});
+  EXPECT_TRUE(log.messages.empty());
+  dict.erase("fc1.bias");
+  dict["head.weight"] = dict["head.bias"] = Tensor::ones({1});
+  load_weights(net, dict, {.strict = false});
+  EXPECT_EQ(log.messages, Names{"load_weights: strict = false passed over 1 missing and 2 unexpected names"});
+}
+
+TEST(LoadWeights, TellsTheLogOfPlainZerosThatStayDense) {
+  test::LogCapture log;
+  StateDict dict = make_net(2).state_dict();
+  dict["fc1.weight"] = Tensor::from<float>({1, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, -0.0F}, {3, 4});
+  dict["fc2.weight"] = Tensor::from<float>({1, 0, 0, 4, 0, 5}, {2, 3});  // half
+  dict["fc1.bias"] = Tensor::zeros({3});
+  const auto messages = [&](Net net, const ImportOptions& options) {
+    log.messages.clear();
+    load_weights(net, dict, options);
+    return log.messages;
+  };
+  EXPECT_EQ(messages(make_net(1), {}),
+            Names{"load_weights: 'fc1.weight' is 83 % zeros and stays dense; from_zeros takes it"});
+  EXPECT_TRUE(messages(make_net(1), {.from_zeros = "*"}).empty());
+  Net dense = make_net(1);
+  dense.requires_dense();
+  EXPECT_TRUE(messages(std::move(dense), {}).empty());
+  dict["head"] = Tensor::ones({1});
+  Net net = make_net(1);
+  log.messages.clear();
+  EXPECT_THROW(load_weights(net, dict), FormatError);
+  EXPECT_TRUE(log.messages.empty());
+}
+
+TEST(LoadWeights, ListsTheNamesWhereFromZerosTakesNone) {
+  Net net = make_net(1);
+  const std::string message =
+      message_of<ConfigError>([&] { load_weights(net, make_net(2).state_dict(), {.from_zeros = "fc2.weigth"}); });
+  EXPECT_TRUE(
+      message.ends_with("'fc2.weigth' takes none; there are 'fc2.weight', 'fc1.weight', 'fc2.bias', 'fc1.bias'"))
+      << message;
+}
+
+TEST(LoadWeights, TakesAnArchiveOfArrays) {
+  const TempFolder folder;
+  const std::filesystem::path path = folder.path() / "weights.npz";
+  io::save_npz(path, make_net(2).state_dict());
+  Net net = make_net(1);
+  load_weights(net, path);
+  expect_equal(net.fc1.weight().dense(), make_net(2).fc1.weight().dense());
 }
 
 }  // namespace

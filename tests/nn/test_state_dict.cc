@@ -206,6 +206,26 @@ TEST(StateDict, PrunesDenseWeightsToThePatternOfACsrParameterUnlessStrict) {
   expect_equal(net.fc2.weight().dense(), Tensor::from<float>({1, 0, 0, 0, 5, 0}, {2, 3}));
 }
 
+TEST(StateDict, InAFormOfPyTorchNamesWhatReadsIt) {
+  Net net = make_net(1);
+  const auto message = [&](const StateDict& changes, const std::string& without) {
+    StateDict dict = make_net(2).state_dict();
+    dict.erase(without);
+    for (const auto& [name, tensor] : changes) dict[name] = tensor;
+    return message_of<FormatError>([&] { net.load_state_dict(dict); });
+  };
+  const Tensor w = uniform({3, 4}, 3);
+  EXPECT_TRUE(
+      message({{"fc1.weight_orig", w}, {"fc1.weight_mask", Tensor::ones({3, 4})}}, "fc1.weight")
+          .ends_with(
+              "; nn::load_weights reads weight_orig and weight_mask of torch.nn.utils.prune; strict = false passes "
+              "over missing and unexpected names"));
+  const std::string types = "; nn::load_weights reads values of either floating type, and masks of any";
+  EXPECT_TRUE(message({{"fc1.weight", w.to(DType::f64)}}, "").ends_with(types));
+  EXPECT_TRUE(message({{"fc1.weight_mask", Tensor::ones({3, 4})}}, "").ends_with(types));
+  EXPECT_TRUE(message({{"fc1.weight", Tensor::ones({4, 3})}}, "").ends_with("not f32 [4, 3]"));
+}
+
 TEST(StateDict, TakesNoMaskWithoutItsWeight) {
   Net net = make_net(1);
   StateDict dict = make_net(2).state_dict();

@@ -8,24 +8,11 @@
 #include <vector>
 
 #include "gossamer/parameter.h"
-#include "gossamer/runtime.h"
 #include "parameter/access.h"
 #include "tests/parameter/support.h"
+#include "tests/support/log_capture.h"
 
 namespace gossamer::test {
-
-// Collects what the library logs while it is alive.
-class LogCapture {
- public:
-  LogCapture() {
-    set_log_callback([this](LogLevel, std::string_view message) { messages.emplace_back(message); });
-  }
-  ~LogCapture() { set_log_callback({}); }
-  LogCapture(const LogCapture&) = delete;
-  LogCapture& operator=(const LogCapture&) = delete;
-
-  std::vector<std::string> messages;
-};
 
 // Gives a parameter a dense gradient, as backward would have: at the nonzeros, and whole for an algorithm that asked.
 inline void set_dense_gradient(const Parameter& parameter, const Tensor& gradient) {

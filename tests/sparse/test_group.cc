@@ -202,7 +202,21 @@ TEST(Group, WarnsAboutAFilterThatMatchesNoParameter) {
   group.apply(network());
   ASSERT_EQ(log.messages.size(), 2U);
   EXPECT_TRUE(contains(log.messages[0], "the filter of entry 1 (SET), 'fc3.*', 'head', matches none of 4 parameters"));
+  EXPECT_TRUE(contains(log.messages[0], "; there are 'fc1.bias', 'fc1.weight', "));
   EXPECT_TRUE(contains(log.messages[1], "entry 3 (Static), a predicate,"));
+  EXPECT_TRUE(contains(log.messages[1], "; there are 'fc1.weight', 'fc1.bias', 'fc2.weight', 'norm.weight'"));
+}
+
+TEST(Group, ListsTheNearestNamesOfManyWhereAFilterMatchesNone) {
+  LogCapture log;
+  Parameters parameters;
+  for (int i = 0; i < 12; ++i) parameters.push_back(dense_parameter("blocks." + std::to_string(i) + ".weight", {2}, 1));
+  parameters.push_back(dense_parameter("head.weight", {2}, 1));
+  Group group{{"haed.weight", Static(0.5)}, {"blocks.*", Static(0.5)}};
+  group.apply(parameters);
+  ASSERT_EQ(log.messages.size(), 1U);
+  EXPECT_TRUE(contains(log.messages[0], "; there are 'head.weight', 'blocks.0.weight', "));
+  EXPECT_TRUE(contains(log.messages[0], "'blocks.6.weight' and 5 more")) << log.messages[0];
 }
 
 TEST(Group, AnAlgorithmOfTwoGroupsIsAStateErrorThatChangesNothing) {

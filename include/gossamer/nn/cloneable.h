@@ -20,6 +20,7 @@ template <class Derived>
 class Cloneable : public Module {
  public:
   std::unique_ptr<Module> clone() const override {
+    this->check_not_moved_from();
     std::unique_ptr<Derived> copy = construct(static_cast<const Derived&>(*this));
     copy->copy_state_from(*this);
     return copy;

@@ -44,10 +44,12 @@ struct ImportResult : LoadResult {
 //   - a parameter that has several names may be there under each, with equal elements;
 //   - in_proj_weight, in_proj_bias and out_proj of torch.nn.MultiheadAttention go to the four projections;
 //   - the counter of a Dropout, which PyTorch has not, stays where it is missing.
-// Throws ConfigError where from_zeros takes no parameter.
+// Throws ConfigError where from_zeros takes no parameter. Tells the log callback (Info) of weights of which more than
+// half is 0 and that stay dense since there is no from_zeros.
 ImportResult load_weights(Module& module, const StateDict& dict, const ImportOptions& options = {});
 // The same from a safetensors file, or the index of several (io::load_safetensors, which throws FileError, FormatError
-// and DTypeError besides); messages name the path. Numbers of 16 bits become those of the parameter.
+// and DTypeError besides), or from an .npz (io::load_npz); messages name the path. Numbers of 16 bits become those of
+// the parameter.
 ImportResult load_weights(Module& module, const std::filesystem::path& path, const ImportOptions& options = {});
 
 }  // namespace gossamer::nn

@@ -36,7 +36,8 @@ using gossamer::StateDictOptions;
 
 // Movable, not copyable (clone()). Names, parameters and flags live in a registry that moves along, so a module may be
 // moved, with its members, after it was registered in another; registries and Parameters outlive the modules. A module
-// that was moved from can only be assigned to or destroyed; everything else throws StateError.
+// that was moved from can only be assigned to or destroyed: a call of it and the functions of Module throw StateError,
+// while what a layer tells of itself, as options(), is unspecified.
 //
 // Names are unique within a module and hold no dot. The parameters of a child "fc1" are called "fc1.weight" and so on,
 // through all levels; Parameter::name() follows.
@@ -50,7 +51,10 @@ class Module {
 
   // The output for x. A module that takes other arguments has a function of its own; this one then throws StateError.
   virtual Tensor forward(const Tensor& x);
-  Tensor operator()(const Tensor& x) { return forward(x); }
+  Tensor operator()(const Tensor& x) {
+    check_not_moved_from();
+    return forward(x);
+  }
 
   // An independent module with equal parameters, buffers and flags, and no gradients. A module that derives from
   // Cloneable has it; elsewhere it throws StateError unless overridden, by constructing another module and calling its
@@ -97,7 +101,8 @@ class Module {
   // are cleared; optimizer states of the connections that stay are kept. Warns about values other than 0 where a mask
   // is 0, which are dropped. Throws FormatError that lists all faults, with nothing changed: names missing or
   // unexpected (unless strict = false: what is missing keeps its value, and a CSR parameter without a mask takes the
-  // values at its own pattern), another shape or dtype, a weight in both forms, CSR entries that are incomplete or no
+  // values at its own pattern; the log callback is told how many, and it is an error where the module has none of the
+  // names), another shape or dtype, a weight in both forms, CSR entries that are incomplete or no
   // pattern, a sparse weight for a parameter with requires_dense. load_weights.h is for files of other libraries.
   LoadResult load_state_dict(const StateDict& dict, const LoadOptions& options = {});
 
@@ -107,6 +112,8 @@ class Module {
   // stood here, also in the module that this one is registered in.
   Module(Module&& other) noexcept;
   Module& operator=(Module&& other);  // NOLINT(performance-noexcept-move-constructor): naming allocates
+  // Throws StateError where this module was moved from: for functions of a derived module that call none of Module.
+  void check_not_moved_from() const;
 
   // Each throws ConfigError where the name is empty, has a dot, or is taken; "x_mask" and "x" exclude each other for
   // parameters and buffers, as a state dict would mix them up. StateError: an undefined parameter or buffer.

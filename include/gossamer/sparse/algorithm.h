@@ -21,10 +21,11 @@
 #include "gossamer/sparse/sparsity.h"
 #include "gossamer/state_dict.h"
 
-// Internal; before the pragma, so that the library does not export it.
+// Internal; before the pragma, so that the library does not export them.
 namespace gossamer {
 class PreparedChange;
-}
+class StepWatcher;
+}  // namespace gossamer
 
 #pragma GCC visibility push(default)
 namespace gossamer::optim {
@@ -67,8 +68,9 @@ class SparsityAlgorithm {
   // Makes the given parameters CSR, those with requires_dense excepted. A parameter that is CSR already keeps its
   // pattern as the start. Module::apply calls this. Throws ConfigError for a name that comes twice or a parameter that
   // has no sparsity; StateError for a parameter that another algorithm has, or when the algorithm was applied to
-  // another model. Warns when no parameter is left to be sparse. A second application to the same model changes nothing
-  // and warns.
+  // another model. Warns when no parameter is left to be sparse, and once, at the second step of an optimizer, where
+  // patterns stay as they are because apply(optimizer) was forgotten. A second application to the same model changes
+  // nothing and warns.
   void apply(const std::vector<Parameter>& parameters);
 
   // From here on optimizer.step() ends with update(&optimizer), unless autoupdate is off. Throws StateError before
@@ -104,7 +106,7 @@ class SparsityAlgorithm {
 
   // Whether optimizer.step() calls update(); true unless set otherwise.
   bool autoupdate() const { return autoupdate_; }
-  void set_autoupdate(bool autoupdate) { autoupdate_ = autoupdate; }
+  void set_autoupdate(bool autoupdate);
 
   // How products with the algorithm's parameters are computed, from the application to the model on; each parameter
   // keeps its own setting unless set.
@@ -149,6 +151,8 @@ class SparsityAlgorithm {
   virtual void complete(InitContext&) const {}
   // Whether the first pattern is full because training starts dense.
   virtual bool starts_dense() const { return false; }
+  // Whether the pattern of a parameter changes in the steps of an optimizer, so that one is to be attached.
+  virtual bool needs_optimizer(const SparseParameter&) const { return true; }
   // Whether an algorithm without parameters is what was asked for.
   virtual bool may_be_empty() const { return false; }
   bool applied() const { return applied_; }
@@ -234,6 +238,7 @@ class SparsityAlgorithm {
   SparsitySettings settings_;
   std::shared_ptr<Anchor> anchor_;     // lets optimizers find the algorithm after it was moved, and see that it is gone
   std::shared_ptr<const void> claim_;  // marks the parameters as this algorithm's for as long as it lives
+  std::shared_ptr<StepWatcher> unattached_;  // of the parameters that need an optimizer and have none
   std::shared_ptr<HookList> target_hooks_;
   std::shared_ptr<HookList> computed_hooks_;
   std::vector<SparseParameter> sparse_params_;

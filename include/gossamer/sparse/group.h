@@ -36,6 +36,8 @@ class ParameterFilter {
 
   // For messages: "'fc1.*', 'fc2.*'", "a predicate".
   const std::string& describe() const { return description_; }
+  // None where it is a predicate.
+  const std::vector<std::string>& globs() const { return globs_; }
 
  private:
   struct Checked {};
@@ -43,6 +45,7 @@ class ParameterFilter {
 
   Predicate predicate_;
   std::string description_;
+  std::vector<std::string> globs_;
 };
 constexpr std::string_view config_type_name(const ParameterFilter*) { return "a ParameterFilter"; }
 
@@ -98,6 +101,7 @@ class Group final : public SparsityAlgorithm {
   void adopt() noexcept override;
   void prepare_attach(optim::Optimizer& optimizer, const std::weak_ptr<const void>& alive) override;
   void attach() noexcept override;
+  bool needs_optimizer(const SparseParameter& parameter) const override;
   bool plans_steps() const override;
   std::vector<Parameter> begin(optim::Optimizer* optimizer) override;
   void prepare(optim::Optimizer* optimizer) override;

@@ -19,6 +19,7 @@ class Static final : public SparsityAlgorithm {
   explicit Static(double sparsity) : Static(StaticOptions{.sparsity = sparsity}) {}
 
  protected:
+  bool needs_optimizer(const SparseParameter&) const override { return false; }
   bool plans_steps() const override { return true; }
 };
 

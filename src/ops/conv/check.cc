@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "ops/check.h"
@@ -31,6 +32,13 @@ void check_axis(const char* op, const ConvAxis& axis, const Tensor& x) {
                                x.shape().to_string(), axis.padding));
 }
 
+std::string_view remedy_of_channels(const Shape& x, int64_t channels) {
+  if (x.rank() == 4 && x[3] == channels) return "the channels come first: permute(x, {0, 3, 1, 2})";
+  if (x.rank() == 3 && x[2] == channels) return "the channels come first: permute(x, {2, 0, 1})";
+  if (x.rank() == 3 && channels == 1) return "images of one channel have it, too: unsqueeze(x, 1)";
+  return "";
+}
+
 }  // namespace
 
 ConvSize check_conv2d(const char* op, const Tensor& x, const Shape& weight, DType dtype, const Tensor& bias,
@@ -53,7 +61,7 @@ ConvSize check_conv2d(const char* op, const Tensor& x, const Shape& weight, DTyp
     fail<ShapeError>(op,
                      fmt::format("x must be [n, {1} * {0}, h, w] or [{1} * {0}, h, w] for a {2} weight", weight[1],
                                  options.groups, weight.to_string()),
-                     x.shape().to_string());
+                     x.shape().to_string(), remedy_of_channels(x.shape(), weight[1] * options.groups));
   }
   if (bias.defined() && bias.shape() != Shape({weight[0]})) {
     fail<ShapeError>(op, fmt::format("bias must be [{}]", weight[0]), bias.shape().to_string());

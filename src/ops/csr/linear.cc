@@ -29,7 +29,7 @@ void check(const Tensor& x, const CsrWeight& weight, const Tensor& bias) {
   if (x.rank() < 1 || x.shape().back() != pattern.cols()) {
     fail<ShapeError>(
         kOp, fmt::format("x must be [..., {}] for a [{}, {}] weight", pattern.cols(), pattern.rows(), pattern.cols()),
-        x.shape().to_string());
+        x.shape().to_string(), remedy_of_features(x.shape(), pattern.cols()));
   }
   if (bias.defined() && bias.shape() != Shape({pattern.rows()})) {
     fail<ShapeError>(kOp, fmt::format("bias must be [{}]", pattern.rows()), bias.shape().to_string());

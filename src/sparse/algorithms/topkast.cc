@@ -37,7 +37,8 @@ TopKAST::TopKAST(TopKASTOptions options)
   forward_sparsity_.for_each([](const Schedule& schedule) {
     if (!schedule.is_constant()) return;
     if (const float s = schedule.at({}); !(s >= 0 && s < 1)) {
-      fail<ConfigError>("TopKAST", "forward_sparsity must be at least 0 and below 1", fmt::format("{}", s));
+      fail<ConfigError>("TopKAST", "forward_sparsity must be at least 0 and below 1", fmt::format("{}", s),
+                        remedy_of_share(s));
     }
   });
 }

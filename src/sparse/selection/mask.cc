@@ -24,7 +24,8 @@ void check_mask(std::string_view op, const Tensor& score, const Tensor& mask) {
     fail<ShapeError>(op, fmt::format("the mask must have the score's shape {}", score.shape().to_string()),
                      mask.defined() ? mask.shape().to_string() : "an undefined tensor");
   }
-  if (mask.dtype() != DType::boolean) fail<DTypeError>(op, "the mask must be bool", dtype_name(mask.dtype()));
+  if (mask.dtype() != DType::boolean)
+    fail<DTypeError>(op, "the mask must be bool", dtype_name(mask.dtype()), "convert with .to(DType::boolean)");
   check_mask_bytes(op, mask);
 }
 

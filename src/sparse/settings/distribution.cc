@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "runtime/check.h"
+#include "sparse/names.h"
 
 namespace gossamer::sparse {
 
@@ -25,18 +26,20 @@ void check(const std::vector<Parameter>& parameters, const DistributionOptions& 
     fail<ConfigError>(kOp, "there must be a parameter to share the sparsity", "none", "pass model.parameters()");
   }
   if (!(options.sparsity >= 0 && options.sparsity < 1)) {
-    fail<ConfigError>(kOp, "sparsity must be at least 0 and below 1", fmt::format("{}", options.sparsity));
+    fail<ConfigError>(kOp, "sparsity must be at least 0 and below 1", fmt::format("{}", options.sparsity),
+                      remedy_of_share(options.sparsity));
   }
   if (!(options.power_scale >= 0 && std::isfinite(options.power_scale))) {
     fail<ConfigError>(kOp, "power_scale must be at least 0 and finite", fmt::format("{}", options.power_scale));
   }
   for (const auto& [glob, sparsity] : options.overrides) {
     if (!(sparsity >= 0 && sparsity < 1)) {
-      fail<ConfigError>(kOp, "an override must be at least 0 and below 1", fmt::format("'{}' has {}", glob, sparsity));
+      fail<ConfigError>(kOp, "an override must be at least 0 and below 1", fmt::format("'{}' has {}", glob, sparsity),
+                        remedy_of_share(sparsity));
     }
     if (!any_matches(parameters, glob)) {
       fail<ConfigError>(kOp, "an override must match a parameter", fmt::format("'{}' matches none", glob),
-                        "check the spelling; * stands for any characters");
+                        "there are " + list_nearest({glob}, parameters));
     }
   }
 }
@@ -89,7 +92,8 @@ std::vector<Parameter> matching(const std::vector<Parameter>& parameters, const 
                        [&](const Parameter& p) { return filter(SparseParameter(p.name(), p)); });
   if (found.empty()) {
     fail<ConfigError>("matching", "the filter must take a parameter",
-                      fmt::format("it takes none of {}", parameters.size()), "check the spelling");
+                      fmt::format("it takes none of {}", parameters.size()),
+                      "there are " + list_nearest(filter.globs(), parameters));
   }
   return found;
 }

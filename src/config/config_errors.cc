@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -32,6 +33,16 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return above.back();
 }
 
+// Words that others use for a key or a name.
+constexpr std::pair<std::string_view, std::string_view> kSynonyms[] = {
+    {"begin", "start"}, {"end", "stop"}, {"every", "freq"}, {"interval", "freq"}, {"period", "freq"}};
+
+// Whether one is the other cut short: "cos" and "cosine".
+bool is_cut_short(std::string_view a, std::string_view b) {
+  const size_t shorter = std::min(a.size(), b.size());
+  return shorter >= 3 && a.substr(0, shorter) == b.substr(0, shorter);
+}
+
 }  // namespace
 
 std::string to_lower(std::string_view text) {
@@ -44,9 +55,29 @@ std::string to_lower(std::string_view text) {
 std::string guess(std::string_view name, const std::vector<std::string>& names) {
   const std::string lower = to_lower(name);
   const auto distance = [&](const std::string& known) { return edit_distance(lower, known); };
-  const auto closest = std::ranges::min_element(names, {}, distance);
-  if (closest == names.end() || distance(*closest) > std::max<size_t>(1, closest->size() / 3)) return "";
-  return fmt::format("did you mean '{}'?", *closest);
+  const auto synonym = [&](const std::string& known) {
+    return std::ranges::find(kSynonyms, std::pair<std::string_view, std::string_view>(lower, known)) !=
+           std::end(kSynonyms);
+  };
+  auto meant = std::ranges::min_element(names, {}, distance);
+  if (meant != names.end() && distance(*meant) > std::max<size_t>(1, meant->size() / 3)) {
+    meant = std::ranges::find_if(names, [&](const std::string& known) { return is_cut_short(lower, known); });
+    if (meant == names.end()) meant = std::ranges::find_if(names, synonym);
+  }
+  return meant == names.end() ? "" : fmt::format("did you mean '{}'?", *meant);
+}
+
+std::vector<std::string> nearest(std::string_view name, std::vector<std::string> names, size_t count) {
+  std::vector<std::pair<size_t, std::string>> ranked;
+  for (std::string& known : names) {
+    const size_t distance = edit_distance(name, known);
+    ranked.emplace_back(distance, std::move(known));
+  }
+  std::ranges::stable_sort(ranked, {}, &std::pair<size_t, std::string>::first);
+  if (ranked.size() > count) ranked.resize(count);
+  std::vector<std::string> found;
+  for (auto& [distance, known] : ranked) found.push_back(std::move(known));
+  return found;
 }
 
 namespace registry_detail {

@@ -12,6 +12,9 @@ namespace gossamer {
 // "did you mean 'freq'?" for the closest of the names, where one is close; else "".
 std::string guess(std::string_view name, const std::vector<std::string>& names);
 
+// The `count` names that are closest to `name`, the closest first.
+std::vector<std::string> nearest(std::string_view name, std::vector<std::string> names, size_t count);
+
 std::string to_lower(std::string_view text);
 
 // f(), with the path in front of the message of a ConfigError that has none yet.

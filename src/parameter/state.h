@@ -23,6 +23,7 @@ struct Parameter::State {
   std::shared_ptr<const std::function<void(const Tensor&)>> input_observer;
   std::vector<std::weak_ptr<SlotArray>> arrays;
   std::weak_ptr<const void> claim;
+  bool claim_changes = false;
 
   State() { weight.tap = std::make_shared<GradientTap>(); }
 

@@ -98,7 +98,8 @@ int64_t SparsityAlgorithm::last_update_step() const { return plans_steps() ? 0 :
 
 // ---- Meeting a model ----
 
-std::vector<SparseParameter> SparsityAlgorithm::select(std::vector<SparseParameter> parameters) const {
+void SparsityAlgorithm::warn_about_rank_one(const std::vector<SparseParameter>& parameters) const {
+  if (has_filters()) return;
   std::vector<std::string> names;
   for (const SparseParameter& p : parameters) {
     if (p.param().shape().rank() <= 1) names.push_back(p.name());
@@ -109,7 +110,6 @@ std::vector<SparseParameter> SparsityAlgorithm::select(std::vector<SparseParamet
         "Group({{{{default_sparse_param_filter, {0}(...)}}}})",
         name_, list_names(names));
   }
-  return parameters;
 }
 
 void SparsityAlgorithm::warn_about_names(std::string_view what, const Sparsity& sparsity,
@@ -199,6 +199,7 @@ void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
   try {
     prepare_first_changes(candidates);
     prepare_adopt(candidates);
+    warn_about_rank_one(candidates);
     if (candidates.empty() && !may_be_empty()) {
       rt::warn("{}: {} leaves all {} parameters dense", kOp, name_, parameters.size());
     }

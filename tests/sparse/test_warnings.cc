@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -116,6 +117,16 @@ TEST(UnreachedSparsity, IsForeseenInGroupsAndByName) {
   const auto [named, none] = warnings_of(SET({.sparsity = {0.9, {{"fc1.*", 0.2}}}, .update = update}), 12, &reached);
   ASSERT_EQ(named.size(), 1U);
   EXPECT_TRUE(contains(named[0], fmt::format("{:.3g}, not", reached)));
+}
+
+TEST(UnreachedSparsity, IsForeseenAtTheEndOfTheRangeOfSteps) {
+  constexpr int64_t kEnd = std::numeric_limits<int64_t>::max();
+  const UpdateSchedule update{.freq = kEnd / 2, .start = kEnd - 10, .stop = kEnd};
+  const auto [first, later] = warnings_of(SET({.sparsity = 0.9, .update = update}), 1);
+  ASSERT_EQ(first.size(), 1U);
+  EXPECT_TRUE(contains(first[0], fmt::format("SET ends at sparsity 0.3, not at the 0.9 that it aims at, with its last "
+                                             "update at step {}",
+                                             kEnd - 10)));
 }
 
 TEST(UnreachedSparsity, IsNoticedAtTheLastUpdateWhereItCannotBeForeseen) {

@@ -145,9 +145,10 @@ class SparsityAlgorithm {
 
   const SparsitySettings& settings() const { return settings_; }
 
-  // Those of the parameters that the algorithm wants; all of them, with a warning about those of rank 1, unless
-  // overridden.
-  virtual std::vector<SparseParameter> select(std::vector<SparseParameter> parameters) const;
+  // Those of the parameters that the algorithm wants; all of them unless overridden.
+  virtual std::vector<SparseParameter> select(std::vector<SparseParameter> parameters) const { return parameters; }
+  // Whether the application chose the parameters, as by the filters of a Group.
+  virtual bool has_filters() const { return false; }
   // The change that makes a parameter CSR, or one without a pattern where it stays as it is. Throws where the algorithm
   // cannot take the parameter. All first changes are made before any is carried out.
   virtual TopologyChange first_change(const SparseParameter& parameter) const;
@@ -237,6 +238,7 @@ class SparsityAlgorithm {
   class Follower;
 
   void check_applied(const char* op) const;
+  void warn_about_rank_one(const std::vector<SparseParameter>& parameters) const;
   // Optimizers find nobody here any more.
   void leave() noexcept;
   void prepare_first_changes(const std::vector<SparseParameter>& parameters);

@@ -111,6 +111,7 @@ class Group final : public SparsityAlgorithm {
   std::vector<SparsityAlgorithm*> members() override;
   int64_t last_update_step() const override;
   bool may_be_empty() const override { return none_; }
+  bool has_filters() const override { return true; }
 
  private:
   // The first entry that takes the parameter; null where none does.

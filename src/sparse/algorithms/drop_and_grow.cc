@@ -38,7 +38,7 @@ std::optional<DynamicSparsityAlgorithm::End> DropAndGrow::foresee_end(
                                         : kMaxPlans;
   if (asks_a_function || updates > kMaxPlans / std::ssize(parameters)) return std::nullopt;
   std::vector<int64_t> steps = update.steps.value_or(std::vector<int64_t>());
-  for (int64_t step = update.start; !update.steps && step <= last; step += *update.freq) steps.push_back(step);
+  for (int64_t i = 0; !update.steps && i <= updates; ++i) steps.push_back(update.start + i * *update.freq);
   std::ranges::sort(steps);
   steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
   std::erase_if(steps, [](int64_t step) { return step < 1; });

@@ -16,7 +16,8 @@ int main(int argc, char** argv) {
                              gs::nn::Dropout({.p = 0.1}, rng),
                              gs::nn::named("fc2", gs::nn::Linear({.in = 64, .out = 5}, rng))};
     gs::optim::AdamW optimizer(model.parameters(), {.lr = 1e-2});
-    gs::sparse::RigL sparsity({.sparsity = 0.8, .update = {.freq = 10}});
+    gs::sparse::Group sparsity({{gs::sparse::default_sparse_param_filter,  // weights, not biases
+                                 gs::sparse::RigL({.sparsity = 0.8, .update = {.freq = 10}})}});
     model.apply(sparsity);
     optimizer.apply(sparsity);
     gs::optim::LrScheduler schedule(optimizer, gs::optim::lr::CosineAnnealing{.t_max = 200});

@@ -55,7 +55,7 @@ struct Power {
 // Between init and minimum along a cosine; it reaches the minimum at half_period and comes back.
 struct Cosine {
   double init = 0;
-  double half_period = 1;  // steps, above 0
+  double half_period = 0;  // steps; to be given, above 0
   double minimum = 0;
 };
 
@@ -108,8 +108,8 @@ class Schedule {
   // Every operation in double: what learning rates and the like use.
   double value(const ScheduleTime& time) const;
 
-  // The same value at all times.
-  bool is_constant() const { return get_if<schedule::Constant>() != nullptr; }
+  // A number, or a list of equal ones: the same value at all times.
+  bool is_constant() const;
   // Null unless its shape is S: schedule::Cosine, for instance.
   template <class S>
   const S* get_if() const {
@@ -140,7 +140,7 @@ struct UpdateSchedule {
   // Throws ConfigError for freq below 1.
   bool is_update_step(int64_t step) const;
   // Throws ConfigError: freq below 1, an empty list of steps, more than one of freq, steps and fn, start or stop
-  // without freq.
+  // without freq. A stop that is not above start is none: there are no steps then, as in the original.
   void check() const;
 };
 

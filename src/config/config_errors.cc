@@ -4,12 +4,28 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
+#include <utility>
 
 #include "config/nearest.h"
 #include "gossamer/config.h"
 #include "runtime/check.h"
 
 namespace gossamer {
+
+namespace {
+
+// Words that others use for a key or a name.
+constexpr std::pair<std::string_view, std::string_view> kSynonyms[] = {
+    {"begin", "start"}, {"end", "stop"}, {"every", "freq"}, {"interval", "freq"}, {"period", "freq"}};
+
+// Whether one is the other cut short: "cos" and "cosine".
+bool is_cut_short(std::string_view a, std::string_view b) {
+  const size_t shorter = std::min(a.size(), b.size());
+  return shorter >= 3 && a.substr(0, shorter) == b.substr(0, shorter);
+}
+
+}  // namespace
 
 std::string to_lower(std::string_view text) {
   std::string lower(text);
@@ -21,15 +37,16 @@ std::string to_lower(std::string_view text) {
 std::string guess(std::string_view name, const std::vector<std::string>& names) {
   const std::string lower = to_lower(name);
   const auto distance = [&](const std::string& known) { return edit_distance(lower, known); };
-  const auto closest = std::ranges::min_element(names, {}, distance);
-  if (closest == names.end() || distance(*closest) > std::max<size_t>(1, closest->size() / 3)) return "";
-  return fmt::format("did you mean '{}'?", *closest);
-}
-
-std::vector<std::string> closest(std::string_view name, std::vector<std::string> names, size_t most) {
-  std::ranges::stable_sort(names, {}, [&](const std::string& known) { return edit_distance(name, known); });
-  if (names.size() > most) names.resize(most);
-  return names;
+  const auto synonym = [&](const std::string& known) {
+    return std::ranges::find(kSynonyms, std::pair<std::string_view, std::string_view>(lower, known)) !=
+           std::end(kSynonyms);
+  };
+  auto meant = std::ranges::min_element(names, {}, distance);
+  if (meant != names.end() && distance(*meant) > std::max<size_t>(1, meant->size() / 3)) {
+    meant = std::ranges::find_if(names, [&](const std::string& known) { return is_cut_short(lower, known); });
+    if (meant == names.end()) meant = std::ranges::find_if(names, synonym);
+  }
+  return meant == names.end() ? "" : fmt::format("did you mean '{}'?", *meant);
 }
 
 namespace registry_detail {

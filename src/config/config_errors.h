@@ -1,7 +1,6 @@
 // Errors in configurations: the path of the key in front, and a guess of what was meant.
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,9 +11,6 @@ namespace gossamer {
 
 // "did you mean 'freq'?" for the closest of the names, where one is close; else "".
 std::string guess(std::string_view name, const std::vector<std::string>& names);
-
-// At most `most` of the names, the closest first.
-std::vector<std::string> closest(std::string_view name, std::vector<std::string> names, size_t most);
 
 std::string to_lower(std::string_view text);
 

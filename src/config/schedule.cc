@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numbers>
 
 #include "runtime/check.h"
@@ -69,7 +70,8 @@ F evaluate(const Kind& kind, const ScheduleTime& time) {
 
 void Schedule::check() const {
   if (const auto* cosine = std::get_if<Cosine>(&kind_); cosine && !(cosine->half_period > 0)) {
-    fail<ConfigError>("Cosine", "half_period must be above 0", fmt::format("{}", cosine->half_period));
+    fail<ConfigError>("Cosine", "half_period must be given, above 0", fmt::format("{}", cosine->half_period),
+                      "give the steps from init to minimum");
   }
   if (const auto* cycling = std::get_if<Cycling>(&kind_); cycling && cycling->values.empty()) {
     fail<ConfigError>("Cycling", "there must be at least one value", "none");
@@ -80,6 +82,13 @@ void Schedule::check() const {
   if (const auto* lambda = std::get_if<Lambda>(&kind_); lambda && !lambda->fn) {
     fail<ConfigError>("Lambda", "fn must be callable", "an empty function");
   }
+}
+
+bool Schedule::is_constant() const {
+  if (const auto* cycling = std::get_if<Cycling>(&kind_)) {
+    return std::ranges::adjacent_find(cycling->values, std::not_equal_to<>()) == cycling->values.end();
+  }
+  return std::holds_alternative<Constant>(kind_);
 }
 
 float Schedule::at(const ScheduleTime& time) const { return evaluate<float>(kind_, time); }

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <unordered_set>
 
-#include "config/config_errors.h"
+#include "config/nearest.h"
 #include "gossamer/sparse/algorithm.h"
 #include "nn/registry.h"
 #include "parameter/access.h"
@@ -222,7 +222,6 @@ std::vector<Parameter> Module::parameters() const {
 }
 
 Parameter Module::parameter(std::string_view name) const {
-  constexpr size_t kShown = 3;
   std::vector<std::string> names;
   for (auto& [known, p] : named_parameters()) {
     if (known == name) return std::move(p);
@@ -230,7 +229,7 @@ Parameter Module::parameter(std::string_view name) const {
   }
   if (names.empty()) fail<ConfigError>("Module::parameter", "the module must have parameters", "it has none");
   fail<ConfigError>("Module::parameter", "the name must be one of named_parameters()", fmt::format("'{}'", name),
-                    fmt::format("the nearest are '{}'", fmt::join(closest(name, std::move(names), kShown), "', '")));
+                    "there are " + list_nearest({std::string(name)}, std::move(names)));
 }
 
 std::vector<std::pair<std::string, Tensor>> Module::named_buffers() const {

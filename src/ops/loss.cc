@@ -36,8 +36,13 @@ void check_class_indices(const char* op, const Tensor& x, const Tensor& targets,
     fail<DTypeError>(op, "targets must be i64 class indices", describe(targets), "convert with .to(DType::i64)");
   }
   if (const Shape positions = positions_of(x.shape()); targets.shape() != positions) {
+    const bool classes_last =
+        x.rank() == 3 && targets.rank() == 2 && targets.dim(0) == x.dim(0) && targets.dim(1) == x.dim(1);
     fail<ShapeError>(op, fmt::format("targets must be {} for {}", positions.to_string(), x.shape().to_string()),
-                     targets.shape().to_string());
+                     targets.shape().to_string(),
+                     classes_last ? "classes are dimension 1: of [n, t, classes] and [n, t] give "
+                                    "flatten(x, {.end_dim = 1}) and flatten(targets)"
+                                  : "");
   }
   const int64_t classes = x.dim(1);
   const std::span<const int64_t> all = targets.span<int64_t>();

@@ -16,6 +16,8 @@ class StepFollower {
 
   // False once there is nobody left to follow.
   virtual bool alive() const = 0;
+  // Called once, in the first step that it does not live to see.
+  virtual void tell_end() const noexcept {}
   // Whether begin() to commit() are all of a step. Where not, run() is, and may throw after it changed something.
   virtual bool plans() const = 0;
 

@@ -78,7 +78,8 @@ void Optimizer::add_parameters(size_t group, const std::vector<Parameter>& param
 
 void Optimizer::check_group(size_t group) const {
   if (group >= num_param_groups()) {
-    fail<ConfigError>("lr", fmt::format("the group must be below {}", num_param_groups()), fmt::format("{}", group));
+    fail<ConfigError>("lr", fmt::format("the group must be from 0 to {}", num_param_groups() - 1),
+                      fmt::format("group {}", group), "groups count from 0");
   }
 }
 

@@ -122,7 +122,11 @@ class Optimizer::Step {
 
   void run() {
     plan_updates();
-    std::erase_if(optimizer_.followers_, [](const auto& follower) { return !follower->alive(); });
+    std::erase_if(optimizer_.followers_, [](const auto& follower) {
+      if (follower->alive()) return false;
+      follower->tell_end();
+      return true;
+    });
     followers_ = optimizer_.followers_;
     const bool may_throw = (!updates_.empty() && optimizer_.rule_may_throw()) ||
                            !std::ranges::all_of(followers_, [](const auto& f) { return f->plans(); }) ||

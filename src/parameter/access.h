@@ -45,9 +45,11 @@ struct ParameterAccess {
   // A new array of zeros that follows the pattern.
   static std::shared_ptr<SlotArray> make_slot_array(const Parameter& p);
 
-  // A sparsity algorithm marks its parameters with a token; they are claimed for as long as the token lives.
+  // A sparsity algorithm marks its parameters with a token; they are claimed for as long as the token lives. One that
+  // `changes` their patterns during training has a state that a run cannot do without.
   static bool is_claimed(const Parameter& p);
-  static void claim(const Parameter& p, const std::shared_ptr<const void>& token);
+  static bool is_changed(const Parameter& p);
+  static void claim(const Parameter& p, const std::shared_ptr<const void>& token, bool changes);
 
   // The watcher is called until it is gone or another takes its place; null ends it.
   static void watch_steps(const Parameter& p, const std::shared_ptr<StepWatcher>& watcher);

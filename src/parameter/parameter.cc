@@ -263,9 +263,11 @@ bool ParameterAccess::is_claimed(const Parameter& p) {
   p.check_defined("is_claimed");
   return !p.state_->claim.expired();
 }
-void ParameterAccess::claim(const Parameter& p, const std::shared_ptr<const void>& token) {
+bool ParameterAccess::is_changed(const Parameter& p) { return is_claimed(p) && p.state_->claim_changes; }
+void ParameterAccess::claim(const Parameter& p, const std::shared_ptr<const void>& token, bool changes) {
   p.check_defined("claim");
   p.state_->claim = token;
+  p.state_->claim_changes = changes;
 }
 
 void ParameterAccess::watch_steps(const Parameter& p, const std::shared_ptr<StepWatcher>& watcher) {

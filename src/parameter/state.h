@@ -24,6 +24,7 @@ struct Parameter::State {
   std::vector<std::weak_ptr<SlotArray>> arrays;
   std::weak_ptr<const void> claim;
   std::weak_ptr<StepWatcher> step_watcher;
+  bool claim_changes = false;
 
   State() { weight.tap = std::make_shared<GradientTap>(); }
 

@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 #include <string_view>
 #include <utility>
 
+#include "config/nearest.h"
+#include "gossamer/glob.h"
 #include "gossamer/optim/optimizer.h"
 #include "gossamer/random.h"
 #include "parameter/access.h"
@@ -15,6 +18,7 @@
 #include "runtime/check.h"
 #include "runtime/log.h"
 #include "sparse/anchor.h"
+#include "sparse/settings/shares.h"
 #include "sparse/unattached.h"
 #include "sparse/warn_if_empty.h"
 
@@ -27,12 +31,7 @@ SparsityAlgorithm::SparsityAlgorithm(std::string name, SparsitySettings settings
       claim_(std::make_shared<const int>(0)),
       target_hooks_(std::make_shared<HookList>()),
       computed_hooks_(std::make_shared<HookList>()) {
-  settings_.sparsity.for_each([&](const Schedule& schedule) {
-    if (!schedule.is_constant()) return;
-    if (const float s = schedule.at({}); !(s >= 0 && s < 1)) {
-      fail<ConfigError>(name_, "sparsity must be at least 0 and below 1", fmt::format("{}", s), remedy_of_share(s));
-    }
-  });
+  check_sparsity(name_, "sparsity", settings_.sparsity);
   if (!settings_.init_method) {
     fail<ConfigError>(name_, "init_method must be callable", "an empty function", "leave it out for random");
   }
@@ -45,10 +44,17 @@ void SparsityAlgorithm::release_taps() noexcept {
   }
 }
 
-SparsityAlgorithm::~SparsityAlgorithm() {
+void SparsityAlgorithm::leave() noexcept {
   release_taps();
-  if (anchor_) anchor_->algorithm = nullptr;
+  if (!anchor_) return;
+  anchor_->algorithm = nullptr;
+  anchor_->name = std::move(name_);
+  anchor_->had_updates_to_come = autoupdate_ && std::ranges::any_of(attachments_, [&](const Attachment& a) {
+                                   return a.time.step < anchor_->last_update_step;
+                                 });
 }
+
+SparsityAlgorithm::~SparsityAlgorithm() { leave(); }
 
 SparsityAlgorithm::SparsityAlgorithm(SparsityAlgorithm&& other) noexcept
     : name_(std::move(other.name_)),
@@ -68,8 +74,7 @@ SparsityAlgorithm::SparsityAlgorithm(SparsityAlgorithm&& other) noexcept
 
 SparsityAlgorithm& SparsityAlgorithm::operator=(SparsityAlgorithm&& other) noexcept {
   if (this == &other) return *this;
-  release_taps();
-  if (anchor_) anchor_->algorithm = nullptr;
+  leave();
   name_ = std::move(other.name_);
   settings_ = std::move(other.settings_);
   anchor_ = std::move(other.anchor_);
@@ -92,7 +97,36 @@ void SparsityAlgorithm::check_applied(const char* op) const {
                    "call model.apply(sparsity) before");
 }
 
+int64_t SparsityAlgorithm::last_update_step() const { return plans_steps() ? 0 : std::numeric_limits<int64_t>::max(); }
+
 // ---- Meeting a model ----
+
+void SparsityAlgorithm::warn_about_rank_one(const std::vector<SparseParameter>& parameters) const {
+  if (has_filters()) return;
+  std::vector<std::string> names;
+  for (const SparseParameter& p : parameters) {
+    if (p.param().shape().rank() <= 1) names.push_back(p.name());
+  }
+  if (!names.empty() && names.size() < parameters.size()) {
+    rt::warn(
+        "model.apply(sparsity): {0} makes parameters of rank 1 sparse, too: {1}; leave biases and norms dense with "
+        "Group({{{{default_sparse_param_filter, {0}(...)}}}})",
+        name_, list_nearest({}, names));
+  }
+}
+
+void SparsityAlgorithm::warn_about_names(std::string_view what, const Sparsity& sparsity,
+                                         const std::vector<SparseParameter>& parameters) const {
+  std::vector<std::string> names;
+  for (const SparseParameter& p : parameters) names.push_back(p.name());
+  for (const auto& [name, schedule] : sparsity.by_name()) {
+    if (std::ranges::any_of(names, [&, &key = name](const std::string& n) { return n == key || glob_match(key, n); })) {
+      continue;
+    }
+    rt::warn("model.apply(sparsity): the {} of {} for '{}' is for none of its parameters; they are {}", what, name_,
+             name, list_nearest({name}, names));
+  }
+}
 
 TopologyChange SparsityAlgorithm::first_change(const SparseParameter& parameter) const {
   const Parameter& p = parameter.param();
@@ -121,7 +155,10 @@ void SparsityAlgorithm::prepare_first_changes(const std::vector<SparseParameter>
   for (PreparedChange& change : *changes_) change.move_values_now();
 }
 
-void SparsityAlgorithm::prepare_adopt(std::vector<SparseParameter> parameters) { adopting_ = std::move(parameters); }
+void SparsityAlgorithm::prepare_adopt(std::vector<SparseParameter> parameters) {
+  if (!parameters.empty()) warn_about_names("sparsity", settings_.sparsity, parameters);
+  adopting_ = std::move(parameters);
+}
 
 void SparsityAlgorithm::adopt() noexcept {
   sparse_params_ = std::exchange(adopting_, {});
@@ -143,14 +180,20 @@ void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
   }
   std::set<std::string> names;
   std::vector<SparseParameter> candidates;
+  requires_dense_.clear();
   for (const Parameter& p : parameters) {
     if (!names.insert(p.name()).second) {
       fail<ConfigError>(kOp, "names of parameters must be unique", fmt::format("'{}' twice", p.name()),
                         "register the modules under different names");
     }
-    if (!p.requires_dense()) candidates.emplace_back(p.name(), p);
+    if (p.requires_dense()) {
+      requires_dense_.emplace_back(p.name(), p);
+    } else {
+      candidates.emplace_back(p.name(), p);
+    }
   }
   candidates = select(std::move(candidates));
+  requires_dense_.clear();
   for (const SparseParameter& p : candidates) {
     if (!ParameterAccess::is_claimed(p.param())) continue;
     fail<StateError>(kOp, "a parameter may belong to one algorithm only",
@@ -164,6 +207,7 @@ void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
     for (const SparseParameter& p : candidates) {
       if (needs_optimizer(p)) watched.push_back(p.param());
     }
+    warn_about_rank_one(candidates);
     if (candidates.empty() && !may_be_empty()) {
       rt::warn("{}: {} leaves all {} parameters dense", kOp, name_, parameters.size());
     }
@@ -172,7 +216,7 @@ void SparsityAlgorithm::apply(const std::vector<Parameter>& parameters) {
     throw;
   }
   carry_out_changes();
-  for (const SparseParameter& p : candidates) ParameterAccess::claim(p.param(), claim_);
+  for (const SparseParameter& p : candidates) ParameterAccess::claim(p.param(), claim_, last_update_step() > 0);
   for (const Parameter& p : watched) ParameterAccess::watch_steps(p, unattached);
   unattached_ = std::move(unattached);
   adopt();

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "gossamer/optim/optimizer.h"
 #include "gossamer/random.h"
 #include "parameter/access.h"
 #include "parameter/change.h"
@@ -29,24 +31,18 @@ bool is_chosen(const InitMethod& method) {
   return function == nullptr || *function != random;
 }
 
-// None where the updates do not end, or a function knows.
-std::optional<int64_t> last_update_step(const UpdateSchedule& update) {
-  if (update.steps) return std::ranges::max(*update.steps);
-  if (!update.stop || update.start < 0 || *update.stop <= update.start) return {};
-  return *update.stop - 1 - (*update.stop - 1 - update.start) % *update.freq;
-}
+// Where the updates do not end, or a function knows.
+constexpr int64_t kNoLast = std::numeric_limits<int64_t>::max();
 
-void warn_about_unreached_sparsity(const std::string& name, const Sparsity& sparsity, const UpdateSchedule& update) {
-  const std::optional<int64_t> last = last_update_step(update);
-  if (!last) return;
+void warn_about_unreached_cubic(const std::string& name, const Sparsity& sparsity, int64_t last) {
   sparsity.for_each([&](const Schedule& schedule) {
     const auto* const cubic = schedule.get_if<Cubic>();
-    if (cubic == nullptr || cubic->end <= *last || cubic->init == cubic->final) return;
+    if (cubic == nullptr || cubic->end <= last || cubic->init == cubic->final) return;
     rt::warn(
         "model.apply(sparsity): {} ends at sparsity {:.3g}, not at the {:.3g} of its schedule, as that ends at step {} "
         "and "
         "the updates at step {}; let the updates go on, or the schedule end earlier",
-        name, schedule.at({.step = *last}), cubic->final, cubic->end, *last);
+        name, schedule.at({.step = last}), cubic->final, cubic->end, last);
   });
 }
 
@@ -55,6 +51,54 @@ void warn_about_unreached_sparsity(const std::string& name, const Sparsity& spar
 DynamicSparsityAlgorithm::DynamicSparsityAlgorithm(std::string name, SparsitySettings settings, UpdateSchedule update)
     : SparsityAlgorithm(std::move(name), std::move(settings)), update_(std::move(update)) {
   update_.check();
+}
+
+int64_t DynamicSparsityAlgorithm::last_update_step() const {
+  if (update_.steps) return std::ranges::max(*update_.steps);
+  if (update_.stop && *update_.stop <= update_.start) return 0;
+  if (!update_.stop || update_.start < 0) return kNoLast;
+  return *update_.stop - 1 - (*update_.stop - 1 - update_.start) % *update_.freq;
+}
+
+std::optional<DynamicSparsityAlgorithm::End> DynamicSparsityAlgorithm::foresee_end(
+    const std::vector<SparseParameter>&) const {
+  return std::nullopt;
+}
+
+bool DynamicSparsityAlgorithm::warn_if_short(const char* op, const std::vector<SparseParameter>& parameters,
+                                             const End& end) const {
+  int64_t elements = 0;
+  int64_t wanted = 0;
+  for (const SparseParameter& p : parameters) {
+    elements += p.param().numel();
+    wanted += num_kept(sparsity_at(p, end.time), p.param().numel());
+  }
+  // A twentieth more is what counts that are rounded, and a schedule that still moves, may leave.
+  if (end.connections - wanted <= wanted / 20) return false;
+  const auto sparsity = [&](int64_t n) { return 1 - static_cast<double>(n) / static_cast<double>(elements); };
+  rt::warn(
+      "{}: {} ends at sparsity {:.3g}, not at the {:.3g} that it aims at, with its last update at step {}; let the "
+      "updates go on, begin at step 0, or drop more in each",
+      op, name(), sparsity(end.connections), sparsity(wanted), end.time.step);
+  return true;
+}
+
+void DynamicSparsityAlgorithm::warn_about_updates(const std::vector<SparseParameter>& parameters) {
+  const int64_t last = last_update_step();
+  if (last == kNoLast || parameters.empty()) return;
+  if (last < 1) {
+    const bool no_steps = update_.stop && *update_.stop <= update_.start;
+    rt::warn(
+        "model.apply(sparsity): {} keeps its first patterns{}, as there is no update step after step 0{}; {}, or use "
+        "Static",
+        name(), starts_dense() ? ", which are full" : "",
+        no_steps ? fmt::format(": start {}, stop {}", update_.start, *update_.stop) : "",
+        no_steps ? "stop must be above start" : "let the updates go on");
+    return;
+  }
+  const std::optional<End> end = foresee_end(parameters);
+  warned_about_end_ = end && warn_if_short("model.apply(sparsity)", parameters, *end);
+  if (!warned_about_end_) warn_about_unreached_cubic(name(), sparsity(), last);
 }
 
 bool DynamicSparsityAlgorithm::counts_after(int64_t step) const {
@@ -77,7 +121,7 @@ void DynamicSparsityAlgorithm::prepare_adopt(std::vector<SparseParameter> parame
         "leave it out, or let the updates start at step 0",
         name());
   }
-  if (!parameters.empty()) warn_about_unreached_sparsity(name(), sparsity(), update_);
+  warn_about_updates(parameters);
   SparsityAlgorithm::prepare_adopt(std::move(parameters));
 }
 
@@ -132,7 +176,7 @@ void DynamicSparsityAlgorithm::prepare(optim::Optimizer* optimizer) {
       }
       if (wants_dense_gradient()) ParameterAccess::tap(p.param()).check(p.name());
       const uint64_t key = derive_key(settings().seed, p.name(), time.step);
-      planned.push_back({p, {.sparsity = sparsity_at(p, time), .time = time, .key = key}});
+      planned.push_back({p, {.sparsity = sparsity_at(p, time), .time = time, .key = key, .optimizer = optimizer}});
     }
     // Almost every plan is a change; the transposed indices of the old pattern would stand beside the new one unused.
     for (const auto& [p, context] : planned) {
@@ -156,6 +200,14 @@ void DynamicSparsityAlgorithm::prepare(optim::Optimizer* optimizer) {
       of_parameters.emplace_back(p, std::move(changes[i]));
     }
     prepare_changes(std::move(of_parameters));
+    if (time.step == last_update_step() && !warned_about_end_) {
+      int64_t connections = 0;
+      for (const SparseParameter& p : step_attachment().parameters) {
+        const PreparedChange* change = change_of(p.param());
+        connections += change == nullptr ? p.param().nnz() : change->pattern()->nnz();
+      }
+      warned_about_end_ = warn_if_short("update", step_attachment().parameters, {connections, time});
+    }
     // As in the original, a cycling sparsity repeats its value after an update that met such a gradient.
     if (all_finite) ++current_step().time_after.updates;
   }
@@ -187,6 +239,17 @@ TopologyChange DynamicSparsityAlgorithm::plan(const SparseParameter& parameter, 
                      dtype_name(mask.dtype()), "compare, or convert with .to(DType::boolean)");
   }
   return {CsrPattern::from_mask(mask)};
+}
+
+Tensor PlanContext::dense_state(const SparseParameter& parameter, std::string_view name) const {
+  if (optimizer == nullptr) {
+    fail<StateError>("dense_state", "there must be an optimizer", "update() was called without one",
+                     "call update(&optimizer), or leave it to optimizer.step()");
+  }
+  const Parameter& p = parameter.param();
+  const optim::State state = optimizer->state(p)[name];
+  const Tensor held = state.tensor();
+  return p.is_csr() && !state.requires_dense() ? p.pattern()->dense(held).alias(p.shape()) : held.clone();
 }
 
 Tensor DynamicSparsityAlgorithm::update_mask(const SparseParameter&, const Tensor&, const PlanContext&) {

@@ -5,12 +5,13 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string_view>
 
+#include "config/nearest.h"
 #include "gossamer/optim/optimizer.h"
 #include "parameter/snapshot.h"
 #include "runtime/check.h"
 #include "runtime/log.h"
-#include "sparse/names.h"
 #include "sparse/saved.h"
 
 namespace gossamer::sparse {
@@ -27,7 +28,7 @@ ParameterFilter::ParameterFilter(const char* glob)
     : ParameterFilter(glob != nullptr ? std::vector<std::string>{glob} : refuse_null()) {}
 
 ParameterFilter::ParameterFilter(std::vector<std::string> globs)
-    : description_(fmt::format("'{}'", fmt::join(globs, "', '"))), globs_(std::move(globs)) {
+    : globs_(std::move(globs)), description_(fmt::format("'{}'", fmt::join(globs_, "', '"))) {
   predicate_ = [globs = globs_](const std::string& name, const Parameter&) {
     return std::ranges::any_of(globs, [&](const std::string& glob) { return glob_match(glob, name); });
   };
@@ -101,15 +102,51 @@ std::vector<SparseParameter> Group::select(std::vector<SparseParameter> paramete
 }
 
 void Group::warn_about_filters(const std::vector<SparseParameter>& parameters) const {
+  std::vector<std::string> names;
+  for (const SparseParameter& p : parameters) names.push_back(p.name());
+  const auto warn = [&](std::string_view what, const ParameterFilter& filter) {
+    std::vector<std::string> dense;
+    for (const SparseParameter& p : requires_dense_) {
+      if (filter(p)) dense.push_back(p.name());
+    }
+    if (!dense.empty()) {
+      rt::warn("model.apply(group): {} matches only what has requires_dense: {}", what, list_nearest({}, dense));
+    } else if (filter.globs().empty()) {
+      rt::warn("model.apply(group): {} matches none of {} parameters that may be sparse", what, names.size());
+    } else {
+      rt::warn(
+          "model.apply(group): {} matches none of {} parameters that may be sparse: {}; check the spelling: globs know "
+          "* ? [abc] [!abc]",
+          what, names.size(), list_nearest(filter.globs(), names));
+    }
+  };
+  const auto matches = [&](const ParameterFilter& filter) { return std::ranges::any_of(parameters, filter); };
   for (size_t i = 0; i < entries_.size(); ++i) {
     const ParameterFilter& filter = entries_[i].filter;
-    if (std::ranges::any_of(parameters, [&](const SparseParameter& p) { return filter(p); })) continue;
-    rt::warn(
-        "model.apply(group): the filter of entry {} ({}), {}, matches none of {} parameters that may be sparse; "
-        "there are {}",
-        i, entries_[i].algorithm->name(), filter.describe(), parameters.size(),
-        list_nearest(filter.globs(), parameters));
+    const std::string entry = fmt::format("entry {} ({})", i, entries_[i].algorithm->name());
+    if (!matches(filter)) {
+      warn(fmt::format("the filter of {}, {},", entry, filter.describe()), filter);
+      continue;
+    }
+    if (std::ranges::none_of(parameters, [&](const SparseParameter& p) { return match(p) == &entries_[i]; })) {
+      rt::warn(
+          "model.apply(group): entries before it take all that the filter of {}, {}, matches; put the entry before "
+          "them",
+          entry, filter.describe());
+    }
+    for (const std::string& glob : filter.globs()) {
+      if (!matches(glob)) warn(fmt::format("the glob '{}' of {}", glob, entry), glob);
+    }
   }
+}
+
+int64_t Group::last_update_step() const {
+  int64_t last = 0;
+  for (const GroupEntry& entry : entries_) {
+    const bool has_parameters = !entry.algorithm->applied() || entry.algorithm->num_sparse_params() > 0;
+    if (has_parameters) last = std::max(last, entry.algorithm->last_update_step());
+  }
+  return last;
 }
 
 TopologyChange Group::first_change(const SparseParameter& parameter) const {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gossamer/dispatch.h"
+#include "gossamer/glob.h"
 #include "gossamer/sparse/init_method.h"
 #include "gossamer/sparse/sparse_parameter.h"
 #include "parameter/change.h"
@@ -35,7 +36,9 @@ void check(const std::vector<Parameter>& parameters, const PruneOptions& options
     fail<ConfigError>(kOp, "the scope Global has one sparsity for all", "one by name");
   }
   for (const auto& [name, sparsity] : by_name) {
-    if (std::ranges::none_of(parameters, [&, &wanted = name](const Parameter& p) { return p.name() == wanted; })) {
+    if (std::ranges::none_of(parameters, [&, &wanted = name](const Parameter& p) {
+          return p.name() == wanted || glob_match(wanted, p.name());
+        })) {
       fail<ConfigError>(kOp, "the sparsity must name the parameters", fmt::format("'{}' is none of them", name),
                         "there are " + list_nearest({name}, parameters));
     }

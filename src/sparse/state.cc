@@ -2,11 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "config/nearest.h"
 #include "gossamer/sparse/algorithm.h"
 #include "parameter/change.h"
 #include "tensor/state_reader.h"
@@ -26,6 +28,38 @@ constexpr int64_t kMaxStep = int64_t{1} << 53;
 
 std::string step_key(size_t optimizer) { return fmt::format("optimizers.{}.step", optimizer); }
 std::string updates_key(size_t optimizer) { return fmt::format("optimizers.{}.updates", optimizer); }
+constexpr const char* kAlgorithmKey = "algorithm";
+constexpr const char* kParametersKey = "parameters";
+
+// Their names in order, so that equal texts mean equal parameters.
+std::string lines_of(const std::vector<SparseParameter>& parameters) {
+  std::set<std::string> names;
+  for (const SparseParameter& p : parameters) names.insert(p.name());
+  return fmt::format("{}", fmt::join(names, "\n"));
+}
+
+// What differs between the names of a state, a line each, and those of the parameters.
+std::string difference(const std::string& saved, const std::vector<SparseParameter>& parameters) {
+  std::set<std::string> only_saved;
+  for (size_t begin = 0; begin < saved.size();) {
+    const size_t end = std::min(saved.find('\n', begin), saved.size());
+    only_saved.insert(saved.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  std::set<std::string> only_here;
+  for (const SparseParameter& p : parameters) {
+    if (only_saved.erase(p.name()) == 0) only_here.insert(p.name());
+  }
+  const auto list = [](const std::set<std::string>& names) {
+    return list_nearest({}, std::vector<std::string>(names.begin(), names.end()));
+  };
+  std::string text;
+  if (!only_saved.empty()) text = fmt::format("have {}, which the algorithm has not", list(only_saved));
+  if (!only_here.empty()) {
+    text += fmt::format("{}lack {}, which the algorithm has", text.empty() ? "" : ", and ", list(only_here));
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -75,6 +109,8 @@ StateDict SparsityAlgorithm::state_dict() const {
   };
   for (size_t i = 0; i < attachments_.size(); ++i) save(i, attachments_[i].time);
   if (attachments_.empty()) save(0, {});
+  state[kAlgorithmKey] = state_text(name_);
+  state[kParametersKey] = state_text(lines_of(sparse_params_));
   return state;
 }
 
@@ -92,8 +128,14 @@ void SparsityAlgorithm::load_state_dict(const StateDict& state) {
       reader.fault(updates_key(i), fmt::format("from 0 to {}", step), fmt::format("{}", updates));
     }
   }
+  if (const auto saved = reader.text(kAlgorithmKey); saved && *saved != name_) {
+    reader.fault(kAlgorithmKey, name_, *saved);
+  }
+  if (const auto saved = reader.text(kParametersKey); saved && *saved != lines_of(sparse_params_)) {
+    reader.fault(kParametersKey, difference(*saved, sparse_params_));
+  }
   reader.finish(kOp, fmt::format("the state must be that of this {}", name_),
-                "apply the algorithm to as many optimizers as when it was saved");
+                "build the algorithm, and apply it, as when it was saved");
   std::vector<Attachment> attachments = attachments_;
   if (attachments.empty()) attachments.push_back({0, {}, sparse_params_, {}});
   for (size_t i = 0; i < times.size(); ++i) attachments[i].time = times[i];

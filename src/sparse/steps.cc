@@ -26,6 +26,13 @@ class SparsityAlgorithm::Follower final : public optim::StepFollower {
       : anchor_(std::move(anchor)), alive_(std::move(alive)) {}
 
   bool alive() const override { return anchor_->algorithm != nullptr; }
+  void tell_end() const noexcept override {
+    if (!anchor_->had_updates_to_come) return;
+    rt::warn(
+        "optimizer.step(): the {} of this optimizer is gone, with updates to come, and patterns stay as they are; keep "
+        "it as long as the optimizer, or call set_autoupdate(false) to end its updates",
+        anchor_->name);
+  }
   bool plans() const override { return !follows() || anchor_->algorithm->plans_steps(); }
   std::vector<Parameter> begin(optim::Optimizer& optimizer) override {
     return follows() ? anchor_->algorithm->begin(&optimizer) : std::vector<Parameter>();
@@ -118,6 +125,7 @@ void SparsityAlgorithm::prepare_attach(optim::Optimizer& optimizer, const std::w
 void SparsityAlgorithm::attach() noexcept {
   attachments_ = std::exchange(attaching_, {});
   for (const SparseParameter& p : attachments_.back().parameters) ParameterAccess::watch_steps(p.param(), nullptr);
+  anchor_->last_update_step = last_update_step();
 }
 
 const SparsityAlgorithm::Attachment* SparsityAlgorithm::attachment_of(const SparseParameter& parameter) const {

@@ -7,8 +7,10 @@
 
 namespace gossamer::sparse {
 
+// One that has none already was warned about.
 inline void warn_if_empty(const SparseParameter& parameter, const CsrPattern& pattern, float sparsity) {
-  if (pattern.nnz() > 0 || parameter.param().numel() == 0) return;
+  const Parameter& p = parameter.param();
+  if (pattern.nnz() > 0 || p.numel() == 0 || (p.is_csr() && p.nnz() == 0)) return;
   rt::warn("sparsity {} leaves '{}' without a connection", sparsity, parameter.name());
 }
 

@@ -34,6 +34,26 @@ Tensor StateReader::find(const std::string& name, const Shape& shape, DType dtyp
   return {};
 }
 
+std::optional<std::string> StateReader::text(const std::string& name) {
+  const Tensor bytes = find(name, Entry::Optional);
+  if (!bytes.defined()) return std::nullopt;
+  if (bytes.rank() != 1 || bytes.dtype() != DType::i32) {
+    fault(name, "a text, i32 of rank 1", describe(bytes));
+    return std::nullopt;
+  }
+  std::string text;
+  for (const int32_t byte : bytes.span<int32_t>())
+    text.push_back(static_cast<char>(static_cast<unsigned char>(byte & 0xFF)));
+  return text;
+}
+
+Tensor state_text(std::string_view text) {
+  std::vector<int32_t> bytes;
+  bytes.reserve(text.size());
+  for (const char c : text) bytes.push_back(static_cast<unsigned char>(c));
+  return Tensor::from<int32_t>(bytes, {static_cast<int64_t>(bytes.size())});
+}
+
 Tensor StateReader::find_scalar(const std::string& name, DType dtype) {
   const Tensor tensor = find(name);
   if (!tensor.defined() || (tensor.numel() == 1 && tensor.dtype() == dtype)) return tensor;

@@ -1,6 +1,7 @@
 // Reads a StateDict, and collects all that is wrong with it before anything is taken up.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,6 +34,9 @@ class StateReader {
     return tensor.defined() ? tensor.data<T>()[0] : T(0);
   }
 
+  // What state_text() wrote; nothing where it is absent or does not fit.
+  std::optional<std::string> text(const std::string& name);
+
   // Notes what is wrong with an entry.
   void fault(std::string_view name, std::string_view must, std::string_view given) {
     fault(fmt::format("'{}' must be {}, not {}", name, must, given));
@@ -64,5 +68,8 @@ template <class T>
 Tensor state_scalar(T value) {
   return Tensor::from<T>({value}, Shape{});
 }
+
+// A text as an entry of a StateDict: its bytes, as i32.
+Tensor state_text(std::string_view text);
 
 }  // namespace gossamer

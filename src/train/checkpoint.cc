@@ -4,16 +4,44 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <atomic>
+#include <memory>
+#include <unordered_set>
 #include <utility>
+#include <vector>
 
 #include "gossamer/error.h"
+#include "gossamer/nn/module.h"
+#include "gossamer/sparse/algorithm.h"
+#include "parameter/access.h"
 #include "runtime/check.h"
+#include "runtime/log.h"
 #include "train/parts.h"
 
 namespace gossamer::train {
 
 struct Checkpoint::Parts {
   std::vector<std::shared_ptr<const Part>> all;  // in the order of their adding
+  std::shared_ptr<std::atomic<bool>> warned = std::make_shared<std::atomic<bool>>(false);
+
+  // Once for a checkpoint and its copies: the run would go on without the algorithm's place in its schedule.
+  void warn_about_algorithms() const {
+    std::unordered_set<const void*> saved;
+    for (const auto& part : all) {
+      if (part->algorithm() == nullptr) continue;
+      for (const sparse::SparseParameter& p : part->algorithm()->sparse_params()) saved.insert(p.param().id());
+    }
+    for (const auto& part : all) {
+      if (part->model() == nullptr) continue;
+      for (const auto& [name, p] : part->model()->named_parameters()) {
+        if (!ParameterAccess::is_changed(p) || saved.contains(p.id()) || warned->exchange(true)) continue;
+        rt::warn(
+            "Checkpoint: '{}' of '{}' belongs to a sparsity algorithm that is no part of the checkpoint, and a resumed "
+            "run would begin its schedule anew; add(\"sparsity\", algorithm)",
+            name, part->name());
+      }
+    }
+  }
 
   // A single model has its names for itself.
   bool has_single_model() const {
@@ -100,6 +128,7 @@ Checkpoint& Checkpoint::add(const std::string& name, std::function<StateDict()> 
 }
 
 StateDict Checkpoint::state_dict(const SaveOptions& options) const {
+  parts_->warn_about_algorithms();
   StateDict dict;
   for (const auto& part : parts_->all) {
     const std::string prefix = parts_->prefix(*part);

@@ -108,6 +108,7 @@ class ModelPart final : public Part {
  public:
   ModelPart(const std::string& name, nn::Module& model) : Part(name, Stage::Model), model_(model) {}
 
+  const nn::Module* model() const override { return &model_; }
   StateDict state_dict(const StateDictOptions& options) const override { return model_.state_dict(options); }
 
   std::unique_ptr<PartLoad> begin_load(bool) const override {
@@ -230,6 +231,7 @@ class AlgorithmPart final : public Part {
   AlgorithmPart(const std::string& name, sparse::SparsityAlgorithm& algorithm)
       : Part(name, Stage::Algorithm), algorithm_(algorithm) {}
 
+  const sparse::SparsityAlgorithm* algorithm() const override { return &algorithm_; }
   StateDict state_dict(const StateDictOptions&) const override { return algorithm_.state_dict(); }
 
   std::unique_ptr<PartLoad> begin_load(bool is_last) const override {

@@ -37,6 +37,10 @@ class Part {
   const std::string& name() const { return name_; }
   Stage stage() const { return stage_; }
 
+  // What the part is, where it is a model or an algorithm.
+  virtual const nn::Module* model() const { return nullptr; }
+  virtual const sparse::SparsityAlgorithm* algorithm() const { return nullptr; }
+
   virtual StateDict state_dict(const StateDictOptions& options) const = 0;
   // `is_last`: nothing that may throw comes after this load.
   virtual std::unique_ptr<PartLoad> begin_load(bool is_last) const = 0;

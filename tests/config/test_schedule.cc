@@ -186,6 +186,16 @@ TEST(Schedule, TellsItsShape) {
   EXPECT_EQ(s.get_if<schedule::Constant>(), nullptr);
 }
 
+TEST(Schedule, AListOfEqualValuesIsConstant) {
+  EXPECT_TRUE(Schedule({0.9}).is_constant());
+  EXPECT_TRUE(Schedule({0.9, 0.9}).is_constant());
+  EXPECT_FALSE(Schedule({0.9, 0.8}).is_constant());
+}
+
+TEST(Schedule, ACosineWithoutAHalfPeriodIsAConfigError) {
+  EXPECT_TRUE(contains(message_of<ConfigError>([] { Schedule s(Cosine{.init = 0.3}); }), "half_period must be given"));
+}
+
 TEST(UpdateSchedule, CountsFromAnyStart) {
   constexpr int64_t kFirst = std::numeric_limits<int64_t>::min();
   const UpdateSchedule s{.freq = 5, .start = kFirst};

@@ -51,7 +51,7 @@ TEST(Module, FindsAParameterByItsName) {
   EXPECT_EQ(outer.parameter("net.fc2.bias"), outer.parameters()[3]);
   EXPECT_EQ(message_of<ConfigError>([&] { outer.parameter("net.fc2.wieght"); }),
             "Module::parameter: the name must be one of named_parameters(); 'net.fc2.wieght'; "
-            "the nearest are 'net.fc2.weight', 'net.fc1.weight', 'net.fc2.bias'");
+            "there are 'net.fc2.weight', 'net.fc1.weight', 'net.fc2.bias', 'net.fc1.bias'");
   EXPECT_THROW(Open().parameter("x"), ConfigError);
 }
 

@@ -213,6 +213,10 @@ TEST(CrossEntropy, RefusesWhatDoesNotFit) {
   message_of<ShapeError>([&] { cross_entropy(Tensor::zeros({3}), t); });
   EXPECT_EQ(message_of<ShapeError>([&] { cross_entropy(x, labels({0})); }),
             "cross_entropy: targets must be [2] for [2, 3]; [1]");
+  EXPECT_NE(message_of<ShapeError>([] {
+              cross_entropy(Tensor::zeros({4, 2, 3}), Tensor::zeros({4, 2}, DType::i64));
+            }).find("flatten(x, {.end_dim = 1})"),
+            std::string::npos);
   message_of<DTypeError>([&] { cross_entropy(x, Tensor::zeros({2})); });
   message_of<DTypeError>([&] { cross_entropy(Tensor::zeros({2, 3}, DType::i64), t); });
   message_of<ShapeError>([&] { cross_entropy(x, t, {.weight = Tensor::ones({2})}); });

@@ -87,7 +87,8 @@ TEST(Optimizer, SetLrRefusesWhatTheRuleRefusesAndGroupsThatDoNotExist) {
   SGD optimizer({parameter({1})}, {.lr = 0.5});
   EXPECT_THROW(optimizer.set_lr(0, -1), ConfigError);
   EXPECT_EQ(optimizer.lr(0), 0.5);
-  EXPECT_NE(message_of<ConfigError>([&] { optimizer.set_lr(1, 1); }).find("below 1; 1"), std::string::npos);
+  EXPECT_NE(message_of<ConfigError>([&] { optimizer.set_lr(1, 1); }).find("the group must be from 0 to 0; group 1"),
+            std::string::npos);
   EXPECT_THROW(optimizer.lr(1), ConfigError);
 }
 

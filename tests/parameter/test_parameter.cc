@@ -182,12 +182,14 @@ TEST(Parameter, GradientBytesAreThoseOfTheNonzeros) {
 TEST(Parameter, AClaimLastsAsLongAsItsToken) {
   const Parameter p(uniform({2}, 13));
   EXPECT_FALSE(ParameterAccess::is_claimed(p));
-  {
+  for (const bool changes : {false, true}) {
     const auto token = std::make_shared<const int>(0);
-    ParameterAccess::claim(p, token);
+    ParameterAccess::claim(p, token, changes);
     EXPECT_TRUE(ParameterAccess::is_claimed(p));
+    EXPECT_EQ(ParameterAccess::is_changed(p), changes);
   }
   EXPECT_FALSE(ParameterAccess::is_claimed(p));
+  EXPECT_FALSE(ParameterAccess::is_changed(p));
 }
 
 // ---- The general way ----

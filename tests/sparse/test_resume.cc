@@ -173,7 +173,8 @@ TEST(AlgorithmStateDict, OfOneOptimizerMayComeBeforeThatOptimizerIsApplied) {
   algorithm.load_state_dict(state_of(5, 2));
   optim::SGD optimizer({p}, {.lr = 0.1});
   optimizer.apply(algorithm);
-  expect_same(algorithm.state_dict(), state_of(5, 2));
+  EXPECT_EQ(algorithm.state_dict().at("optimizers.0.step").item<int64_t>(), 5);
+  EXPECT_EQ(algorithm.state_dict().at("optimizers.0.updates").item<int64_t>(), 2);
 }
 
 TEST(AlgorithmStateDict, ListsEveryFaultAndChangesNothing) {
@@ -182,10 +183,11 @@ TEST(AlgorithmStateDict, ListsEveryFaultAndChangesNothing) {
   EXPECT_THROW(algorithm.load_state_dict(state_of(1, 0)), StateError);
   algorithm.apply({p});
   algorithm.load_state_dict(state_of(4, 2));
+  const StateDict before = algorithm.state_dict();
   const auto refuse = [&](const StateDict& state, const std::vector<std::string>& parts) {
     const std::string message = message_of<FormatError>([&] { algorithm.load_state_dict(state); });
     for (const std::string& part : parts) EXPECT_TRUE(contains(message, part));
-    expect_same(algorithm.state_dict(), state_of(4, 2));
+    expect_same(algorithm.state_dict(), before);
   };
   refuse({}, {"'optimizers.0.step' is missing", "'optimizers.0.updates' is missing"});
   refuse(state_of(-1, 0), {"'optimizers.0.step' must be from 0 to 9007199254740992, not -1"});
@@ -205,7 +207,7 @@ TEST(AlgorithmStateDict, OfAGroupIsTakenUpByAllItsAlgorithmsOrByNone) {
   group.apply({dense_parameter("a", {4, 4}, 5), dense_parameter("b", {4, 4}, 6)});
   group.update();
   StateDict state = group.state_dict();
-  EXPECT_EQ(state.size(), 4U);
+  EXPECT_EQ(state.size(), 8U);
   EXPECT_EQ(state.at("algorithms.1.optimizers.0.step").item<int64_t>(), 1);
   const StateDict before = group.state_dict();
   state["algorithms.0.optimizers.0.step"] = Tensor::from<int64_t>({9}, Shape{});

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gossamer/io/safetensors.h"
+#include "tests/sparse/support.h"
 #include "tests/support/files.h"
 #include "tests/train/run.h"
 
@@ -85,7 +87,9 @@ TEST(Checkpoint, ThatDoesNotFitChangesNothingWhateverEntryIsWrong) {
     bad[name] = Tensor::zeros({3, 1, 2}, DType::i32);
     EXPECT_THROW(run.checkpoint.load_state_dict(bad), FormatError);
     bad.erase(name);
-    const bool optional = name.find("candidates.") != std::string::npos;  // of a step without gradients there are none
+    // Of a step without gradients there are no candidates, and early versions had no names.
+    const bool optional =
+        name.find("candidates.") != std::string::npos || name.ends_with(".algorithm") || name.ends_with(".parameters");
     if (!optional) {
       EXPECT_THROW(run.checkpoint.load_state_dict(bad), FormatError);
     }
@@ -224,6 +228,55 @@ TEST(CheckpointFile, OfAnotherKindOrALaterFormatIsRefusedByName) {
   }
   io::save_safetensors(path, {{"bias", Tensor::ones({2})}}, {.metadata = {{"gossamer.format", "1"}}});
   expect_parts(message_of<FormatError>([&] { run.load(path); }), {path.string(), "'weight' is missing"});
+}
+
+TEST(Checkpoint, OfAnotherAlgorithmOrOfOtherParametersIsRefused) {
+  const Json of_all = {{"algorithm", "rigl"}, {"sparsity", 0.6}, {"param_filter", {"fc1.weight", "fc2.weight"}}};
+  const Json of_one = {{"algorithm", "rigl"}, {"sparsity", 0.6}, {"param_filter", "fc2.weight"}};
+  const Json set = {{"algorithm", "set"}, {"sparsity", 0.5}, {"param_filter", {"fc1.weight", "fc2.weight"}}};
+  TinyRun saved(of_all, "SGD", 1);
+  saved.train_until(3);
+  const StateDict dict = saved.checkpoint.state_dict();
+  for (const auto& [algorithm, part] : {std::pair<Json, std::string>{set, "'algorithm' must be SET, not RigL"},
+                                        {of_one, "'parameters' have 'fc1.weight', which the algorithm has not"}}) {
+    TinyRun run(algorithm, "SGD", 2);
+    const std::string before = run.digest();
+    expect_parts(message_of<FormatError>([&, &r = run] { r.checkpoint.load_state_dict(dict); }), {part});
+    EXPECT_EQ(run.digest(), before);
+  }
+}
+
+TEST(Checkpoint, WithoutTheNamesOfTheAlgorithmIsReadAsThatOfAnEarlyVersion) {
+  TinyRun saved(kRigl, "SGD", 1);
+  saved.train_until(3);
+  StateDict dict = saved.checkpoint.state_dict();
+  EXPECT_EQ(std::erase_if(dict,
+                          [](const auto& entry) {
+                            return entry.first == "__run__.sparsity.algorithms.0.algorithm" ||
+                                   entry.first == "__run__.sparsity.algorithms.0.parameters";
+                          }),
+            2U);
+  TinyRun run(kRigl, "SGD", 2);
+  run.checkpoint.load_state_dict(dict);
+  EXPECT_EQ(run.digest(), saved.digest());
+}
+
+TEST(Checkpoint, OfAModelWithoutItsAlgorithmWarnsOnce) {
+  const auto warnings = [](const Json& algorithm, bool with_algorithm) {
+    TinyRun run(algorithm, "SGD", 1);
+    Checkpoint checkpoint;
+    checkpoint.add("model", run.model);
+    if (with_algorithm) checkpoint.add("sparsity", run.sparsity);
+    gossamer::test::LogCapture log;
+    checkpoint.state_dict();
+    Checkpoint(checkpoint).state_dict();
+    return log.messages;
+  };
+  const auto messages = warnings(kRigl, false);
+  ASSERT_EQ(messages.size(), 1U);
+  expect_parts(messages[0], {"belongs to a sparsity algorithm that is no part", "add(\"sparsity\", algorithm)"});
+  EXPECT_TRUE(warnings(kRigl, true).empty());
+  EXPECT_TRUE(warnings({{"algorithm", "static"}, {"sparsity", 0.6}}, false).empty());
 }
 
 }  // namespace

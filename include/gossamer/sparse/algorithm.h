@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,7 +37,7 @@ namespace gossamer::sparse {
 
 // Settings that every algorithm has.
 struct SparsitySettings {
-  Sparsity sparsity = 0.0;          // a constant must be at least 0 and below 1
+  Sparsity sparsity = 0.0;          // a constant must be at least 0 and below 1, what a schedule names from 0 to 1
   InitMethod init_method = random;  // makes the first patterns
   uint64_t seed = 0;                // everything random is keyed by (seed, parameter name, step)
 };
@@ -44,8 +45,8 @@ struct SparsitySettings {
 using AlgorithmState = StateDict;
 
 // Base of all algorithms; by itself it keeps the first patterns. Movable (what was moved from may only be destroyed or
-// assigned to); model, optimizer and algorithm may be moved and destroyed in any order, and an optimizer whose
-// algorithm is gone simply steps.
+// assigned to); model, optimizer and algorithm may be moved and destroyed in any order. An optimizer whose algorithm is
+// gone steps without it, and warns where that had updates to come: keep it as long as the optimizer.
 //
 // A custom algorithm overrides update() and sets masks,
 //
@@ -68,9 +69,10 @@ class SparsityAlgorithm {
   // Makes the given parameters CSR, those with requires_dense excepted. A parameter that is CSR already keeps its
   // pattern as the start. Module::apply calls this. Throws ConfigError for a name that comes twice or a parameter that
   // has no sparsity; StateError for a parameter that another algorithm has, or when the algorithm was applied to
-  // another model. Warns when no parameter is left to be sparse, and once, at the second step of an optimizer, where
-  // patterns stay as they are because apply(optimizer) was forgotten. A second application to the same model changes
-  // nothing and warns.
+  // another model. Warns when no parameter is left to be sparse, when parameters of rank 1 come without a Group, when a
+  // name or glob of the sparsity is none of a parameter, and once, at the second step of an optimizer, where patterns
+  // stay as they are because apply(optimizer) was forgotten. A second application to the same model changes nothing and
+  // warns.
   void apply(const std::vector<Parameter>& parameters);
 
   // From here on optimizer.step() ends with update(&optimizer), unless autoupdate is off. Throws StateError before
@@ -129,21 +131,26 @@ class SparsityAlgorithm {
   // What a resumed run needs besides the settings and the model's own state dict, which has the patterns:
   //   optimizers.<i>.step, .updates   i64 scalars: steps taken, and how many of them were update steps; i counts the
   //                                   attached optimizers in the order in which they were applied, 0 where none is
+  //   algorithm, parameters           texts as bytes, i32: name() and the names of the parameters, a line each
   // Every schedule is a function of the two, so there is nothing else to save.
   virtual StateDict state_dict() const;
   // Takes up a state_dict(), after the algorithm was applied to the model and to its optimizers (StateError before the
   // model). A state of one optimizer may also come before that optimizer is applied. Throws FormatError listing
-  // everything that does not fit, before anything changes.
+  // everything that does not fit, before anything changes: the state of another algorithm, or of one with other
+  // parameters, too. Either text may be missing, as in states of early versions.
   virtual void load_state_dict(const StateDict& state);
 
  protected:
-  // Throws ConfigError when a constant sparsity is below 0 or not below 1; `name` begins the message.
+  // Throws ConfigError when a constant sparsity is below 0 or not below 1, or a schedule names a value outside [0, 1]
+  // (a line may begin below 0); `name` begins the message.
   SparsityAlgorithm(std::string name, SparsitySettings settings);
 
   const SparsitySettings& settings() const { return settings_; }
 
   // Those of the parameters that the algorithm wants; all of them unless overridden.
   virtual std::vector<SparseParameter> select(std::vector<SparseParameter> parameters) const { return parameters; }
+  // Whether the application chose the parameters, as by the filters of a Group.
+  virtual bool has_filters() const { return false; }
   // The change that makes a parameter CSR, or one without a pattern where it stays as it is. Throws where the algorithm
   // cannot take the parameter. All first changes are made before any is carried out.
   virtual TopologyChange first_change(const SparseParameter& parameter) const;
@@ -156,6 +163,11 @@ class SparsityAlgorithm {
   // Whether an algorithm without parameters is what was asked for.
   virtual bool may_be_empty() const { return false; }
   bool applied() const { return applied_; }
+  // The last step on which patterns may change, below 1 where none may.
+  virtual int64_t last_update_step() const;
+  // Warns where a name or a glob of `sparsity`, an option called `what`, takes none of the parameters.
+  void warn_about_names(std::string_view what, const Sparsity& sparsity,
+                        const std::vector<SparseParameter>& parameters) const;
 
   // Both meetings and every step have two halves: all that may throw, and what is left.
   // The parameters are going to be the algorithm's; their first changes are prepared.
@@ -230,6 +242,9 @@ class SparsityAlgorithm {
   class Follower;
 
   void check_applied(const char* op) const;
+  void warn_about_rank_one(const std::vector<SparseParameter>& parameters) const;
+  // Optimizers find nobody here any more.
+  void leave() noexcept;
   void prepare_first_changes(const std::vector<SparseParameter>& parameters);
   // Backward stops retaining factors for this algorithm.
   void release_taps() noexcept;
@@ -244,6 +259,7 @@ class SparsityAlgorithm {
   std::vector<SparseParameter> sparse_params_;
   std::vector<Attachment> attachments_;  // in the order of application
   std::vector<SparseParameter> adopting_;
+  std::vector<SparseParameter> requires_dense_;  // of the model, during apply()
   std::vector<Attachment> attaching_;
   std::optional<Step> step_;
   std::shared_ptr<std::vector<PreparedChange>> changes_;  // a Group shares its own with its algorithms

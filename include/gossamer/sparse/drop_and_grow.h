@@ -29,8 +29,9 @@ class DropAndGrow : public DynamicSparsityAlgorithm {
 
   // The whole parameter is one group unless overridden.
   virtual Groups groups(const Parameter& parameter) const;
-  // Connections that each group keeps, at most; int((1 - drop_fraction) * (nnz / groups)) unless overridden.
-  virtual int64_t num_to_keep(const Parameter& parameter, const PlanContext& context) const;
+  // Connections that each group keeps, at most, of a parameter that has nnz of them; int((1 - drop_fraction) * (nnz /
+  // groups)) unless overridden. Nothing but the counts of the parameter may matter: they are foreseen by it.
+  virtual int64_t num_to_keep(const Parameter& parameter, int64_t nnz, const PlanContext& context) const;
   // What the drop ranks connections by: an array aligned with values(), the largest magnitudes of which stay. The
   // values unless overridden.
   virtual Tensor drop_scores(const Parameter& parameter) const { return parameter.values(); }
@@ -46,6 +47,9 @@ class DropAndGrow : public DynamicSparsityAlgorithm {
   // Grows `missing` connections in each group, up to the sparsity where it is not given.
   TopologyChange drop_and_grow(const SparseParameter& parameter, const PlanContext& context,
                                std::optional<int64_t> missing = {}) const;
+
+  // None where a function is to be asked, or the updates are many.
+  std::optional<End> foresee_end(const std::vector<SparseParameter>& parameters) const override;
 
   const Schedule& drop_fraction() const { return drop_fraction_; }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,13 @@ struct PlanContext {
   float sparsity = 0;      // to aim at, in [0, 1]
   ScheduleTime time = {};  // the step being taken
   uint64_t key = 0;        // of (seed, parameter name, step): random choices keyed by it agree in a resumed run
+  // The one that steps, to read its states and rates from; null in update() without an optimizer. States are those
+  // before this step: optimizer->state(p.param())["exp_avg"].tensor() is one, aligned with values().
+  const optim::Optimizer* optimizer = nullptr;
+
+  // Such a state in the parameter's shape, a copy, with 0 at absent connections. StateError without an optimizer, or
+  // where it keeps no such state.
+  Tensor dense_state(const SparseParameter& parameter, std::string_view name) const;
 };
 
 // A parameter of an update step.
@@ -65,6 +73,14 @@ class DynamicSparsityAlgorithm : public SparsityAlgorithm {
                                const std::function<void(int64_t row_begin, const Tensor& block)>& f) const;
 
   bool starts_dense() const override { return !update_.is_update_step(0); }
+  int64_t last_update_step() const override;
+  // The last update, and the connections of all parameters after it.
+  struct End {
+    int64_t connections;
+    ScheduleTime time;
+  };
+  // As far as that can be told before training, of parameters whose first changes are prepared.
+  virtual std::optional<End> foresee_end(const std::vector<SparseParameter>& parameters) const;
   bool plans_steps() const override { return true; }
   void prepare_adopt(std::vector<SparseParameter> parameters) override;
   void adopt() noexcept override;
@@ -85,10 +101,14 @@ class DynamicSparsityAlgorithm : public SparsityAlgorithm {
 
  private:
   bool counts_after(int64_t step) const;
+  void warn_about_updates(const std::vector<SparseParameter>& parameters);
+  // Whether it warned that the updates leave more connections than they aim at.
+  bool warn_if_short(const char* op, const std::vector<SparseParameter>& parameters, const End& end) const;
 
   UpdateSchedule update_;
   bool is_update_ = false;
   bool next_counts_ = false;
+  bool warned_about_end_ = false;
 };
 
 }  // namespace gossamer::sparse

@@ -24,7 +24,7 @@ class GraNet final : public DropAndGrow {
   explicit GraNet(GraNetOptions options);
 
  protected:
-  int64_t num_to_keep(const Parameter& parameter, const PlanContext& context) const override;
+  int64_t num_to_keep(const Parameter& parameter, int64_t nnz, const PlanContext& context) const override;
 };
 
 }  // namespace gossamer::sparse

@@ -44,8 +44,8 @@ class ParameterFilter {
   ParameterFilter(Checked, Predicate predicate);
 
   Predicate predicate_;
-  std::string description_;
   std::vector<std::string> globs_;
+  std::string description_;
 };
 constexpr std::string_view config_type_name(const ParameterFilter*) { return "a ParameterFilter"; }
 
@@ -63,9 +63,9 @@ struct GroupEntry {
   std::shared_ptr<SparsityAlgorithm> algorithm;
 };
 
-// Each parameter goes to the first entry that takes it; one that none takes stays dense. An entry whose filter matches
-// no parameter is warned about. Hooks and states are those of its algorithms: a hook is registered with each, and in a
-// state dict algorithm i has the keys algorithms.<i>.<key>.
+// Each parameter goes to the first entry that takes it; one that none takes stays dense. An entry that gets no
+// parameter, and a glob that matches none, is warned about. Hooks and states are those of its algorithms: a hook is
+// registered with each, and in a state dict algorithm i has the keys algorithms.<i>.<key>.
 class Group final : public SparsityAlgorithm {
  public:
   Group() : SparsityAlgorithm("Group", {}) {}
@@ -110,7 +110,9 @@ class Group final : public SparsityAlgorithm {
   void discard() noexcept override;
   void run(optim::Optimizer* optimizer) override;
   std::vector<SparsityAlgorithm*> members() override;
+  int64_t last_update_step() const override;
   bool may_be_empty() const override { return none_; }
+  bool has_filters() const override { return true; }
 
  private:
   // The first entry that takes the parameter; null where none does.

@@ -43,7 +43,7 @@ std::shared_ptr<const CsrPattern> from_zeros(const InitContext& context);
 // O(rows + kept * log(1/(1 - sparsity))). Groups are not looked at. Throws ConfigError unless 0 <= sparsity < 1.
 std::shared_ptr<const CsrPattern> checkerboard(const InitContext& context);
 
-// The method called "random", "topk", "from_zeros" or "checkerboard" (ConfigError).
+// The method called "random", "topk", "from_zeros" or "checkerboard", in any case (ConfigError).
 InitMethod make_init_method(std::string_view name);
 
 }  // namespace gossamer::sparse

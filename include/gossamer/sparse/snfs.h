@@ -49,6 +49,8 @@ class SNFS final : public DropAndGrow {
   void arm_taps(const std::vector<SparseParameter>& parameters, bool counts) const noexcept override;
   void end_step_of_taps(const std::vector<SparseParameter>& parameters) const noexcept override;
   std::vector<TopologyChange> plan_all(std::span<const Planned> planned) override;
+  // What moves between layers depends on their momentum.
+  std::optional<End> foresee_end(const std::vector<SparseParameter>& parameters) const override;
 
  private:
   // Mean |momentum| of the connections; nothing where the momentum is not finite.

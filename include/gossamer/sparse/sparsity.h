@@ -19,7 +19,8 @@ namespace gossamer::sparse {
 //   Cubic{.final = 0.9, .end = 1000}             any schedule
 //   {0.3, 0.5}                                   a list cycles
 //   {{"fc1.weight", 0.9}, {"fc2.weight", 0.5}}   by name; any other parameter is an error
-//   {0.9, {{"fc2.weight", 0.5}}}                 by name, with a schedule for all others
+//   {0.9, {{"fc2.*", 0.5}}}                      by glob (gossamer/glob.h), with a schedule for all others
+// The whole name goes before globs. What takes no parameter of the algorithm is warned about.
 class Sparsity {
  public:
   using ByName = std::map<std::string, Schedule>;
@@ -34,7 +35,8 @@ class Sparsity {
   Sparsity(const std::map<std::string, double>& by_name) : by_name_(by_name.begin(), by_name.end()) {}  // NOLINT
   Sparsity(Schedule otherwise, ByName by_name) : otherwise_(std::move(otherwise)), by_name_(std::move(by_name)) {}
 
-  // The schedule of a parameter; the same object for all that share one. Throws ConfigError where there is none.
+  // The schedule of a parameter; the same object for all that share one. Throws ConfigError where there is none,
+  // and where two globs take it.
   const Schedule& of(const std::string& name) const;
 
   // Of the parameters that by_name() does not list.

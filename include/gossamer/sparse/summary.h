@@ -22,7 +22,7 @@ struct SummaryRow {
   int64_t elements = 0;
   int64_t nnz = 0;
   int64_t dense_bytes = 0;  // of the elements
-  int64_t csr_bytes = 0;    // of the values and all indices that are held now; dense_bytes where it is dense
+  int64_t csr_bytes = 0;    // in memory: values, indices and plans of the products so far; dense_bytes where dense
   // Of one forward pass over one sample: two for each element of a matrix, or of a kernel at one position; one for each
   // of a bias. A backward pass takes twice as many.
   int64_t dense_flops = 0;

@@ -90,7 +90,8 @@ class Checkpoint {
   Checkpoint& add(const std::string& name, std::function<StateDict()> state_dict,
                   std::function<void(const StateDict&)> load_state_dict);
 
-  // The state of all parts, in tensors of its own. Throws what a part's state_dict() throws; StateError where a name of
+  // The state of all parts, in tensors of its own. Warns, once, where a sparsity algorithm that changes a model's
+  // patterns is no part. Throws what a part's state_dict() throws; StateError where a name of
   // a model begins with "__run__.".
   StateDict state_dict(const SaveOptions& options = {}) const;
   // All parts take up their entries, or, whatever is thrown, none does. Either form of sparse weights is read. Throws

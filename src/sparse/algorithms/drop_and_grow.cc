@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "parameter/change.h"
 #include "sparse/selection/growth.h"
 #include "sparse/selection/select.h"
-#include "sparse/settings/drop_fraction.h"
+#include "sparse/settings/shares.h"
 
 namespace gossamer::sparse {
 
@@ -20,8 +21,41 @@ Groups DropAndGrow::groups(const Parameter& parameter) const {
   return {.rows = size.rows, .cols = size.cols};
 }
 
-int64_t DropAndGrow::num_to_keep(const Parameter& parameter, const PlanContext& context) const {
-  return num_after_drop(drop_fraction_.at(context.time), parameter.nnz(), groups(parameter).count());
+int64_t DropAndGrow::num_to_keep(const Parameter& parameter, int64_t nnz, const PlanContext& context) const {
+  return num_after_drop(drop_fraction_.at(context.time), nnz, groups(parameter).count());
+}
+
+std::optional<DynamicSparsityAlgorithm::End> DropAndGrow::foresee_end(
+    const std::vector<SparseParameter>& parameters) const {
+  // Longer searches than a moment's are left to the last update.
+  constexpr int64_t kMaxPlans = 100000;
+  const int64_t last = last_update_step();
+  const UpdateSchedule& update = update_schedule();
+  bool asks_a_function = drop_fraction_.get_if<Lambda>() != nullptr;
+  sparsity().for_each([&](const Schedule& s) { asks_a_function = asks_a_function || s.get_if<Lambda>() != nullptr; });
+  const int64_t updates = update.steps  ? std::ssize(*update.steps)
+                          : update.freq ? (last - update.start) / *update.freq
+                                        : kMaxPlans;
+  if (asks_a_function || updates > kMaxPlans / std::ssize(parameters)) return std::nullopt;
+  std::vector<int64_t> steps = update.steps.value_or(std::vector<int64_t>());
+  for (int64_t i = 0; !update.steps && i <= updates; ++i) steps.push_back(update.start + i * *update.freq);
+  std::ranges::sort(steps);
+  steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
+  std::erase_if(steps, [](int64_t step) { return step < 1; });
+  End end{.connections = 0, .time = {.step = last, .updates = static_cast<int64_t>(steps.size()) - 1}};
+  for (const SparseParameter& p : parameters) {
+    const Groups groups = this->groups(p.param());
+    const PreparedChange* first = change_of(p.param());
+    int64_t nnz = first == nullptr ? p.param().nnz() : first->pattern()->nnz();
+    for (size_t i = 0; i < steps.size(); ++i) {
+      PlanContext context{.time = {.step = steps[i], .updates = static_cast<int64_t>(i)}};
+      context.sparsity = sparsity_at(p, context.time);
+      const int64_t kept = std::min(num_to_keep(p.param(), nnz, context) * groups.count(), nnz);
+      nnz = std::max(kept, num_kept(context.sparsity, groups.size()) * groups.count());
+    }
+    end.connections += nnz;
+  }
+  return end;
 }
 
 std::optional<Positions> DropAndGrow::grow(const SparseParameter& parameter, const PlanContext&,
@@ -38,7 +72,7 @@ TopologyChange DropAndGrow::drop_and_grow(const SparseParameter& parameter, cons
                                           std::optional<int64_t> missing) const {
   const Parameter& p = parameter.param();
   const Groups groups = this->groups(p);
-  Positions kept = largest_magnitudes(*p.topology(), drop_scores(p), groups, num_to_keep(p, context));
+  Positions kept = largest_magnitudes(*p.topology(), drop_scores(p), groups, num_to_keep(p, p.nnz(), context));
   std::vector<int64_t> in_group(static_cast<size_t>(groups.count()),
                                 missing.value_or(num_kept(context.sparsity, groups.size())));
   if (!missing) {

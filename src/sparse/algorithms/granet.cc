@@ -10,9 +10,9 @@ namespace gossamer::sparse {
 GraNet::GraNet(GraNetOptions options)
     : DropAndGrow("GraNet", settings_of(options), options.update, options.drop_fraction) {}
 
-int64_t GraNet::num_to_keep(const Parameter& parameter, const PlanContext& context) const {
+int64_t GraNet::num_to_keep(const Parameter& parameter, int64_t nnz, const PlanContext& context) const {
   const int64_t target = num_kept(context.sparsity, parameter.numel());
-  return num_after_drop(drop_fraction().at(context.time), std::min(target, parameter.nnz()), 1);
+  return num_after_drop(drop_fraction().at(context.time), std::min(target, nnz), 1);
 }
 
 }  // namespace gossamer::sparse

@@ -7,6 +7,7 @@
 #include <functional>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "gossamer/dispatch.h"
@@ -88,12 +89,14 @@ RigL::RigL(RigLOptions options)
 
 TopologyChange RigL::first_change(const SparseParameter& parameter) const {
   const MatrixSize size = as_matrix(parameter.param().shape());
-  const auto divides = [](int64_t groups, int64_t n) { return groups <= 1 || (n > 0 && n % groups == 0); };
-  if (!divides(in_groups_, size.cols) || !divides(out_groups_, size.rows)) {
-    fail<ConfigError>("RigL",
-                      fmt::format("the groups must divide '{}', {} x {}", parameter.name(), size.rows, size.cols),
-                      fmt::format("balance_in_groups {}, balance_out_groups {}", in_groups_, out_groups_));
-  }
+  const auto check_divides = [&](std::string_view option, int64_t groups, int64_t n, std::string_view what) {
+    if (groups <= 1 || (n > 0 && n % groups == 0)) return;
+    fail<ConfigError>("RigL", fmt::format("{} must divide the {} of '{}'", option, what, parameter.name()),
+                      fmt::format("{} groups of {} {}", groups, n, what),
+                      "give the parameter to a RigL of its own, in a Group");
+  };
+  check_divides("balance_in_groups", in_groups_, size.cols, "columns");
+  check_divides("balance_out_groups", out_groups_, size.rows, "rows");
   return DropAndGrow::first_change(parameter);
 }
 

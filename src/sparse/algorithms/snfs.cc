@@ -149,6 +149,10 @@ std::optional<double> SNFS::mean_momentum(const SparseParameter& parameter) cons
   return alive.empty() ? 0 : sum / static_cast<double>(alive.size());
 }
 
+std::optional<DynamicSparsityAlgorithm::End> SNFS::foresee_end(const std::vector<SparseParameter>& parameters) const {
+  return redistribute_ ? std::nullopt : DropAndGrow::foresee_end(parameters);
+}
+
 std::vector<TopologyChange> SNFS::plan_all(std::span<const Planned> planned) {
   if (!redistribute_) return DropAndGrow::plan_all(planned);
   std::vector<size_t> sharing;
@@ -160,7 +164,7 @@ std::vector<TopologyChange> SNFS::plan_all(std::span<const Planned> planned) {
     const std::optional<double> mean = mean_momentum(parameter);
     if (!mean) continue;
     const Parameter& p = parameter.param();
-    const int64_t kept = num_to_keep(p, context);
+    const int64_t kept = num_to_keep(p, p.nnz(), context);
     sharing.push_back(i);
     weights.push_back(*mean);
     room.push_back(p.numel() - kept);

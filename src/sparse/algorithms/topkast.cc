@@ -13,8 +13,8 @@
 #include "parameter/access.h"
 #include "runtime/check.h"
 #include "sparse/selection/select.h"
-#include "sparse/settings/drop_fraction.h"
 #include "sparse/settings/settings_of.h"
+#include "sparse/settings/shares.h"
 #include "tensor/mask_bytes.h"
 #include "tensor/state_reader.h"
 
@@ -34,13 +34,7 @@ TopKAST::TopKAST(TopKASTOptions options)
       forward_sparsity_(std::move(options.forward_sparsity)),
       drop_fraction_(std::move(options.drop_fraction)) {
   check_drop_fraction(name(), drop_fraction_);
-  forward_sparsity_.for_each([](const Schedule& schedule) {
-    if (!schedule.is_constant()) return;
-    if (const float s = schedule.at({}); !(s >= 0 && s < 1)) {
-      fail<ConfigError>("TopKAST", "forward_sparsity must be at least 0 and below 1", fmt::format("{}", s),
-                        remedy_of_share(s));
-    }
-  });
+  check_sparsity(name(), "forward_sparsity", forward_sparsity_);
 }
 
 int64_t TopKAST::num_forward(const SparseParameter& parameter, const ScheduleTime& time) const {
@@ -86,6 +80,7 @@ void TopKAST::prepare_adopt(std::vector<SparseParameter> parameters) {
   if (!starts_dense()) {
     for (const SparseParameter& p : parameters) chosen_.emplace_back(p.param(), choose_forward(p, {}));
   }
+  if (!parameters.empty()) warn_about_names("forward_sparsity", forward_sparsity_, parameters);
   DynamicSparsityAlgorithm::prepare_adopt(std::move(parameters));
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/config_errors.h"
 #include "gossamer/dispatch.h"
 #include "gossamer/random.h"
 #include "runtime/check.h"
@@ -132,13 +133,14 @@ std::shared_ptr<const CsrPattern> checkerboard(const InitContext& context) {
 InitMethod make_init_method(std::string_view name) {
   constexpr std::array<std::pair<std::string_view, std::shared_ptr<const CsrPattern> (*)(const InitContext&)>, 4>
       kMethods{{{"random", random}, {"topk", topk}, {"from_zeros", from_zeros}, {"checkerboard", checkerboard}}};
-  std::vector<std::string_view> names;
+  const std::string lower = to_lower(name);
+  std::vector<std::string> names;
   for (const auto& [known, method] : kMethods) {
-    if (known == name) return method;
-    names.push_back(known);
+    if (known == lower) return method;
+    names.emplace_back(known);
   }
   fail<ConfigError>("init_method", fmt::format("the name must be one of {}", fmt::join(names, ", ")),
-                    fmt::format("'{}'", name));
+                    fmt::format("'{}'", name), guess(name, names));
 }
 
 }  // namespace gossamer::sparse

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -40,6 +41,17 @@ ParameterFilter make_filter(const Config* config, const std::string& path) {
   return globs;
 }
 
+// Whether the value of a key `sparsity` is the settings of sparsity as a whole.
+bool is_settings(const Config& config) {
+  if (const auto* list = config.get_if<ConfigList>()) return !list->empty() && is_settings(list->front());
+  const auto* map = config.get_if<ConfigMap>();
+  if (map == nullptr) return false;
+  return std::ranges::any_of(*map, [](const auto& entry) {
+    constexpr std::string_view kKeys[] = {"algorithm", "sparsity", "schedule", "param_filter", "groups"};
+    return std::ranges::find(kKeys, entry.first) != std::end(kKeys);
+  });
+}
+
 // What earlier versions of the original called a key, and what surrounds the settings of sparsity in its files.
 void refuse_known_mistakes(const Config& config, const std::string& path) {
   const ConfigMap& map = *config.get_if<ConfigMap>();
@@ -50,12 +62,43 @@ void refuse_known_mistakes(const Config& config, const std::string& path) {
     fail<ConfigError>(path + ".param_name_patterns", "the key is called param_filter", "an old name of it",
                       "did you mean 'param_filter'?");
   }
+  if (const auto found = std::ranges::find(map, "sparsity", &ConfigMap::value_type::first); found != map.end()) {
+    if (is_settings(found->second)) {
+      fail<ConfigError>(path, "the settings of sparsity must be given alone",
+                        "a map with the key 'sparsity' around them", "pass config.at(\"sparsity\")");
+    }
+    const auto* by_name = found->second.get_if<ConfigMap>();
+    if (by_name != nullptr && !by_name->empty() && by_name->front().first.find_first_of(".*") != std::string::npos) {
+      fail<ConfigError>(path + ".sparsity",
+                        "it must be a number, a list of numbers, or a map with the type of a schedule",
+                        fmt::format("a map with the key '{}'", by_name->front().first),
+                        "for a sparsity by name give a list of maps, each with a param_filter");
+    }
+  }
   if (has("algorithm") || has("type") || has("sparsity") || has("schedule")) return;
   for (const std::string outer : {"trainer", "init"}) {
     if (!has(outer)) continue;
     fail<ConfigError>(
         path, "the settings of sparsity must be given alone", fmt::format("a map with the key '{}'", outer),
         fmt::format("pass config{}.at(\"init\").at(\"sparsity\")", outer == "trainer" ? ".at(\"trainer\")" : ""));
+  }
+}
+
+// f(), with the path of the key in front of what an algorithm says about the option of that name: "RigL: window must
+// be ..." is about config.window.
+template <class F>
+auto with_key(const Config& config, const std::string& path, F&& f) {
+  try {
+    return f();
+  } catch (const ConfigError& error) {
+    const std::string_view text = error.what();
+    const size_t begin = std::min(text.find(": "), text.size() - 2) + 2;
+    const std::string_view word = text.substr(begin, text.find(' ', begin) - begin);
+    for (const auto& [key, value] : *config.get_if<ConfigMap>()) {
+      const bool is_meant = key == word || (key == "schedule" && word == "sparsity");
+      if (is_meant && !text.starts_with(path)) throw ConfigError(fmt::format("{}.{}: {}", path, key, text));
+    }
+    throw;
   }
 }
 
@@ -77,7 +120,7 @@ GroupEntry make_entry(const Config& config, const std::string& path) {
   }
   const AlgorithmFactory make = registry().find(reader.text(key, "static"), reader.path_of(key));
   ParameterFilter filter = make_filter(reader.find("param_filter"), reader.path_of("param_filter"));
-  auto algorithm = with_path(path, [&] { return make(reader); });
+  auto algorithm = with_path(path, [&] { return with_key(config, path, [&] { return make(reader); }); });
   if (reader.find("execution") != nullptr) algorithm->set_execution(read_execution(reader));
   if (reader.find("algorithm") != nullptr && reader.find("type") != nullptr) {
     fail<ConfigError>(reader.path_of("type"), "'type' and 'algorithm' are the same setting", "both are given",

@@ -58,7 +58,7 @@ void print_once(std::string_view message) {
     const std::scoped_lock lock(state.mutex);
     if (printed->size() >= kMaxPrinted || !printed->emplace(message).second) return;
   }
-  const std::string line = fmt::format("gossamer: {}\n", message);
+  const std::string line = fmt::format("gossamer: warning: {}\n", message);
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 

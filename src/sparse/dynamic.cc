@@ -40,8 +40,7 @@ void warn_about_unreached_cubic(const std::string& name, const Sparsity& sparsit
     if (cubic == nullptr || cubic->end <= last || cubic->init == cubic->final) return;
     rt::warn(
         "model.apply(sparsity): {} ends at sparsity {:.3g}, not at the {:.3g} of its schedule, as that ends at step {} "
-        "and "
-        "the updates at step {}; let the updates go on, or the schedule end earlier",
+        "and the updates at step {}; let the updates go on, or the schedule end earlier",
         name, schedule.at({.step = last}), cubic->final, cubic->end, last);
   });
 }

@@ -46,7 +46,8 @@ TEST_F(Log, AWarningWithoutACallbackGoesToStandardErrorOnce) {
   rt::warn("'{}' stays dense", "fc1");
   rt::warn("'{}' stays dense", "fc2");
   rt::log(LogLevel::Warning, "a deprecated name");
-  EXPECT_EQ(testing::internal::GetCapturedStderr(), "gossamer: 'fc1' stays dense\ngossamer: 'fc2' stays dense\n");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "gossamer: warning: 'fc1' stays dense\ngossamer: warning: 'fc2' stays dense\n");
 }
 
 TEST_F(Log, AWarningGoesToTheCallbackAloneAndEveryTime) {

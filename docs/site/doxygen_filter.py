@@ -92,7 +92,8 @@ def link(page, text, target):
         return f"[{text}]({target})"
     file, _, anchor = target.partition("#")
     path = (page.parent / file).resolve() if file else page
-    if path.suffix == ".md" and path.is_file():
+    in_site = path.parent == ROOT or ROOT / "docs" in path.parents
+    if path.suffix == ".md" and path.is_file() and in_site:
         return f"[{text}](@ref {page_name(path)}{'-' + anchor if anchor else ''})"
     return text
 

@@ -41,7 +41,7 @@ class Contrary final : public sp::DynamicSparsityAlgorithm {
  protected:
   gs::TopologyChange plan(const sp::SparseParameter& p, const sp::PlanContext& context) override {
     const gs::MatrixSize size = gs::as_matrix(p.param().shape());
-    const gs::Tensor strength = gs::abs(p.values().detach() - p.param().grad());
+    const gs::Tensor strength = gs::abs(p.values() - p.param().grad());
     std::vector<std::pair<float, int64_t>> live;  // -strength and position: the strongest come first
     p.pattern()->for_each([&, s = strength.data<float>()](const gs::SlotPosition& at) {
       live.emplace_back(-s[at.slot], at.row * size.cols + at.col);

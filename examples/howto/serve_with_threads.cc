@@ -29,9 +29,7 @@ nn::Sequential classifier() {
 }
 
 bool same_bits(const std::vector<gs::Tensor>& a, const std::vector<gs::Tensor>& b) {
-  return std::ranges::equal(a, b, [](const gs::Tensor& x, const gs::Tensor& y) {
-    return std::ranges::equal(x.span<float>(), y.span<float>());
-  });
+  return std::ranges::equal(a, b, gs::equal);
 }
 
 int main() try {

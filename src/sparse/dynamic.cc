@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "gossamer/autograd.h"
 #include "gossamer/optim/optimizer.h"
 #include "gossamer/random.h"
 #include "parameter/access.h"
@@ -181,6 +182,7 @@ void DynamicSparsityAlgorithm::prepare(optim::Optimizer* optimizer) {
     for (const auto& [p, context] : planned) {
       if (p.param().is_csr()) CsrPatternAccess::drop_transposed(*p.pattern());
     }
+    const NoGrad no_grad;  // scores are values of a moment
     std::vector<TopologyChange> changes = plan_all(planned);
     if (changes.size() != planned.size()) {
       fail<StateError>("plan_all", fmt::format("there must be a change for each of {} parameters", planned.size()),

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "gossamer/autograd.h"
 #include "gossamer/error.h"
 #include "gossamer/ops/elementwise.h"
 #include "gossamer/optim/sgd.h"
@@ -53,6 +54,28 @@ TEST(CustomAlgorithm, NeedsNothingButAMask) {
   algorithm.update();
   EXPECT_EQ(mask_string(p), "111111000000");
   expect_equal(p.dense(), test::select(before, p.mask()));
+}
+
+class SeesGraphs final : public DynamicSparsityAlgorithm {
+ public:
+  SeesGraphs() : DynamicSparsityAlgorithm("SeesGraphs", {.sparsity = 0.5}, {}) {}
+  std::vector<bool> recorded;  // of each plan
+
+ protected:
+  Tensor update_mask(const SparseParameter& parameter, const Tensor& mask, const PlanContext&) override {
+    recorded.push_back(mul(parameter.values(), parameter.values()).requires_grad());
+    return mask;
+  }
+};
+
+TEST(CustomAlgorithm, WhatAPlanComputesMakesNoGraph) {
+  const Parameter p = dense_parameter("w", {2, 3}, 24);
+  SeesGraphs algorithm;
+  algorithm.apply({p});
+  set_dense_gradient(p, uniform(p.shape(), 150));
+  algorithm.update();
+  EXPECT_EQ(algorithm.recorded, std::vector<bool>{false});
+  EXPECT_TRUE(grad_enabled());
 }
 
 TEST(CustomAlgorithm, IsCheckedLikeTheBuiltInOnes) {

@@ -54,7 +54,8 @@ class DynamicSparsityAlgorithm : public SparsityAlgorithm {
 
   // The changes of an update step, one for each parameter in their order; one without a pattern leaves its parameter
   // alone. plan() for each unless overridden, as by algorithms that share connections out among parameters. Within
-  // optimizer.step() the parameters hold their values after this step, while everything else is as before it.
+  // optimizer.step() the parameters hold their values after this step, while everything else is as before it. Runs
+  // under NoGrad.
   virtual std::vector<TopologyChange> plan_all(std::span<const Planned> planned);
   // The change of one parameter. The default makes it of update_mask().
   virtual TopologyChange plan(const SparseParameter& parameter, const PlanContext& context);

@@ -5,49 +5,20 @@
 
 namespace gossamer::nn {
 
-Tensor Identity::forward(const Tensor& x) {
-  check_not_moved_from();
-  return x;
-}
+Tensor ReLU::forward(const Tensor& x) { return relu(x); }
 
-Tensor ReLU::forward(const Tensor& x) {
-  check_not_moved_from();
-  return relu(x);
-}
+Tensor Tanh::forward(const Tensor& x) { return tanh(x); }
 
-Tensor Tanh::forward(const Tensor& x) {
-  check_not_moved_from();
-  return tanh(x);
-}
+Tensor Sigmoid::forward(const Tensor& x) { return sigmoid(x); }
 
-Tensor Sigmoid::forward(const Tensor& x) {
-  check_not_moved_from();
-  return sigmoid(x);
-}
+Tensor SiLU::forward(const Tensor& x) { return silu(x); }
 
-Tensor SiLU::forward(const Tensor& x) {
-  check_not_moved_from();
-  return silu(x);
-}
+Tensor GELU::forward(const Tensor& x) { return gelu(x, options_); }
 
-Tensor GELU::forward(const Tensor& x) {
-  check_not_moved_from();
-  return gelu(x, options_);
-}
+Tensor LeakyReLU::forward(const Tensor& x) { return leaky_relu(x, options_); }
 
-Tensor LeakyReLU::forward(const Tensor& x) {
-  check_not_moved_from();
-  return leaky_relu(x, options_);
-}
+Tensor Softplus::forward(const Tensor& x) { return softplus(x, options_); }
 
-Tensor Softplus::forward(const Tensor& x) {
-  check_not_moved_from();
-  return softplus(x, options_);
-}
-
-Tensor Softmax::forward(const Tensor& x) {
-  check_not_moved_from();
-  return softmax(x, options_.dim);
-}
+Tensor Softmax::forward(const Tensor& x) { return softmax(x, options_.dim); }
 
 }  // namespace gossamer::nn

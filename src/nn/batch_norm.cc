@@ -52,7 +52,6 @@ std::string_view remedy_of_rank(bool is_1d, int rank) {
 
 template <class Derived>
 Tensor BatchNormNd<Derived>::forward(const Tensor& x) {
-  this->check_not_moved_from();
   const bool has_rank = kIs1d<Derived> ? x.rank() == 2 || x.rank() == 3 : x.rank() == 4;
   if (x.defined() && !(has_rank && x.dim(1) == options_.channels)) {
     fail<ShapeError>(kName<Derived>,

@@ -57,7 +57,6 @@ void Sequential::refuse_type(std::string_view name) {
 }
 
 Tensor Sequential::forward(const Tensor& x) {
-  check_not_moved_from();
   Tensor y = x;
   for (const NamedModule& part : modules_) y = part.module->forward(y);
   return y;

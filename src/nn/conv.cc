@@ -73,7 +73,6 @@ Conv1d::Conv1d(const Conv1dOptions& options, Generator& rng) : options_(options)
 }
 
 Tensor Conv1d::forward(const Tensor& x) {
-  check_not_moved_from();
   return conv1d(x, weight_, bias_,
                 {.stride = options_.stride,
                  .padding = options_.padding,
@@ -91,7 +90,6 @@ Conv2d::Conv2d(const Conv2dOptions& options, Generator& rng) : options_(options)
 }
 
 Tensor Conv2d::forward(const Tensor& x) {
-  check_not_moved_from();
   return conv2d(x, weight_, bias_,
                 {.stride = options_.stride,
                  .padding = options_.padding,

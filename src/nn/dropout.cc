@@ -18,7 +18,6 @@ Dropout::Dropout(const DropoutOptions& options, Generator& rng) : options_(optio
 }
 
 Tensor Dropout::forward(const Tensor& x) {
-  check_not_moved_from();
   if (!training() || options_.p == 0) return x;
   // Atomic: several threads may run forward at once.
   const int64_t call = std::atomic_ref(*calls_.mutable_data<int64_t>()).fetch_add(1, std::memory_order_relaxed);

@@ -70,7 +70,6 @@ Embedding::Embedding(const Parameter& weight, std::optional<int64_t> padding_idx
 }
 
 Tensor Embedding::forward(const Tensor& indices) {
-  check_not_moved_from();
   return embedding(indices, weight_, {.padding_idx = options_.padding_idx});
 }
 

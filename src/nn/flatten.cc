@@ -5,7 +5,6 @@
 namespace gossamer::nn {
 
 Tensor Flatten::forward(const Tensor& x) {
-  check_not_moved_from();
   return flatten(x, {.start_dim = options_.start_dim, .end_dim = options_.end_dim});
 }
 

@@ -55,9 +55,6 @@ Linear::Linear(const Parameter& weight, const Parameter& bias) : weight_(weight)
   if (bias_.defined()) register_parameter("bias", bias_);
 }
 
-Tensor Linear::forward(const Tensor& x) {
-  check_not_moved_from();
-  return linear(x, weight_, bias_);
-}
+Tensor Linear::forward(const Tensor& x) { return linear(x, weight_, bias_); }
 
 }  // namespace gossamer::nn

@@ -20,7 +20,6 @@ LayerNorm::LayerNorm(const LayerNormOptions& options) : options_(options) {
 }
 
 Tensor LayerNorm::forward(const Tensor& x) {
-  check_not_moved_from();
   return layer_norm(x, options_.normalized_shape, tensor_of(weight_), tensor_of(bias_), {.eps = options_.eps});
 }
 
@@ -32,7 +31,6 @@ RMSNorm::RMSNorm(const RMSNormOptions& options) : options_(options) {
 }
 
 Tensor RMSNorm::forward(const Tensor& x) {
-  check_not_moved_from();
   return rms_norm(x, options_.normalized_shape, tensor_of(weight_), {.eps = options_.eps});
 }
 
@@ -52,7 +50,6 @@ GroupNorm::GroupNorm(const GroupNormOptions& options) : options_(options) {
 }
 
 Tensor GroupNorm::forward(const Tensor& x) {
-  check_not_moved_from();
   if (x.rank() >= 2 && x.dim(1) != options_.channels) {
     fail<ShapeError>("GroupNorm", fmt::format("x must be [n, {}, ...]", options_.channels), x.shape().to_string());
   }

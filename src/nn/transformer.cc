@@ -54,10 +54,7 @@ FeedForward::FeedForward(const FeedForwardOptions& options, Generator& rng)
   register_module("fc2_linear_layer", fc2_);
 }
 
-Tensor FeedForward::forward(const Tensor& x) {
-  check_not_moved_from();
-  return fc2_(activate(options_.activation, fc1_(x)));
-}
+Tensor FeedForward::forward(const Tensor& x) { return fc2_(activate(options_.activation, fc1_(x))); }
 
 TransformerBlock::TransformerBlock(const TransformerBlockOptions& options, Generator& rng)
     : options_(options),
@@ -90,7 +87,6 @@ TransformerBlock::TransformerBlock(const TransformerBlockOptions& options, Gener
 Tensor TransformerBlock::add_feed_forward(const Tensor& x) { return add(x, dropout_(ffn_((*norm2_)(x)))); }
 
 Tensor TransformerBlock::forward(const Tensor& x) {
-  check_not_moved_from();
   return add_feed_forward(add(x, dropout_(self_attn_((*norm1_)(x)))));
 }
 

@@ -37,7 +37,7 @@ using gossamer::StateDictOptions;
 // Movable, not copyable (clone()). Names, parameters and flags live in a registry that moves along, so a module may be
 // moved, with its members, after it was registered in another; registries and Parameters outlive the modules. A module
 // that was moved from can only be assigned to or destroyed: a call of it and the functions of Module throw StateError,
-// while what a layer tells of itself, as options(), is unspecified.
+// while what a layer tells of itself, as options(), and a forward() called by its name are unspecified.
 //
 // Names are unique within a module and hold no dot. The parameters of a child "fc1" are called "fc1.weight" and so on,
 // through all levels; Parameter::name() follows.

@@ -41,20 +41,25 @@ struct CommandLine {
   std::string tensor, simd, execution = "auto";
 };
 
-LayerSize parse_size(const std::string& text) {
-  int64_t sizes[3] = {};
+// `batch` is the number of samples of all shapes, or 0 where each has its own.
+LayerSize parse_size(const std::string& text, int64_t batch) {
+  std::vector<int64_t> sizes;
   const char* at = text.data();
   const char* const end = text.data() + text.size();
-  for (int i = 0; i < 3; ++i) {
-    const auto [next, error] = std::from_chars(at, end, sizes[i]);
-    const bool ends = i < 2 ? next != end && *next == 'x' : next == end;
-    if (error != std::errc() || sizes[i] < 1 || sizes[i] >= int64_t{1} << 31 || !ends) {
-      fail<ConfigError>("--shapes", "a shape must be MxKxN: outputs, inputs and samples", fmt::format("'{}'", text),
-                        "for instance 1024x784x128");
-    }
-    if (i < 2) at = next + 1;
+  for (bool more = true; more;) {
+    int64_t size = 0;
+    const auto [next, error] = std::from_chars(at, end, size);
+    more = next != end && *next == 'x' && sizes.size() < 2;
+    if (error != std::errc() || size < 1 || size >= int64_t{1} << 31 || (!more && next != end)) break;
+    sizes.push_back(size);
+    at = more ? next + 1 : next;
   }
-  return {sizes[0], sizes[1], sizes[2]};
+  if (batch > 0 && sizes.size() == 2) sizes.push_back(batch);
+  if (at != end || sizes.size() != 3) {
+    fail<ConfigError>("--shapes", "a shape must be MxKxN: outputs, inputs and samples, or MxK with --batch N",
+                      fmt::format("'{}'", text), "for instance 1024x784x128");
+  }
+  return {sizes[0], sizes[1], batch > 0 ? batch : sizes[2]};
 }
 
 // The values with the given names; `defaults` when none is given.
@@ -92,14 +97,15 @@ void read_user_pattern(const CommandLine& given, Options& options) {
 
 void choose_layers(const CommandLine& given, Options& options) {
   if (!given.pattern.empty()) return read_user_pattern(given, options);
-  for (const std::string& text : given.shapes) options.sizes.push_back(parse_size(text));
-  if (given.shapes.empty()) options.sizes.assign(std::begin(kSizes), std::end(kSizes));
-  if (given.batch > 0) {
-    for (LayerSize& size : options.sizes) size.n = given.batch;
+  for (const std::string& text : given.shapes) options.sizes.push_back(parse_size(text, given.batch));
+  if (given.shapes.empty()) {
+    options.sizes.assign(std::begin(kSizes), std::end(kSizes));
+    for (LayerSize& size : options.sizes) size.n = given.batch > 0 ? given.batch : size.n;
   }
   for (const double s : given.sparsities) {
     if (!(s > 0 && s < 1)) {
-      fail<ConfigError>("--sparsities", "a sparsity must lie between 0 and 1, both excluded", fmt::format("{}", s));
+      fail<ConfigError>("--sparsities", "a sparsity must lie between 0 and 1, both excluded", fmt::format("{}", s),
+                        remedy_of_share(s));
     }
   }
   options.sparsities = given.sparsities;

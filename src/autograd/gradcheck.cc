@@ -22,7 +22,7 @@ void check_f64(const Tensor& x, std::string_view what) {
     fail<DTypeError>(
         kOp, fmt::format("{} must be f64", what),
         x.defined() ? fmt::format("{} {}", dtype_name(x.dtype()), x.shape().to_string()) : "an undefined tensor",
-        "convert with .to(DType::f64)");
+        x.defined() && !is_floating(x.dtype()) ? "fn captures what has no gradient" : "convert with .to(DType::f64)");
   }
 }
 

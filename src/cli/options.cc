@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "config/config_errors.h"
+#include "runtime/check.h"
 
 namespace gossamer::cli {
 
@@ -42,7 +43,9 @@ std::string check_seed(const std::string& text) {
 std::string check_sparsity(const std::string& text) {
   double sparsity = -1;
   if (read(text, sparsity) && sparsity >= 0 && sparsity < 1) return "";
-  return fmt::format("must be a number of at least 0 and below 1; got '{}'", text);
+  const std::string remedy = remedy_of_share(sparsity);
+  return fmt::format("must be a number of at least 0 and below 1; got '{}'{}{}", text, remedy.empty() ? "" : "; ",
+                     remedy);
 }
 
 }  // namespace gossamer::cli

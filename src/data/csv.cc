@@ -32,7 +32,8 @@ float to_float(const CsvReader& reader, size_t column, double value) {
 int64_t to_class(const CsvReader& reader, size_t column, double value) {
   constexpr double kClasses = 0x1p53;
   if (!(value >= 0 && value < kClasses) || value != std::floor(value)) {
-    reader.fail_at(column, "a class must be a whole number from 0 on", fmt::format("{}", value));
+    reader.fail_at(column, "a class must be a whole number from 0 on", fmt::format("{}", value),
+                   "target = CsvTarget::Value takes values to predict");
   }
   return static_cast<int64_t>(value);
 }

@@ -54,7 +54,9 @@ void Optimizer::add_parameters(size_t group, const std::vector<Parameter>& param
                                const std::vector<std::string>& states) {
   const std::string_view op = "add_param_group";
   if (parameters.empty()) {
-    fail<ConfigError>(op, "a group must have parameters", "an empty list", "pass model.parameters()");
+    fail<ConfigError>(
+        op, "a group must have parameters", "an empty list",
+        "pass model.parameters(); a module knows those that register_parameter and register_module named");
   }
   auto records = records_;
   auto index = index_;

@@ -109,7 +109,13 @@ void Group::warn_about_filters(const std::vector<SparseParameter>& parameters) c
     for (const SparseParameter& p : requires_dense_) {
       if (filter(p)) dense.push_back(p.name());
     }
-    if (!dense.empty()) {
+    if (names.empty() && dense.empty()) {
+      rt::warn(
+          "model.apply(group): {} finds no parameter in the model; register_parameter and register_module tell a "
+          "module "
+          "what it has",
+          what);
+    } else if (!dense.empty()) {
       rt::warn("model.apply(group): {} matches only what has requires_dense: {}", what, list_nearest({}, dense));
     } else if (filter.globs().empty()) {
       rt::warn("model.apply(group): {} matches none of {} parameters that may be sparse", what, names.size());
@@ -133,6 +139,22 @@ void Group::warn_about_filters(const std::vector<SparseParameter>& parameters) c
           "model.apply(group): entries before it take all that the filter of {}, {}, matches; put the entry before "
           "them",
           entry, filter.describe());
+    }
+    std::vector<std::string> of_rank_one;  // that a glob takes beside others, and no entry names
+    bool takes_others = false;
+    for (const SparseParameter& p : parameters) {
+      if (match(p) != &entries_[i]) continue;
+      if (p.param().shape().rank() > 1) {
+        takes_others = true;
+      } else if (!filter.globs().empty() && std::ranges::find(filter.globs(), p.name()) == filter.globs().end()) {
+        of_rank_one.push_back(p.name());
+      }
+    }
+    if (takes_others && !of_rank_one.empty()) {
+      rt::warn(
+          "model.apply(group): the filter of {}, {}, takes parameters of rank 1, too: {}; name the weights alone, as "
+          "'fc*.weight' does",
+          entry, filter.describe(), list_nearest({}, of_rank_one));
     }
     for (const std::string& glob : filter.globs()) {
       if (!matches(glob)) warn(fmt::format("the glob '{}' of {}", glob, entry), glob);

@@ -96,6 +96,8 @@ TEST(GradCheck, LeavesTheInputsAsTheyAre) {
 TEST(GradCheck, RefusesOtherDtypesThanF64) {
   EXPECT_THROW(gradcheck({}, {Tensor::zeros({2}, DType::f64)}), ConfigError);
   const auto identity = [](Inputs x) { return x[0]; };
+  EXPECT_EQ(message_of<DTypeError>([&] { gradcheck(identity, {Tensor::zeros({2}, DType::i64)}); }),
+            "gradcheck: input 0 must be f64; i64 [2]; fn captures what has no gradient");
   EXPECT_NE(message_of<DTypeError>([&] {
               gradcheck(identity, {uniform({2}, 1), Tensor::ones({2})});
             }).find("input 1"),

@@ -66,6 +66,7 @@ TEST(Options, TakeLists) {
   const Options options = parse({"--shapes", "10x20x30,4x2x3", "--sparsities=0.25,0.75", "--threads", "1,3",
                                  "--kernels", "step,forward", "--layouts", "native", "--peers", "none"});
   EXPECT_EQ(options.sizes, (std::vector<LayerSize>{{10, 20, 30}, {4, 2, 3}}));
+  EXPECT_EQ(parse({"--shapes", "10x20,4x2x3", "--batch", "5"}).sizes, (std::vector<LayerSize>{{10, 20, 5}, {4, 2, 5}}));
   EXPECT_EQ(options.sparsities, (std::vector<double>{0.25, 0.75}));
   EXPECT_EQ(options.threads, (std::vector<int>{1, 3}));
   EXPECT_EQ(options.kernels, (std::vector<Kernel>{Kernel::Step, Kernel::Forward}));
@@ -119,6 +120,7 @@ TEST(Options, SayWhatIsWrong) {
   }
   expect_refused({"--sparsities", "1"}, "--sparsities: a sparsity must lie between 0 and 1, both excluded; 1");
   expect_refused({"--sparsities", "0"}, "both excluded; 0");
+  expect_refused({"--sparsities", "85"}, "both excluded; 85; it is a share: 0.85 for 85 %");
   expect_refused({"--shapes", "2x2x8", "--sparsities", "0.1"},
                  "--sparsities: every weight must have a zero; 2x2x8 at sparsity 0.1 has none");
   expect_refused({"--kernels", "backward"},

@@ -322,6 +322,7 @@ class Weights(unittest.TestCase):
             (("prune", "m.safetensors", *out), "--sparsity must be given"),
             (("prune", "m.safetensors", "--sparsity", "0.9"), "--output is required"),
             (("prune", "m.safetensors", "--sparsity", "1", *out), "at least 0 and below 1", "'1'"),
+            (("prune", "m.safetensors", "--sparsity", "80", *out), "'80'; it is a share: 0.8 for 80 %"),
             (("prune", "m.safetensors", "--sparsity", "nan", *out), "at least 0 and below 1", "'nan'"),
             (("prune", "m.safetensors", "--sparsity", "0.9", "--algorithm", "magnitud", *out), "did you mean 'magnitude'?"),
             (("prune", "m.safetensors", "--sparsity", "0.9", "--seed", "-1", *out), "--seed", "'-1'"),

@@ -118,7 +118,10 @@ TEST(Optimizer, RefusesOptionsOutOfRangeAndNamesThem) {
 TEST(Optimizer, RefusesListsWithoutParametersOrWithOneTwice) {
   const Parameter p = parameter({1}, "fc.bias");
   const auto message = [](auto&&... args) { return message_of<ConfigError>([&] { SGD optimizer(args...); }); };
-  EXPECT_NE(message(std::vector<Parameter>{}).find("empty list"), std::string::npos);
+  EXPECT_NE(message(std::vector<Parameter>{})
+                .find("empty list; pass model.parameters(); a module knows those that "
+                      "register_parameter and register_module named"),
+            std::string::npos);
   EXPECT_NE(message(std::vector<SGD::Group>{}).find("empty list"), std::string::npos);
   EXPECT_NE(message(std::vector{p, Parameter()}).find("number 1"), std::string::npos);
   EXPECT_NE(message(std::vector{p, p}).find("'fc.bias' comes again"), std::string::npos);

@@ -195,7 +195,7 @@ TEST(Group, WarnsWhenNoFilterMatches) {
 TEST(Group, WarnsAboutAFilterThatMatchesNoParameter) {
   LogCapture log;
   const std::vector<std::string> globs{"fc3.*", "head"};
-  Group group{{"*.weight", Static(0.5)},
+  Group group{{"fc*.weight", Static(0.5)},
               {globs, SET({.sparsity = 0.5})},
               {[](const std::string&, const Parameter&) { return false; }, Static(0.5)}};
   group.apply(network());

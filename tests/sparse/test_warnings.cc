@@ -261,7 +261,7 @@ std::vector<std::string> warnings_of(Group group, const Parameters& parameters) 
 }
 
 TEST(Filter, AGlobOfSeveralThatMatchesNothingIsWarnedAboutWithTheNames) {
-  const auto messages = warnings_of({{{"fc1.*", "fc3.wieght"}, Static(0.5)}}, network());
+  const auto messages = warnings_of({{{"fc1.w*", "fc3.wieght"}, Static(0.5)}}, network());
   ASSERT_EQ(messages.size(), 1U);
   EXPECT_TRUE(contains(messages[0], "the glob 'fc3.wieght' of entry 0 (Static) matches none of 3"));
   EXPECT_TRUE(contains(messages[0], "'fc1.weight', 'fc2.weight', 'fc1.bias'"));
@@ -269,15 +269,31 @@ TEST(Filter, AGlobOfSeveralThatMatchesNothingIsWarnedAboutWithTheNames) {
 }
 
 TEST(Filter, AnEntryThatEarlierOnesLeaveNothingIsWarnedAbout) {
-  const auto messages = warnings_of({{"fc*", Static(0.5)}, {"fc2.weight", Static(0.9)}}, network());
+  const auto messages = warnings_of({{"fc*.weight", Static(0.5)}, {"fc2.weight", Static(0.9)}}, network());
   ASSERT_EQ(messages.size(), 1U);
   EXPECT_TRUE(contains(messages[0], "entries before it take all that the filter of entry 1 (Static), 'fc2.weight'"));
+}
+
+TEST(Filter, AGlobThatTakesBiasesBesideWeightsIsWarnedAboutUnlessTheyAreNamed) {
+  const auto messages = warnings_of({{"fc1.*", Static(0.5)}}, network());
+  ASSERT_EQ(messages.size(), 1U);
+  EXPECT_TRUE(contains(messages[0],
+                       "the filter of entry 0 (Static), 'fc1.*', takes parameters of rank 1, too: 'fc1.bias'; name the "
+                       "weights alone, as 'fc*.weight' does"));
+  EXPECT_TRUE(warnings_of({{{"fc1.weight", "fc1.bias"}, Static(0.5)}}, network()).empty());
+  EXPECT_TRUE(warnings_of({{"*.bias", Static(0.5)}}, network()).empty());
+}
+
+TEST(Filter, AModelWithoutParametersIsCalledThat) {
+  const auto messages = warnings_of({{"fc1.weight", Static(0.5)}}, {});
+  ASSERT_FALSE(messages.empty());
+  EXPECT_TRUE(contains(messages[0], "finds no parameter in the model; register_parameter and register_module tell"));
 }
 
 TEST(Filter, AMatchWithRequiresDenseIsCalledThat) {
   const Parameters parameters = network();
   parameters[2].set_requires_dense();
-  const auto messages = warnings_of({{"fc1.*", Static(0.5)}, {"fc2.*", Static(0.9)}}, parameters);
+  const auto messages = warnings_of({{"fc1.w*", Static(0.5)}, {"fc2.*", Static(0.9)}}, parameters);
   ASSERT_EQ(messages.size(), 1U);
   EXPECT_TRUE(contains(messages[0], "'fc2.*', matches only what has requires_dense: 'fc2.weight'"));
 }

@@ -32,7 +32,7 @@ class Shape {
   int64_t operator[](int dim) const {
     return dims_[dim >= 0 && dim < rank_ ? static_cast<size_t>(dim) : place_of(dim)];
   }
-  int64_t back() const { return (*this)[-1]; }
+  int64_t back() const { return (*this)[rank_ - 1]; }
 
   const int64_t* begin() const GOSSAMER_LIFETIMEBOUND { return dims_.data(); }
   const int64_t* end() const GOSSAMER_LIFETIMEBOUND { return dims_.data() + rank_; }

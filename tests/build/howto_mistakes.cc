@@ -137,6 +137,7 @@ void train_sparse() {
     model.apply(sparsity);
   });
   apply("fc.weight", sp::Static(0.9));
+  apply("fc1*", sp::Static(0.9));
   page.mistake([] { sp::RigL sparsity(90); });
   page.mistake([] { sp::GMP sparsity({.sparsity = 0.9}); });
   page.mistake([] {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that what the pages link to is there: files, folders, pictures, and headings by the names that GitHub gives them.
+"""Checks that what the pages name is there: files, folders, pictures and headings (by the names that GitHub gives them) that they
+link to, and files of the tree in backquotes, as `docs/adding.md` or `src/ops/*.cc`. The changelog names what is gone, too.
 
 usage: check_links.py ROOT
 """
@@ -13,16 +14,22 @@ sys.path.insert(0, str(ROOT / "docs" / "site"))
 from doxygen_filter import slug  # noqa: E402: the folder is known only now
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+FILE = re.compile(r"(?<![\w./<-])(?:bench|docs|examples|include|kernels|src|tests)/[\w./*-]+\.\w+")
 
 
-def without_code(page):
-    """The lines of a page outside of code, by number."""
+def prose(page):
+    """The lines of a page outside of blocks of code, by number."""
     fenced = False
     for number, line in enumerate(page.read_text().split("\n"), 1):
         if line.lstrip().startswith("```"):
             fenced = not fenced
         elif not fenced:
-            yield number, re.sub(r"`[^`]*`", "", line) if not line.startswith("#") else line
+            yield number, line
+
+
+def without_code(page):
+    for number, line in prose(page):
+        yield number, re.sub(r"`[^`]*`", "", line) if not line.startswith("#") else line
 
 
 def anchors(page):
@@ -47,6 +54,13 @@ def faults(page):
                 yield f"{page.relative_to(ROOT)}:{number}: {target} lies outside of the project"
             elif anchor and path.suffix == ".md" and anchor not in anchors(path):
                 yield f"{page.relative_to(ROOT)}:{number}: {file or page.name} has no heading #{anchor}"
+    if page.name == "CHANGELOG.md":
+        return
+    for number, line in prose(page):
+        for code in re.findall(r"`([^`]*)`", line):
+            for file in FILE.findall(code):
+                if not any(ROOT.glob(file)):
+                    yield f"{page.relative_to(ROOT)}:{number}: there is no {file}"
 
 
 pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").rglob("*.md")]

@@ -68,6 +68,7 @@ void own_data() {
   page.mistake([] { gd::load_csv(csv("5.1,3.5,0\n4.9,3.0,1\n")); });
   page.mistake([] { gd::load_csv(csv("s0,s1,state\n5.1,3.5,0\n4.9,n/a,1\n")); });
   page.mistake([] { gd::load_csv(csv("s0,s1,state\n5.1,3.5,0\n"), {.label = "sate"}); });
+  page.mistake([] { gd::load_csv(csv("s0,s1,price\n5.1,3.5,0.75\n")); });
   page.mistake([&] { (void)gs::cross_entropy(logits, gs::Tensor::full({64}, 3, gs::DType::i64)); });
   page.mistake([&] { (void)gs::cross_entropy(logits, gs::Tensor::zeros({64})); });
   page.mistake([&] { (void)model(gd::parse_csv("s0,s1,s2,s3,s4,s5,s6,s7\n1,2,3,4,5,6,7,8\n").values); });
@@ -136,6 +137,7 @@ void train_sparse() {
     model.apply(sparsity);
   });
   apply("fc.weight", sp::Static(0.9));
+  apply("fc1*", sp::Static(0.9));
   page.mistake([] { sp::RigL sparsity(90); });
   page.mistake([] { sp::GMP sparsity({.sparsity = 0.9}); });
   page.mistake([] {
@@ -161,8 +163,21 @@ void train_sparse() {
       optimizer.step();
     }
   });
+  page.mistake([] {
+    gs::nn::Sequential model = network();
+    gs::optim::SGD optimizer(model.parameters(), {.lr = 0.1});
+    {
+      sp::Group sparsity({{"fc1.weight", sp::RigL({.sparsity = 0.9, .update = {.freq = 100, .stop = 700}})}});
+      model.apply(sparsity);
+      optimizer.apply(sparsity);
+    }
+    gs::sum(model(gs::Tensor::ones({2, 8}))).backward();
+    optimizer.step();
+  });
   const sp::Cubic rising = {.init = 0, .final = 0.9, .start = 0, .end = 1000};
   apply("fc1.weight", sp::GMP({.sparsity = rising, .update = {.freq = 100, .stop = 800}}));
+  apply("fc1.weight", sp::SET({.sparsity = 0.9, .update = {.freq = 100, .start = 100, .stop = 500}}));
+  apply("fc1.weight", sp::RigL({.sparsity = 0.9, .update = {.freq = 1000, .stop = 800}}));
   apply("fc1.weight", sp::RigL({.sparsity = 0.9, .update = {.freq = 100, .start = 100}, .init_method = sp::topk}));
   page.mistake([] {
     gs::nn::Sequential model = network();

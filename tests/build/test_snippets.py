@@ -1,5 +1,5 @@
 # The C++ of the pages compiles. A block is the body of a function that sees what its page speaks of; programs are
-# examples, which are built and run.
+# examples, which are built and run. Blocks of a how-to that are no part of its program (c++) are declarations.
 # usage: test_snippets.py SOURCE -- COMPILER...
 import pathlib
 import subprocess
@@ -39,6 +39,13 @@ for page, declarations in PAGES.items():
             continue
         line = text[: text.index(block)].count("\n") + 1
         code += f'void block_{number}() {{\n#line {line} "docs/{page}.md"\n{block};\n}}\n'
+    code += "}\n"
+
+for page in sorted((source / "docs" / "howto").glob("*.md")):
+    text = page.read_text()
+    code += f"namespace howto_{page.stem.replace('-', '_')} {{\n"
+    for block in blocks(text, r"c\+\+"):
+        code += f'#line {text[: text.index(block)].count(chr(10)) + 1} "docs/howto/{page.name}"\n{block}\n'
     code += "}\n"
 
 with tempfile.TemporaryDirectory() as folder:

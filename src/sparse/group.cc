@@ -112,8 +112,7 @@ void Group::warn_about_filters(const std::vector<SparseParameter>& parameters) c
     if (names.empty() && dense.empty()) {
       rt::warn(
           "model.apply(group): {} finds no parameter in the model; register_parameter and register_module tell a "
-          "module "
-          "what it has",
+          "module what it has",
           what);
     } else if (!dense.empty()) {
       rt::warn("model.apply(group): {} matches only what has requires_dense: {}", what, list_nearest({}, dense));

@@ -239,6 +239,7 @@ ImportResult load(std::string_view op, Module& module, const StateDict& dict, co
         return (*options.from_zeros)(sparse::SparseParameter(named.first, named.second));
       })) {
     std::vector<std::string> names;
+    names.reserve(parameters.size());
     for (const auto& [name, p] : parameters) names.push_back(name);
     fail<ConfigError>(op, "from_zeros must take a parameter", options.from_zeros->describe() + " takes none",
                       "there are " + list_nearest(options.from_zeros->globs(), std::move(names)));

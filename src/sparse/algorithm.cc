@@ -18,6 +18,7 @@
 #include "runtime/check.h"
 #include "runtime/log.h"
 #include "sparse/anchor.h"
+#include "sparse/names.h"
 #include "sparse/settings/shares.h"
 #include "sparse/unattached.h"
 #include "sparse/warn_if_empty.h"
@@ -117,8 +118,7 @@ void SparsityAlgorithm::warn_about_rank_one(const std::vector<SparseParameter>& 
 
 void SparsityAlgorithm::warn_about_names(std::string_view what, const Sparsity& sparsity,
                                          const std::vector<SparseParameter>& parameters) const {
-  std::vector<std::string> names;
-  for (const SparseParameter& p : parameters) names.push_back(p.name());
+  const std::vector<std::string> names = names_of(parameters);
   for (const auto& [name, schedule] : sparsity.by_name()) {
     if (std::ranges::any_of(names, [&, &key = name](const std::string& n) { return n == key || glob_match(key, n); })) {
       continue;

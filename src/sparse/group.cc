@@ -12,6 +12,7 @@
 #include "parameter/snapshot.h"
 #include "runtime/check.h"
 #include "runtime/log.h"
+#include "sparse/names.h"
 #include "sparse/saved.h"
 
 namespace gossamer::sparse {
@@ -102,8 +103,7 @@ std::vector<SparseParameter> Group::select(std::vector<SparseParameter> paramete
 }
 
 void Group::warn_about_filters(const std::vector<SparseParameter>& parameters) const {
-  std::vector<std::string> names;
-  for (const SparseParameter& p : parameters) names.push_back(p.name());
+  const std::vector<std::string> names = names_of(parameters);
   const auto warn = [&](std::string_view what, const ParameterFilter& filter) {
     std::vector<std::string> dense;
     for (const SparseParameter& p : requires_dense_) {

@@ -1,20 +1,18 @@
-// Names of parameters in messages.
+// Names of parameters, for messages.
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
-
-#include "config/nearest.h"
 
 namespace gossamer::sparse {
 
-// list_nearest() of what has a name().
+// Of what has a name().
 template <class Named>
-std::string list_nearest(const std::vector<std::string>& wanted, const std::vector<Named>& parameters) {
+std::vector<std::string> names_of(const std::vector<Named>& parameters) {
   std::vector<std::string> names;
+  names.reserve(parameters.size());
   for (const Named& p : parameters) names.push_back(p.name());
-  return gossamer::list_nearest(wanted, std::move(names));
+  return names;
 }
 
 }  // namespace gossamer::sparse

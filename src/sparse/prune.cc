@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "config/nearest.h"
 #include "gossamer/dispatch.h"
 #include "gossamer/glob.h"
 #include "gossamer/sparse/init_method.h"
@@ -40,7 +41,7 @@ void check(const std::vector<Parameter>& parameters, const PruneOptions& options
           return p.name() == wanted || glob_match(wanted, p.name());
         })) {
       fail<ConfigError>(kOp, "the sparsity must name the parameters", fmt::format("'{}' is none of them", name),
-                        "there are " + list_nearest({name}, parameters));
+                        "there are " + list_nearest({name}, names_of(parameters)));
     }
   }
 }

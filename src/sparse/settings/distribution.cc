@@ -8,6 +8,7 @@
 #include <iterator>
 #include <numeric>
 
+#include "config/nearest.h"
 #include "runtime/check.h"
 #include "sparse/names.h"
 
@@ -39,7 +40,7 @@ void check(const std::vector<Parameter>& parameters, const DistributionOptions& 
     }
     if (!any_matches(parameters, glob)) {
       fail<ConfigError>(kOp, "an override must match a parameter", fmt::format("'{}' matches none", glob),
-                        "there are " + list_nearest({glob}, parameters));
+                        "there are " + list_nearest({glob}, names_of(parameters)));
     }
   }
 }
@@ -93,7 +94,7 @@ std::vector<Parameter> matching(const std::vector<Parameter>& parameters, const 
   if (found.empty()) {
     fail<ConfigError>("matching", "the filter must take a parameter",
                       fmt::format("it takes none of {}", parameters.size()),
-                      "there are " + list_nearest(filter.globs(), parameters));
+                      "there are " + list_nearest(filter.globs(), names_of(parameters)));
   }
   return found;
 }

@@ -14,7 +14,9 @@
 #include "cli/forms.h"
 #include "cli/globs.h"
 #include "cli/options.h"
+#include "cli/output.h"
 #include "cli/tensor_file.h"
+#include "gossamer/ops/reduce.h"
 #include "gossamer/sparse_forms.h"
 #include "runtime/check.h"
 #include "runtime/table.h"
@@ -29,10 +31,25 @@ struct ConvertOptions {
   std::vector<std::string> from_zeros;
 };
 
+// Of weights that pruning left as plain zeros, and that nobody asked to make sparse.
+void warn_about_zeros(const StateDict& dict, const std::vector<std::string>& dense) {
+  for (const std::string& name : dense) {
+    const auto found = dict.find(name);
+    if (found == dict.end()) continue;
+    const Tensor& weight = found->second;
+    const int64_t zeros = weight.numel() - count_nonzero(weight).item<int64_t>();
+    if (2 * zeros <= weight.numel()) continue;
+    print_warning(fmt::format("'{}' is {} zeros and stays dense; --from-zeros '{}' makes it sparse", name,
+                              rt::percent(static_cast<double>(zeros) / static_cast<double>(weight.numel())), name));
+  }
+}
+
 // The number of tensors.
-size_t write_in_form(const ConvertOptions& options, const TensorFile& file, const std::vector<Weight>& weights) {
+size_t write_in_form(const ConvertOptions& options, const TensorFile& file, const std::vector<Weight>& weights,
+                     const std::vector<std::string>& dense) {
   WorkBar bar("convert", 2, WorkBar::of_bytes(file.bytes()));
   StateDict dict = read_weights(file, weights, bar);
+  if (options.form == "csr" && options.from_zeros.empty()) warn_about_zeros(dict, dense);
   if (!options.from_zeros.empty()) dict = to_csr_form(dict, {.from_zeros = options.from_zeros});
   dict = in_form(dict, options.form);
   save_tensors(options.out, dict, file.metadata(), file, bar);
@@ -48,7 +65,7 @@ void convert(const ConvertOptions& options) {
     if (w.form == nn::WeightForm::Dense && w.shape.rank() >= 2) dense.push_back(w.name);
   }
   check_globs("--from-zeros", options.from_zeros, dense);
-  const size_t count = write_in_form(options, file, weights);
+  const size_t count = write_in_form(options, file, weights, dense);
   fmt::print("{}: {}, {} tensors\n", options.out.string(),
              rt::kib(static_cast<int64_t>(std::filesystem::file_size(options.out))), count);
 }

@@ -201,6 +201,13 @@ class Weights(unittest.TestCase):
         self.assertEqual(read(self.path / "g.safetensors"), (CSR, {}))
         self.assertRegex(self.ok("inspect", "single.npy").stdout, r"single +dense +F32 +\[3, 4\] +4 +66.7")
 
+    def test_zeros_that_stay_dense_are_told(self):
+        write(self.path / "z.safetensors", {"w": ("F32", [3, 4], PRODUCT), "full": ("F32", [2, 2], [1.0] * 4)})
+        told = self.ok("convert", "z.safetensors", "c.safetensors", "--form", "csr").stderr
+        self.assertEqual(told, "gossamer: warning: 'w' is 66.7 % zeros and stays dense; --from-zeros 'w' makes it sparse\n")
+        self.assertEqual(self.ok("convert", "z.safetensors", "c.safetensors", "--form", "csr", "--from-zeros", "w").stderr, "")
+        self.assertEqual(self.ok("convert", "z.safetensors", "c.safetensors").stderr, "")
+
     def test_a_device_is_written_to_and_not_replaced(self):
         self.ok("inspect", "m.safetensors", "--svg", "/dev/null")
         self.assertFalse(os.path.isfile("/dev/null"))

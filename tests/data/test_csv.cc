@@ -181,8 +181,9 @@ TEST(CsvDataset, RefusesLabelsAndNumbersThatCannotBe) {
   const TempFolder folder;
   const auto file = folder.write("f.csv", bytes_of("a,b\n1,0\n2,-3\n"));
   EXPECT_TRUE(contains(message_of<FormatError>([&] { load_csv(file); }),
-                       "a class must be a whole number from 0 on; " + quoted(file) + ", line 3, column 2 ('b'): -3; target = CsvTarget::Value takes "
-                       "values to predict"));
+                       "a class must be a whole number from 0 on; " + quoted(file) +
+                           ", line 3, column 2 ('b'): -3; target = CsvTarget::Value takes "
+                           "values to predict"));
   for (const char* label : {"0.5", "nan", "inf", "1e300"}) {
     EXPECT_THROW(load_csv(folder.write("l.csv", bytes_of(std::string("a,b\n1,") + label))), FormatError);
   }

@@ -1,12 +1,11 @@
 #include "bench/pattern_file.h"
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <algorithm>
-#include <cstddef>
-#include <span>
 #include <vector>
 
+#include "config/nearest.h"
 #include "gossamer/io/matrix_market.h"
 #include "gossamer/io/safetensors.h"
 #include "gossamer/io/smtx.h"
@@ -52,11 +51,9 @@ std::shared_ptr<const CsrPattern> weight_pattern(const std::filesystem::path& fi
       return CsrPattern::from_mask(found->second.to(DType::boolean));
     }
   }
-  constexpr size_t kShown = 8;
-  const std::span<const std::string> shown(others.data(), std::min(others.size(), kShown));
-  fail<ConfigError>(
-      "--tensor", "it must name a weight of the file", weight.empty() ? "it is missing" : fmt::format("'{}'", weight),
-      fmt::format("'{}' has {}{}", file.string(), fmt::join(shown, ", "), others.size() > kShown ? ", ..." : ""));
+  fail<ConfigError>("--tensor", "it must name a weight of the file",
+                    weight.empty() ? "it is missing" : fmt::format("'{}'", weight),
+                    fmt::format("'{}' has {}", file.string(), list_first(others)));
 }
 
 }  // namespace

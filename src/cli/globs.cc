@@ -1,11 +1,10 @@
 #include "cli/globs.h"
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <algorithm>
-#include <cstddef>
-#include <span>
 
+#include "config/nearest.h"
 #include "gossamer/glob.h"
 #include "runtime/check.h"
 
@@ -17,12 +16,10 @@ bool any_match(const std::vector<std::string>& globs, const std::string& name) {
 
 void check_globs(std::string_view option, const std::vector<std::string>& globs,
                  const std::vector<std::string>& names) {
-  constexpr size_t kShown = 8;
   for (const std::string& glob : globs) {
     if (std::ranges::any_of(names, [&](const std::string& name) { return glob_match(glob, name); })) continue;
-    const std::span<const std::string> shown(names.data(), std::min(names.size(), kShown));
     fail<ConfigError>(option, "the glob must match a weight of the file", fmt::format("'{}' matches none", glob),
-                      fmt::format("there are {}{}", fmt::join(shown, ", "), names.size() > kShown ? ", ..." : ""));
+                      "there are " + list_first(names));
   }
 }
 

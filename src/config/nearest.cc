@@ -1,6 +1,7 @@
 #include "config/nearest.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <limits>
@@ -26,8 +27,16 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return above.back();
 }
 
+namespace {
+constexpr size_t kShown = 8;
+}  // namespace
+
+std::string list_first(std::span<const std::string> names) {
+  return fmt::format("{}{}", fmt::join(names.first(std::min(names.size(), kShown)), ", "),
+                     names.size() > kShown ? ", ..." : "");
+}
+
 std::string list_nearest(const std::vector<std::string>& wanted, std::vector<std::string> names) {
-  constexpr size_t kShown = 8;
   std::vector<std::pair<size_t, std::string>> ranked;
   for (std::string& name : names) {
     size_t distance = std::numeric_limits<size_t>::max();

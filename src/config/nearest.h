@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,5 +15,8 @@ size_t edit_distance(std::string_view a, std::string_view b);
 // "'fc1.weight', 'fc2.weight' and 4 more": 8 names at most, those nearest to one of `wanted` first. "none" without
 // names.
 std::string list_nearest(const std::vector<std::string>& wanted, std::vector<std::string> names);
+
+// "fc1.weight, fc2.weight, ...": the first 8 names, for what the command line says of a file.
+std::string list_first(std::span<const std::string> names);
 
 }  // namespace gossamer

@@ -27,6 +27,18 @@ NamedModule named(std::string name, M module) {
   return {std::move(name), std::make_unique<M>(std::move(module))};
 }
 
+namespace container_detail {
+
+// The module as what it is; refuse() throws where it is no M.
+template <std::derived_from<Module> M, class Refuse>
+M& as_type(Module& module, const Refuse& refuse) {
+  M* const typed = dynamic_cast<M*>(&module);
+  if (typed == nullptr) refuse();
+  return *typed;
+}
+
+}  // namespace container_detail
+
 // What Sequential is built from: modules by value, and named ones.
 template <class P>
 concept SequentialPart =
@@ -58,15 +70,11 @@ class Sequential final : public Module {
   // M.
   template <std::derived_from<Module> M>
   M& get(size_t index) const {
-    M* const module = dynamic_cast<M*>(&(*this)[index]);
-    if (module == nullptr) refuse_type(std::to_string(index));
-    return *module;
+    return container_detail::as_type<M>((*this)[index], [&] { refuse_type(std::to_string(index)); });
   }
   template <std::derived_from<Module> M>
   M& get(std::string_view name) const {
-    M* const module = dynamic_cast<M*>(&(*this)[name]);
-    if (module == nullptr) refuse_type(name);
-    return *module;
+    return container_detail::as_type<M>((*this)[name], [&] { refuse_type(name); });
   }
 
   Tensor forward(const Tensor& x) override;
@@ -127,9 +135,7 @@ class ModuleList final : public Module {
   // The same as what it is, for members that Module has not. Throws ConfigError where it is not an M.
   template <std::derived_from<Module> M>
   M& get(size_t index) const {
-    M* const module = dynamic_cast<M*>(&(*this)[index]);
-    if (module == nullptr) refuse_type(index);
-    return *module;
+    return container_detail::as_type<M>((*this)[index], [&] { refuse_type(index); });
   }
   Iterator begin() const { return Iterator(modules_.begin()); }
   Iterator end() const { return Iterator(modules_.end()); }

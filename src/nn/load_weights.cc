@@ -216,7 +216,7 @@ class Translation {
 
   // Most of a matrix that is 0 is what pruning left.
   void note_zeros(const std::string& name, const Tensor& weight) {
-    if (weight.rank() < 2 || !is_floating(weight.dtype())) return;
+    if (!rt::has_log_callback() || weight.rank() < 2 || !is_floating(weight.dtype())) return;
     const int64_t zeros = dispatch_floating(weight.dtype(), "load_weights", [&]<class T>() {
       return static_cast<int64_t>(std::ranges::count(weight.span<T>(), T(0)));
     });

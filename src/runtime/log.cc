@@ -64,6 +64,8 @@ void print_once(std::string_view message) {
 
 }  // namespace
 
+bool has_log_callback() noexcept { return current_callback() != nullptr; }
+
 void log(LogLevel level, std::string_view message) noexcept {
   try {
     // Called without the lock: a callback may itself call the library, or replace the callback.

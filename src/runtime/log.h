@@ -14,6 +14,9 @@ namespace gossamer::rt {
 // Drops what the callback throws: a message is no reason to leave an operation half done.
 void log(LogLevel level, std::string_view message) noexcept;
 
+// Whether a callback is set. Without one nobody reads what log() says, which then need not be found out.
+bool has_log_callback() noexcept;
+
 // A warning that a result will not be what was asked for. Without a callback it goes to standard error: each text once,
 // and kMaxPrinted texts in a process.
 constexpr size_t kMaxPrinted = 16;

@@ -40,6 +40,14 @@ TEST_F(Log, AnEmptyCallbackRestoresSilence) {
   EXPECT_EQ(calls, 0);
 }
 
+TEST_F(Log, TellsWhetherSomebodyReadsIt) {
+  EXPECT_FALSE(rt::has_log_callback());
+  set_log_callback([](LogLevel, std::string_view) {});
+  EXPECT_TRUE(rt::has_log_callback());
+  set_log_callback({});
+  EXPECT_FALSE(rt::has_log_callback());
+}
+
 TEST_F(Log, AWarningWithoutACallbackGoesToStandardErrorOnce) {
   testing::internal::CaptureStderr();
   rt::warn("'{}' stays dense", "fc1");
